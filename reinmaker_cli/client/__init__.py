@@ -1,0 +1,1 @@
+"""A manifest goes in, a verdict comes out; prints nothing."""

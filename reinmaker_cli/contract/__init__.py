@@ -1,0 +1,1 @@
+"""What client and server both promise; imports nothing else of ours."""

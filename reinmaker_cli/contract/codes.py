@@ -1,0 +1,652 @@
+"""Every code the product says, once: what it means and what to do.
+
+A code is the same word in text, `--json`, CI annotations, problem documents and `reinmaker explain CODE`.
+Three families: findings (a place in a folder or manifest), problems (an answer of the API), errors (the command failed).
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from reinmaker_cli.contract.findings import Finding, Severity
+
+Family = Literal["finding", "problem", "error"]
+
+ALL: Final[dict[str, Code]] = {}
+"""Each code by its name, in the order of this file."""
+
+
+class Code(str):
+    """A code word that knows its explanation; equal to, and written as, the plain word."""
+
+    __slots__ = ("allowable", "cure", "family", "meaning", "severity", "status", "summary")
+
+    summary: str
+    """The fact in a few words; the `title` of a problem document."""
+    meaning: str
+    cure: str
+    family: Family
+    severity: Severity
+    status: int
+    """HTTP status of a problem, else 0."""
+    allowable: bool
+    """False where `--allow` cannot turn the finding into a warning: the bytes or the document are unusable."""
+
+    def finding(self, message: str, *, hint: str = "", **where: str | None) -> Finding:
+        """Return a finding of this code and severity; without a hint it carries the code's cure."""
+        return Finding(str(self), message, hint or self.cure, self.severity, **where)
+
+
+def _code(
+    family: Family,
+    name: str,
+    summary: str,
+    meaning: str,
+    cure: str,
+    *,
+    severity: Severity = "error",
+    status: int = 0,
+    allowable: bool = True,
+) -> Code:
+    code = Code(name)
+    code.family, code.summary, code.meaning, code.cure = family, summary, meaning, cure
+    code.severity, code.status, code.allowable = severity, status, allowable
+    ALL[name] = code
+    return code
+
+
+def _finding(name: str, summary: str, meaning: str, cure: str, *, allowable: bool = True) -> Code:
+    return _code("finding", name, summary, meaning, cure, allowable=allowable)
+
+
+def _warning(name: str, summary: str, meaning: str, cure: str) -> Code:
+    return _code("finding", name, summary, meaning, cure, severity="warning")
+
+
+def _problem(status: int, name: str, summary: str, meaning: str, cure: str) -> Code:
+    return _code("problem", name, summary, meaning, cure, status=status)
+
+
+def _error(name: str, summary: str, meaning: str, cure: str) -> Code:
+    return _code("error", name, summary, meaning, cure)
+
+
+# --- findings: files -------------------------------------------------------------------------------------------------
+
+LFS_POINTER = _finding(
+    "lfs-pointer",
+    "Git LFS pointer instead of the file",
+    "The file is a few lines of text that Git LFS leaves where the real file was never downloaded."
+    " Published, it would reach the game as a broken asset.",
+    "run `git lfs pull` in the folder, then scan again",
+    allowable=False,
+)
+EMPTY_FILE = _finding(
+    "empty-file",
+    "empty file",
+    "The file has no bytes. An export was interrupted, or a placeholder was left behind.",
+    "export the file again, or ignore it under [ignore] in reinmaker.toml",
+    allowable=False,
+)
+FILE_CHANGED = _finding(
+    "file-changed",
+    "file changed while it was read",
+    "Size or time of the file changed between the first and the last byte, twice in a row."
+    " Its hash would describe bytes that exist nowhere.",
+    "wait until the export has finished, then run the command again",
+    allowable=False,
+)
+MAGIC_MISMATCH = _finding(
+    "magic-mismatch",
+    "the bytes are not what the name says",
+    "The first bytes of the file belong to another format than its extension, for example an HTML error page saved as .mp3.",
+    "download or export the file again, or give it the right extension",
+)
+UNREADABLE = _finding(
+    "unreadable",
+    "file or folder cannot be read",
+    "The operating system refused to open it: permissions, a broken disk, or it disappeared during the scan.",
+    "check its permissions with `ls -l`, then scan again",
+)
+SPECIAL_FILE = _finding(
+    "special-file",
+    "not a regular file",
+    "A FIFO, socket or device lies in the folder. Reading it could block for ever, so it is not opened.",
+    "remove it from the folder, or ignore it under [ignore]",
+)
+LINK_OUTSIDE_ROOT = _finding(
+    "link-outside-root",
+    "link that leaves the asset root",
+    "The symbolic link points to nothing, or to a place outside the asset folder, or back to a folder above itself."
+    " What it names can change without the folder changing.",
+    "copy the file into the folder, or ignore the link under [ignore]",
+)
+CASE_COLLISION = _finding(
+    "case-collision",
+    "names that differ in case only",
+    "On Windows and macOS the two names are one file, so a checkout there loses one of them.",
+    "rename one of the two",
+)
+UNICODE_COLLISION = _finding(
+    "unicode-collision",
+    "names that differ in Unicode form only",
+    "The names look the same and differ in how accents are encoded (NFC and NFD). macOS treats them as one file.",
+    "rename one of the two",
+)
+UNPORTABLE_NAME = _finding(
+    "unportable-name",
+    "name that some systems cannot hold",
+    "The name is not UTF-8, holds a character that Windows forbids or a control character, ends in a dot or a space,"
+    " or is a device name such as CON. Others could not check the folder out.",
+    "rename the file",
+)
+UNMATCHED_FILE = _finding(
+    "unmatched-file",
+    "file that nothing matches",
+    "No rule in reinmaker.toml, no folder name and no extension says what this file is. Nothing is dropped or guessed.",
+    "add a [[rule]] for it, or ignore it under [ignore]",
+)
+AMBIGUOUS_MATCH = _finding(
+    "ambiguous-match",
+    "name that can be read in more than one way",
+    "The name can be split between the captures of its rule in several ways, and the lists under [values] allow more than one.",
+    "list the allowed values of the captures under [values]",
+)
+BROKEN_SIDECAR = _finding(
+    "broken-sidecar",
+    "sidecar that cannot be read",
+    "A file `<name>.meta.json` must be a JSON object and must lie beside the file it describes.",
+    "correct the JSON, or remove the sidecar",
+)
+COVERAGE_GAP = _finding(
+    "coverage-gap",
+    "a locale or persona is missing",
+    "Under [coverage] the project says which values every lesson must have, and this lesson lacks some.",
+    "add the missing files, or shorten the list under [coverage]",
+)
+UNKNOWN_CAPTURE = _finding(
+    "unknown-capture",
+    "placeholder without a value",
+    "A template in reinmaker.toml uses a placeholder that the rule of this file does not capture.",
+    "capture it in the rule's `match`, or remove it from the template",
+)
+
+# --- findings: manifests ---------------------------------------------------------------------------------------------
+
+SCHEMA_VIOLATION = _finding(
+    "schema-violation",
+    "the manifest does not fit the schema",
+    "A required member is missing, or a value has another type or form than the manifest schema allows.",
+    "correct the place that the pointer names; `reinmaker spec schema` prints the schema",
+    allowable=False,
+)
+MANIFEST_ID = _finding(
+    "manifest-id",
+    "manifestId that cannot be a name",
+    "A manifestId is a path segment and a file name: 1 to 128 of A-Z a-z 0-9 . _ -, starting with a letter or digit.",
+    "change `id` under [manifest]",
+)
+DUPLICATE_ASSET_ID = _finding(
+    "duplicate-asset-id",
+    "two assets with one id",
+    "Ids are made from paths, and these two paths give the same one; the game could load only one of them.",
+    "rename one of the files, or set `id` in a [[rule]]",
+)
+DUPLICATE_ASSET_URL = _finding(
+    "duplicate-asset-url",
+    "two assets with one URL",
+    "Both assets name the same URL, so one of them would be served the other's bytes.",
+    "make the `url` template distinguish them, for example with {path} or {sha256:8}",
+)
+DUPLICATE_CONTENT = _warning(
+    "duplicate-content",
+    "the same bytes under two URLs",
+    "Two assets have the same hash. That is legal, and often a copy made by mistake.",
+    "check whether one of the two files should hold something else",
+)
+VERSION_NOT_A_DATE = _finding(
+    "version-not-a-date",
+    "version that is no date",
+    "A version is a calendar date, YYYY.MM.DD, with an optional suffix; this one fits the pattern but no calendar.",
+    'use a real date, or `version = "auto"`',
+)
+NO_ASSETS = _finding(
+    "no-assets",
+    "manifest without assets",
+    "The list of assets is empty, so there is nothing to publish.",
+    "check the folder with `reinmaker scan --ignored`",
+)
+URL_NOT_ABSOLUTE = _finding(
+    "url-not-absolute",
+    "asset URL that is not absolute",
+    "An asset URL needs a scheme and a host or bucket, such as s3://bucket/path or https://host/path.",
+    "change `url` under [manifest]",
+)
+URL_SCHEME = _finding(
+    "url-scheme",
+    "asset URL with a scheme that is not allowed",
+    "Allowed are https, s3, gs and az; http and file only for loopback and local use.",
+    "change `url` under [manifest]",
+)
+UNKNOWN_PROPERTY = _warning(
+    "unknown-property",
+    "property that looks like a typing mistake",
+    "Additional properties are legal, but this name is within two letters of one that the schema knows.",
+    "correct the name, or leave it if it is meant",
+)
+NOT_IJSON = _finding(
+    "not-i-json",
+    "JSON that readers disagree about",
+    "The document is not I-JSON (RFC 7493): a duplicate name, a lone surrogate, NaN, an integer beyond 2^53-1,"
+    " or nesting beyond 64. Two readers could see two different manifests.",
+    "correct the place that the message names",
+    allowable=False,
+)
+NOT_JSON = _finding(
+    "not-json",
+    "not JSON",
+    "The text cannot be read as JSON.",
+    "correct the place that the message names; `python -m json.tool FILE` finds it too",
+    allowable=False,
+)
+
+# --- findings: a manifest against the world --------------------------------------------------------------------------
+
+ASSET_UNREACHABLE = _finding(
+    "asset-unreachable",
+    "the asset's URL does not serve it",
+    "Nothing could be read from the URL: missing, refused, or out of reach.",
+    "upload the file to its URL, then publish again; `reinmaker build --copy-plan -` lists what goes where",
+)
+ASSET_BYTES = _finding(
+    "asset-bytes",
+    "the URL serves another number of bytes",
+    "The size of what the URL serves is not the size in the manifest.",
+    "upload the file again, then publish again",
+)
+ASSET_HASH = _finding(
+    "asset-hash",
+    "the URL serves other bytes",
+    "What the URL serves has another SHA-256 than the manifest says.",
+    "upload the file again, then publish again",
+)
+ASSET_UNVERIFIED = _finding(
+    "asset-unverified",
+    "the server could not reach the asset's bytes",
+    "The server was told to accept only assets whose bytes it has read, and it has no way to read this URL.",
+    "name the folder with `--map URL_PREFIX=DIR`, or start the server with `--verify available`",
+)
+ASSET_IMMUTABLE = _finding(
+    "asset-immutable",
+    "other bytes under a published URL",
+    "Assets are immutable once published: players' devices keep what they loaded from a URL."
+    " A changed file needs a new URL.",
+    "put {sha256:8} into the `url` template, as `reinmaker init` writes it",
+)
+ASSETS_REMOVED = _warning(
+    "assets-removed",
+    "assets of the active version are missing",
+    "The version that players use now has assets which the new one lacks. That may be meant, or a half-copied folder.",
+    "look with `reinmaker diff`; answer yes, or pass --yes, if it is meant",
+)
+DRIFT = _finding(
+    "drift",
+    "the folder is no longer what was reviewed",
+    "The manifest was built from other bytes than those that lie in the folder now.",
+    "build the manifest again and review it, or restore the files",
+    allowable=False,
+)
+SECRET_OLD = _warning(
+    "secret-old",
+    "client secret close to its end",
+    "A client secret is refused after 90 days, and this one is older than 75.",
+    "ask the issuer for a new one, then `reinmaker auth rotate`",
+)
+SECRET_IN_FILE = _finding(
+    "secret-in-file",
+    "something like a secret in a project file",
+    "A project file is shared and committed, so it must never hold a secret, a token or a key.",
+    "remove it and rotate the secret; `reinmaker auth login` keeps it in the keyring",
+    allowable=False,
+)
+
+# --- problems: answers of the API ------------------------------------------------------------------------------------
+
+NOT_FOUND = _problem(
+    404, "not-found", "No such route", "The path is not one of the API's.", "`reinmaker spec openapi` lists them"
+)
+METHOD_NOT_ALLOWED = _problem(
+    405,
+    "method-not-allowed",
+    "Method not allowed",
+    "The path exists, but not with this method.",
+    "see the Allow header",
+)
+HOST_NOT_ALLOWED = _problem(
+    421,
+    "host-not-allowed",
+    "Host name not expected",
+    "The server answers only the host names it was started for, so that no web page can reach it under a name of its own.",
+    "use localhost, or start the server with `--allow-host NAME`",
+)
+TOKEN_MISSING = _problem(
+    401,
+    "token-missing",
+    "No access token",
+    "The route needs a Bearer token and the request had none.",
+    "fetch one with `reinmaker auth token`",
+)
+TOKEN_INVALID = _problem(
+    401,
+    "token-invalid",
+    "Access token not valid",
+    "The token is expired, damaged, or made for another API.",
+    "fetch a new one with `reinmaker auth token`",
+)
+INSUFFICIENT_SCOPE = _problem(
+    403,
+    "insufficient-scope",
+    "Scope missing",
+    "The client is known but was not granted the scope that this route needs.",
+    "ask the issuer for the scope that WWW-Authenticate names; `reinmaker auth status` lists yours",
+)
+CONTROL_REFUSED = _problem(
+    403,
+    "control-refused",
+    "Control request refused",
+    "The control API takes only requests from this machine, with the control token, and from no foreign web page.",
+    "use `reinmaker local`, which sends the token from the data folder",
+)
+QUOTA_EXCEEDED = _problem(
+    429,
+    "quota-exceeded",
+    "Too many requests",
+    "The client sent more requests in the window than its policy allows.",
+    "wait for Retry-After seconds",
+)
+BODY_TOO_LARGE = _problem(
+    413, "body-too-large", "Body too large", "The body is larger than this route takes.", "split the manifest"
+)
+MEDIA_TYPE_UNSUPPORTED = _problem(
+    415,
+    "media-type-unsupported",
+    "Media type or encoding not supported",
+    "The body must be application/json, plain or with Content-Encoding gzip.",
+    "send Content-Type: application/json",
+)
+BAD_REQUEST = _problem(
+    400, "bad-request", "Request cannot be read", "A parameter or the body has an impossible form.", "see the detail"
+)
+MANIFEST_INVALID = _problem(
+    422,
+    "manifest-invalid",
+    "Manifest not valid",
+    "The manifest breaks the schema or a rule beyond it; `errors` names each place.",
+    "correct the places; `reinmaker check` finds them before anything is sent",
+)
+REQUEST_INVALID = _problem(
+    422,
+    "request-invalid",
+    "Request not valid",
+    "The document breaks the rules of this route; `errors` names each place.",
+    "correct the places",
+)
+MANIFEST_NOT_FOUND = _problem(
+    404,
+    "manifest-not-found",
+    "No such manifest",
+    "The server has no submission with this manifestId and version.",
+    "`reinmaker list` shows what it has; check the environment",
+)
+VERSION_CONFLICT = _problem(
+    409,
+    "version-conflict",
+    "Version exists with other content",
+    "A version never changes once it was accepted. This one was submitted before, with other content.",
+    'publish under a new version; `version = "auto"` chooses one',
+)
+VERSION_NOT_NEWER = _problem(
+    409,
+    "version-not-newer",
+    "Version not newer than the active one",
+    "Versions go forward only: by date, then by suffix.",
+    'publish under a newer version; `version = "auto"` chooses one',
+)
+SERVER_BUSY = _problem(
+    503, "server-busy", "Server busy", "The server has too much in hand just now.", "wait for Retry-After seconds"
+)
+SERVER_ERROR = _problem(
+    500,
+    "server-error",
+    "Server error",
+    "Something unforeseen failed at the server. Nothing was half done.",
+    "try again; if it stays, report the trace id",
+)
+
+# --- errors: the command could not do it -----------------------------------------------------------------------------
+
+USAGE = _error("usage", "the command line cannot be meant", "See the message.", "`reinmaker COMMAND --help`")
+BUG = _error(
+    "bug",
+    "a bug in reinmaker",
+    "Something happened that nobody foresaw. The traceback says where.",
+    "report it with the traceback; running the command again is safe",
+)
+CONFIG_INVALID = _error(
+    "config-invalid",
+    "configuration that cannot be used",
+    "A configuration file is not TOML, has an unknown or misspelt name, or a value of the wrong kind.",
+    "correct the place that the message names",
+)
+CONFIG_UNREADABLE = _error(
+    "config-unreadable",
+    "configuration file that cannot be read",
+    "The operating system refused to open the file, or it is not UTF-8 text.",
+    "check its permissions with `ls -l`",
+)
+CONFIG_MISSING = _error(
+    "config-missing",
+    "nothing says what the manifest is",
+    "The folder has no reinmaker.toml, and the flags do not make up for it.",
+    "run `reinmaker init` in the folder",
+)
+CONFIG_EXISTS = _error(
+    "config-exists",
+    "reinmaker.toml is there already",
+    "init writes a new file and never overwrites one.",
+    "edit the file, or pass --force to replace it",
+)
+UNKNOWN_ENVIRONMENT = _error(
+    "unknown-environment",
+    "environment that nobody defined",
+    "Built in are local, staging and production; more come from [env.NAME].",
+    "`reinmaker config show` lists them",
+)
+FOLDER_NOT_FOUND = _error("folder-not-found", "no such folder or file", "The path does not exist.", "check the path")
+NOT_A_FOLDER = _error(
+    "not-a-folder", "a file where a folder is needed", "The command works on an asset folder.", "name the folder"
+)
+INSIDE_PROJECT = _error(
+    "inside-project",
+    "a folder inside a project",
+    "A manifest is always made from the whole folder that holds reinmaker.toml, so that it is never cut short.",
+    "name the project's folder; select manifests with `--only FIELD=VALUE`",
+)
+FOLDER_EMPTY = _error(
+    "folder-empty",
+    "a folder without assets",
+    "Nothing in the folder is an asset: it is empty, or all of it is ignored.",
+    "`reinmaker scan --ignored` lists what was passed over",
+)
+NOTHING_SELECTED = _error(
+    "nothing-selected",
+    "--only selects no manifest",
+    "No manifest of the folder has that value.",
+    "`reinmaker build -o -` shows the values there are",
+)
+CONTENT_INVALID = _error(
+    "content-invalid",
+    "the content is invalid",
+    "At least one finding stops the publication. Nothing was sent.",
+    "correct the findings; `reinmaker explain CODE` says more of each",
+)
+CONTENT_DIFFERS = _error(
+    "content-differs", "not the same", "What was compared differs; the findings say where.", "see the findings"
+)
+RECEIPT_INVALID = _error(
+    "receipt-invalid",
+    "not a receipt and not a manifest",
+    "The file is neither an in-toto Statement that reinmaker wrote nor a manifest.",
+    "name the file that `publish --receipt` or `build -o` wrote",
+)
+OUTPUT_FAILED = _error(
+    "output-failed",
+    "the result could not be written",
+    "The file or stream refused the bytes: a full disk, no permission, or a folder that is not there.",
+    "choose another place with -o",
+)
+SERVER_UNREACHABLE = _error(
+    "server-unreachable",
+    "the server cannot be reached",
+    "No connection could be made, or it broke before an answer came.",
+    "check the address with `reinmaker health`; locally, start one with `reinmaker serve`",
+)
+TLS_FAILED = _error(
+    "tls-failed",
+    "no safe connection",
+    "The certificate is not trusted, does not fit the name, or the server does not speak TLS 1.3.",
+    "behind a proxy of your own, name its certificate with `--ca-file`",
+)
+PLAIN_HTTP = _error(
+    "plain-http",
+    "http beyond this machine",
+    "Secrets and tokens travel only over TLS; plain http is for loopback.",
+    "use an https address",
+)
+ANSWER_UNUSABLE = _error(
+    "answer-unusable",
+    "an answer that is not the API's",
+    "The server answered something that the contract does not know: a proxy's page, or another program on that port.",
+    "check the address with `reinmaker config show --origin`",
+)
+SERVER_FAILED = _error(
+    "server-failed",
+    "the server failed",
+    "The server answered 5xx until time ran out.",
+    "run the same command again later; it continues where it stopped",
+)
+OUT_OF_TIME = _error(
+    "out-of-time",
+    "no verdict before time ran out",
+    "The server accepted the manifest and was still validating.",
+    "`reinmaker status ID --wait`, or run publish again: it continues",
+)
+LIMITED = _error(
+    "limited",
+    "the limit lasts longer than the time left",
+    "The server asked to wait longer than --timeout allows.",
+    "run the same command again later, or give a longer --timeout",
+)
+REJECTED = _error(
+    "rejected",
+    "the server rejected the manifest",
+    "The server looked at the assets and found them wrong; the findings say which.",
+    "correct them and publish again",
+)
+CREDENTIALS_MISSING = _error(
+    "credentials-missing",
+    "no credentials for this environment",
+    "Neither the variables nor the keyring have a client id and secret for it.",
+    "`reinmaker auth login --env NAME`; in CI set REINMAKER_CLIENT_ID and REINMAKER_CLIENT_SECRET",
+)
+CREDENTIALS_REFUSED = _error(
+    "credentials-refused",
+    "the issuer refused the client",
+    "Client id or secret is wrong, or the secret is older than 90 days.",
+    "`reinmaker auth login` with the secret that the issuer gave",
+)
+CREDENTIALS_UNBOUND = _error(
+    "credentials-unbound",
+    "variables not meant for this address",
+    "The address comes from a project file, and a project file must not be able to draw your secret to itself.",
+    "set REINMAKER_CLIENT_ORIGIN to the API origin if you trust it",
+)
+SCOPE_REFUSED = _error(
+    "scope-refused",
+    "the client lacks a scope",
+    "The issuer knows the client, but does not grant it what the command needs.",
+    "ask the issuer for the scope",
+)
+SECRET_UNUSABLE = _error(
+    "secret-unusable",
+    "a secret that cannot be read",
+    "The secret is empty, or its file cannot be read.",
+    "check REINMAKER_CLIENT_SECRET_FILE",
+)
+KEYRING_UNAVAILABLE = _error(
+    "keyring-unavailable",
+    "no keyring",
+    "This session has no OS keyring that keeps secrets encrypted. A plain file is never used instead.",
+    "set REINMAKER_CLIENT_ID and REINMAKER_CLIENT_SECRET for this run",
+)
+KEYRING_LOCKED = _error(
+    "keyring-locked",
+    "the keyring did not answer",
+    "The keyring is locked or waits for a dialog that nobody sees.",
+    "unlock it, or set REINMAKER_CLIENT_ID and REINMAKER_CLIENT_SECRET for this run",
+)
+DISCOVERY_FAILED = _error(
+    "discovery-failed",
+    "the issuer's metadata cannot be used",
+    "The metadata document is missing, damaged, or names a token endpoint at another origin.",
+    "set `token_url` in your own config.toml",
+)
+LOCAL_ONLY = _error(
+    "local-only",
+    "only for the local server",
+    "The command uses the control API, which exists on `reinmaker serve` only.",
+    "leave out --env, or use --env local",
+)
+NO_LOCAL_SERVER = _error(
+    "no-local-server",
+    "no local server's data",
+    "The data folder has no client.json, so no local server was ever started with it.",
+    "start one with `reinmaker serve`",
+)
+PORT_TAKEN = _error(
+    "port-taken", "the port is taken", "Another program listens there.", "`reinmaker serve --port 0` takes a free one"
+)
+DATABASE_NEWER = _error(
+    "database-newer",
+    "a database of a newer version",
+    "A newer reinmaker wrote this database; this one could damage it.",
+    "upgrade reinmaker, or use another --data folder",
+)
+DATABASE_FAILED = _error(
+    "database-failed",
+    "the database cannot be used",
+    "The file is damaged, not writable, or the disk is full.",
+    "check the data folder, or use another with --data",
+)
+CONFIRMATION_NEEDED = _error(
+    "confirmation-needed",
+    "production asks first",
+    "Publishing to production needs a yes, and nobody is there to give it.",
+    "pass --yes",
+)
+DECLINED = _error("declined", "not done", "The question was answered with no; nothing was sent.", "run it again")
+INTERRUPTED = _error(
+    "interrupted",
+    "interrupted",
+    "A signal stopped the command; nothing new was sent after it.",
+    "run the same command again: it continues",
+)
+UNKNOWN_CODE = _error(
+    "unknown-code", "no such code", "There is no finding or error of that name.", "`reinmaker explain` lists them all"
+)
+PARTLY_DONE = _error(
+    "partly-done",
+    "some manifests are through and some are not",
+    "At least one manifest is active or unchanged, and at least one is not.",
+    "correct what is left and run the same command again",
+)

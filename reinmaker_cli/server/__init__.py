@@ -1,0 +1,1 @@
+"""The other side of the contract: the whole API on one machine."""
