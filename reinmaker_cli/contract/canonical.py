@@ -1,0 +1,91 @@
+"""JSON document to RFC 8785 bytes, and to the digests that name a manifest.
+
+Two documents with the same digest are the same manifest: spelling, order of members and white space do not count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import rfc8785
+
+from reinmaker_cli.contract.ijson import MAX_INTEGER
+
+_BEYOND_BMP: Final = re.compile("[\U00010000-\U0010ffff]")
+_encode: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
+
+class Digests(NamedTuple):
+    """What names a manifest. Each is `sha256:` and 64 lower-case hex digits."""
+
+    digest: str
+    content_digest: str
+    """The same without the member `version`: equal content under two versions has one content digest."""
+
+
+def canonical_json(document: Any) -> bytes:
+    """Return the RFC 8785 (JCS) bytes of an I-JSON value; ValueError where it is none.
+
+    The standard encoder, written in C, makes the same bytes except for floats (ECMAScript has its own notation),
+    and for names beyond the BMP (JCS sorts by UTF-16 code unit). Where neither can occur it is used, six times as fast.
+    """
+    if _is_plain(document):
+        text = _encode(document)
+        if text.isascii() or not _BEYOND_BMP.search(text):
+            return text.encode("utf-8")
+    return rfc8785.dumps(document)
+
+
+def digests(manifest: Mapping[str, Any]) -> Digests:
+    """Return digest and content digest of a manifest, canonicalising each member once."""
+    names = sorted(manifest, key=lambda name: name.encode("utf-16-be"))
+    members = {name: canonical_json(name) + b":" + canonical_json(manifest[name]) for name in names}
+    return Digests(
+        _sha256(members.values()),
+        _sha256(member for name, member in members.items() if name != "version"),
+    )
+
+
+def digest(manifest: Mapping[str, Any]) -> str:
+    """Return `sha256:` and the hex SHA-256 of the manifest's RFC 8785 form."""
+    return digests(manifest).digest
+
+
+def content_digest(manifest: Mapping[str, Any]) -> str:
+    """Return the digest of the manifest without its member `version`."""
+    return digests(manifest).content_digest
+
+
+def _sha256(members: Any) -> str:
+    hasher = hashlib.sha256(b"{")
+    for number, member in enumerate(members):
+        if number:
+            hasher.update(b",")
+        hasher.update(member)
+    hasher.update(b"}")
+    return "sha256:" + hasher.hexdigest()
+
+
+def _is_plain(document: Any) -> bool:
+    """Return whether the value holds only strings, exact integers, booleans, null, and lists and objects of them."""
+    level = [document]
+    while level:
+        deeper: list[Any] = []
+        for value in level:
+            kind = type(value)
+            if kind is str or kind is bool or value is None:
+                continue
+            if kind is dict:
+                if not all(type(name) is str for name in value):
+                    return False
+                deeper.extend(value.values())
+            elif kind is list:
+                deeper.extend(value)
+            elif kind is not int or not -MAX_INTEGER <= value <= MAX_INTEGER:
+                return False
+        level = deeper
+    return True
