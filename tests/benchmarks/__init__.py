@@ -1,0 +1,1 @@
+"""Figures, as ratios against other tools in the same run: `make bench`."""

@@ -1,0 +1,107 @@
+"""`make bench`: print each figure beside its aim, and write docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from reinmaker_cli import __version__
+from tests.benchmarks import trees
+from tests.benchmarks.measure import Comparison, Figures, compare
+
+REINMAKER = str(Path(sys.executable).with_name("reinmaker"))
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+
+
+def main() -> None:
+    """Run every comparison and print the table."""
+    with tempfile.TemporaryDirectory(prefix="reinmaker-bench-") as folder:
+        figures = [
+            compare(comparison, runs=runs, environment=_environment(folder)) for comparison, runs in _all(Path(folder))
+        ]
+    table = _table(figures)
+    print(table)
+    PAGE.write_text(_page(table), encoding="utf-8")
+
+
+def _all(folder: Path) -> list[tuple[Comparison, int]]:
+    large = trees.large_files(folder)
+    manifest = trees.manifest_of(folder, assets=100_000)
+    cores = os.cpu_count() or 1
+    openssl = f"find {shlex.quote(str(large))} -name '*.bin' -print0 | xargs -0 -P{cores} -n8 openssl dgst -sha256"
+    nothing = [sys.executable, "-I", "-c", "pass"]
+    completing = [REINMAKER, *_completion_words()]
+    load = ["-I", "-c", f"import json; json.load(open({str(manifest)!r}))"]
+    return [
+        (
+            Comparison(
+                "scan, 64 files of 32 MiB, wall",
+                [REINMAKER, "scan", str(large), "--json"],
+                f"openssl dgst -sha256, xargs -P{cores}",
+                ["sh", "-c", openssl],
+                "wall",
+                1 / 0.9,
+            ),
+            5,
+        ),
+        (Comparison("--version, CPU", [REINMAKER, "--version"], "python -I -c pass", nothing, "cpu", 2), 20),
+        (Comparison("--help, CPU", [REINMAKER, "--help"], "python -I -c pass", nothing, "cpu", 8), 20),
+        (Comparison("one TAB, CPU", completing, "python -I -c pass", nothing, "cpu", 8), 20),
+        (
+            Comparison(
+                "check, manifest of 100,000 assets, CPU",
+                [REINMAKER, "check", str(manifest), "--json"],
+                "python json.load of it",
+                [sys.executable, *load],
+                "cpu",
+                6,
+            ),
+            5,
+        ),
+    ]
+
+
+def _completion_words() -> list[str]:
+    return ["complete", "--", "reinmaker", "pub"]
+
+
+def _environment(folder: str) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": folder, "LANG": "C.UTF-8"}
+
+
+def _table(figures: list[Figures]) -> str:
+    lines = [
+        "| what | ours | other | its figure | ratio min / median / max | aim | peak MiB |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in figures:
+        unit = 1000
+        ratios = " / ".join(f"{ratio:.2f}" for ratio in row.ratio)
+        lines.append(
+            f"| {row.comparison.name} | {row.ours[1] * unit:.0f} ms | {row.comparison.other_name} |"
+            f" {row.other[1] * unit:.0f} ms | {ratios} | ≤ {row.comparison.aim:.2f} | {row.peak_mib:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def _page(table: str) -> str:
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    return (
+        "# Benchmarks\n\n"
+        "Written by `make bench`: our command and another in turn, in the same run, after a warm-up of each; medians, and\n"
+        "ratios pair by pair (ours / other, less is better). Trust the ratios, not the milliseconds.\n\n"
+        f"reinmaker {__version__}, commit {commit}, {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()},"
+        f" {os.cpu_count()} cores.\n\n{table}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
