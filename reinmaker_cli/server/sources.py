@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+from reinmaker_cli.contract.rules import normalized_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +35,102 @@ class Sources:
     """True where the server listens on loopback: private and loopback addresses may be asked."""
     allow_targets: tuple[str, ...] = ()
     """CIDR ranges that may be asked although they are private."""
+
+
+@dataclass(frozen=True, slots=True)
+class InFolder:
+    """The bytes are a file: `parts` below `root`, free of anything that could leave it by name."""
+
+    root: Path
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OnTheWeb:
+    """The bytes come over http or https."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class BadPlace:
+    """A source claims the URL, and the path in it is refused; `reason` is for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nowhere:
+    """No source of this server reads such a URL."""
+
+
+Place = InFolder | OnTheWeb | BadPlace | Nowhere
+
+_NOWHERE = Nowhere()
+
+
+class Locator:
+    """URL -> place, for many URLs: what can be worked out once is."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._network = sources.network
+        self._registered = [
+            (folder.root, {normalized_url(url): path for url, path in folder.files.items()})
+            for folder in sources.folders
+        ]
+        prefixes = [(normalized_url(prefix), root) for prefix, root in sources.maps]
+        self._maps = sorted(prefixes, key=lambda entry: len(entry[0]), reverse=True)
+
+    def place_of(self, url: str) -> Place:
+        """Return where the bytes of a URL are; the first source that claims it is asked, and no other."""
+        url = normalized_url(url)
+        for root, files in self._registered:
+            path = files.get(url)
+            if path is not None:
+                return _below(root, path.split("/"))
+        for prefix, root in self._maps:
+            rest = _rest_after(prefix, url)
+            if rest is not None:
+                return _below_mapped(root, rest)
+        if self._network and url.startswith(("https://", "http://")):
+            return OnTheWeb(url)
+        return _NOWHERE
+
+
+def _rest_after(prefix: str, url: str) -> str | None:
+    """Return what follows the prefix, only where it ends at a `/`: `s3://bucket` is no prefix of `s3://bucket-2/x`."""
+    if not url.startswith(prefix):
+        return None
+    rest = url[len(prefix) :]
+    if prefix.endswith("/"):
+        return rest
+    return rest[1:] if rest.startswith("/") else None
+
+
+def _below_mapped(root: Path, rest: str) -> Place:
+    """Return the file for the part of a URL after its prefix, percent-decoded once, without query and fragment."""
+    path = rest.partition("#")[0].partition("?")[0]
+    parts = []
+    for raw in path.split("/"):
+        try:
+            part = unquote_to_bytes(raw).decode("utf-8")
+        except UnicodeError:
+            return BadPlace(f"not UTF-8 in the path: `{path}`")
+        if "/" in part:
+            return BadPlace(f"encoded slash in the path: `{path}`")
+        parts.append(part)
+    return _below(root, parts)
+
+
+def _below(root: Path, parts: list[str]) -> Place:
+    for part in parts:
+        if part in ("", ".", "..") or "\\" in part or "\0" in part or (os.name == "nt" and ":" in part):
+            return BadPlace(f"path that could leave the folder: `{'/'.join(parts)}`")
+    return InFolder(root, tuple(parts))
+
+
+def origin_of(url: str) -> str:
+    """Return scheme and host of a URL without credentials, for people and for grouping; takes any text."""
+    scheme, separator, rest = url.partition("://")
+    host = re.split("[/?#]", rest, maxsplit=1)[0]
+    return scheme + separator + host.rpartition("@")[2]
