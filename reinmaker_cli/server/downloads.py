@@ -157,8 +157,8 @@ def _parsed(url: str) -> httpx.URL:
 
 
 def _checked_url(url: httpx.URL) -> httpx.URL:
-    if url.scheme not in ("http", "https") or not url.host:
-        raise DownloadFailed(f"not an http(s) URL: `{url.scheme}://{url.host}`")
+    if url.scheme not in ("http", "https") or not url.host or not 0 < (url.port or 80) < 65536:
+        raise DownloadFailed(f"not an http(s) URL: `{url.scheme}://{url.netloc.decode('ascii').rpartition('@')[2]}`")
     if url.userinfo:
         raise DownloadFailed(f"credentials in the URL: `{url.scheme}://{url.host}`")
     return url

@@ -174,7 +174,7 @@ def test_a_query_is_sent_and_not_repeated_in_the_error(server):
     assert server.requests[0][1] == "/signed?signature=geheim"
 
 
-@pytest.mark.parametrize("url", ["http://[bad/a", "http://host:99999/a", "http://", "https:///a"])
+@pytest.mark.parametrize("url", ["http://[bad/a", "http://127.0.0.1:99999/a", "http://h:x/", "http://", "https:///a"])
 def test_what_is_no_url_fails_as_one(url):
     assert failure(url)
 
@@ -281,7 +281,8 @@ def test_the_fourth_redirect_is_one_too_many(server):
         ("http://93.184.216.34/", "plain http"),
         ("file:///etc/passwd", "not an http(s) URL"),
         ("http://user:geheim@127.0.0.1/", "credentials"),
-        ("http://host:99999/", "no URL"),
+        ("http://host:x/", "no URL"),
+        ("http://127.0.0.1:99999/", "not an http(s) URL"),
     ],
 )
 def test_a_redirect_is_checked_like_the_first_url(server, location, text):
