@@ -1,0 +1,92 @@
+"""A path -> an open regular file, without ever blocking on a FIFO or following a link at its end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.findings import Finding
+
+# O_NONBLOCK: opening a FIFO returns at once instead of waiting for a writer; on a regular file it means nothing.
+# O_NOFOLLOW: a link put where the file was must not lead out of the root. Windows has neither, and needs O_BINARY.
+_OPEN_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_NOINHERIT", 0)
+)
+
+
+class NotRegular(OSError):
+    """The path is no regular file: a link, a FIFO, a socket, a device or a folder."""
+
+
+def open_regular(os_path: bytes) -> tuple[int, os.stat_result]:
+    """Return a descriptor and its status; NotRegular or OSError where there is no regular file that can be read."""
+    try:
+        descriptor = os.open(os_path, _OPEN_FLAGS)
+    except OSError as error:
+        # ELOOP: a link; ENXIO: a socket or a device without a driver.
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise NotRegular(error.errno, "not a regular file", os_path) from error
+        raise
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotRegular(errno.EINVAL, "not a regular file", os_path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor, status
+
+
+def read_head(os_path: bytes, limit: int) -> bytes:
+    """Return the first `limit` bytes of a regular file, or all of it where it is shorter."""
+    descriptor, _ = open_regular(os_path)
+    try:
+        return read_fully(descriptor, limit)
+    finally:
+        os.close(descriptor)
+
+
+def read_fully(descriptor: int, limit: int) -> bytes:
+    """Return up to `limit` bytes from where the descriptor stands; fewer only at the end of the file."""
+    first = os.read(descriptor, limit)
+    if len(first) == limit or not first:
+        return first
+    # A short read is nearly always the end of the file; network file systems also give them in the middle.
+    pieces, count = [first], len(first)
+    while count < limit and (piece := os.read(descriptor, limit - count)):
+        pieces.append(piece)
+        count += len(piece)
+    return b"".join(pieces)
+
+
+def unreadable(path: str, error: OSError) -> Finding:
+    """Return the finding for what the operating system would not open or list."""
+    return codes.UNREADABLE.finding(f"{reason_of(error)}: `{path}`", path=path)
+
+
+_SPECIAL = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+}
+
+
+def special_file(path: str, kind: int) -> Finding:
+    """Return the finding for what is neither file, folder nor link; `kind` is the file type of its mode."""
+    return codes.SPECIAL_FILE.finding(f"{_SPECIAL.get(kind, 'not a regular file')}: `{path}`", path=path)
+
+
+def reason_of(error: OSError | UnicodeDecodeError) -> str:
+    """Return what the system said, in lower case, for the end of a message."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8 at byte {error.start}"
+    return (error.strerror or type(error).__name__).lower()

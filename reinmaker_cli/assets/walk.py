@@ -1,0 +1,285 @@
+"""A folder -> its files: what could be an asset, what is passed over and why, and which names and links are wrong.
+
+Each folder is taken as a whole, so that the common case, plain names and plain files, costs one pass over its names
+and one `stat` a file. Everything here is by path; the only contents looked at are those of `.json` files (`own.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter, itemgetter
+from pathlib import Path
+from typing import NamedTuple
+
+from reinmaker_cli.assets.ignore import IGNORE_FILE, IgnorePatterns, junk_reason, may_hold_junk
+from reinmaker_cli.assets.own import own_document
+from reinmaker_cli.assets.portable import is_utf8, name_findings, not_utf8, printable
+from reinmaker_cli.assets.project import PROJECT_FILE
+from reinmaker_cli.assets.reading import NotRegular, read_head, reason_of, special_file, unreadable
+from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.findings import Finding
+from reinmaker_cli.errors import ConfigError
+
+SIDECAR_SUFFIX = ".meta.json"
+
+MAX_LINKED_FOLDERS = 3  # links to folders inside links to folders; ten folders that all link each other are ten! paths
+MAX_IGNORE_FILE_BYTES = 1024 * 1024
+
+_KIND = 0o170000
+_REGULAR = stat.S_IFREG
+
+
+class WalkedFile(NamedTuple):
+    """One regular file, as it was when the walk passed it."""
+
+    path: str
+    """Relative to the root, `/` between parts."""
+    size: int
+    """Bytes."""
+    mtime_ns: int
+    device: int
+    inode: int
+    """0 where the walk does not learn it (Windows)."""
+    os_path: bytes
+    """Absolute and without links: what to open. The target, where `path` is a link."""
+
+
+class Ignored(NamedTuple):
+    """One file or folder that was passed over; a folder's path ends in `/`."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """What lies in a folder; every tuple is sorted by path."""
+
+    root: Path
+    files: tuple[WalkedFile, ...]
+    findings: tuple[Finding, ...]
+    ignored: tuple[Ignored, ...]
+    sidecars: Mapping[str, WalkedFile]
+    """Path of the file that is described -> its `<file>.meta.json`."""
+
+
+def walk_folder(root: Path, *, ignore: Sequence[str] = ()) -> Walk:
+    """Return what lies in the folder; `ignore` are the project's own patterns, in gitignore syntax.
+
+    A folder that cannot be listed is a finding, and so is the root itself; ConfigError for a bad pattern.
+    """
+    walker = _Walker(os.path.realpath(os.fsencode(root)))
+    patterns = IgnorePatterns().with_layer("", ignore, origin=f"[ignore] in {PROJECT_FILE}")
+    waiting = [_Folder(walker.root, "", patterns)]
+    while waiting:
+        waiting.extend(walker.visit(waiting.pop()))
+    return Walk(
+        root=root,
+        files=tuple(sorted(walker.files, key=itemgetter(0))),
+        findings=tuple(sorted(walker.findings, key=attrgetter("path", "code"))),
+        ignored=tuple(sorted(walker.ignored)),
+        sidecars=walker.sidecars,
+    )
+
+
+class _Folder(NamedTuple):
+    os_path: bytes
+    """Without links, so that `os.path.realpath` changes nothing."""
+    prefix: str
+    """Its path with `/` at the end; empty for the root."""
+    patterns: IgnorePatterns
+    linked_from: tuple[bytes, ...] = ()
+    """The folders whose links led here, outermost first."""
+
+
+@dataclass(slots=True)
+class _Walker:
+    root: bytes
+    files: list[WalkedFile] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    ignored: list[Ignored] = field(default_factory=list)
+    sidecars: dict[str, WalkedFile] = field(default_factory=dict)
+
+    def visit(self, folder: _Folder) -> list[_Folder]:
+        """Take in one folder and return those below it that are to be visited."""
+        try:
+            entries = _listed(folder.os_path)
+        except OSError as error:
+            self.findings.append(unreadable(folder.prefix.rstrip("/") or ".", error))
+            return []
+        if folder.prefix and PROJECT_FILE in entries:
+            self.ignored.append(Ignored(folder.prefix, f"an asset folder of its own, with a {PROJECT_FILE}"))
+            return []
+        text = "/".join(entries)
+        if IGNORE_FILE in entries:
+            folder = folder._replace(patterns=self._with_ignore_file(folder, entries[IGNORE_FILE]))
+        if self._may_pass_over(folder, f"/{text}/"):
+            entries = self._not_ignored(folder, entries)
+        if not is_utf8(text):
+            entries = self._only_utf8(folder, entries)
+        self.findings.extend(name_findings(list(entries), folder.prefix))
+        return self._take(folder, entries)
+
+    def _take(self, folder: _Folder, entries: dict[str, os.DirEntry[bytes]]) -> list[_Folder]:
+        below = []
+        prefix = folder.prefix
+        while entries:
+            name, entry = entries.popitem()  # an entry keeps its status: letting go of it halves the memory touched
+            path = prefix + name
+            try:
+                status = entry.stat(follow_symlinks=False)
+                kind = status.st_mode & _KIND
+                if kind == _REGULAR:
+                    # Not WalkedFile(...): the __new__ of a NamedTuple is Python code, a quarter of the walk's time.
+                    walked = tuple.__new__(
+                        WalkedFile,
+                        (path, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino, entry.path),
+                    )
+                    if not (name.endswith(".json") and self._is_own(walked)):
+                        self.files.append(walked)
+                elif _is_link(status):
+                    below.extend(self._follow(folder, path, entry))
+                elif kind == stat.S_IFDIR:
+                    below.append(_Folder(entry.path, path + "/", folder.patterns, folder.linked_from))
+                else:
+                    self.findings.append(special_file(path, kind))
+            except OSError as error:
+                self.findings.append(unreadable(path, error))
+        return below
+
+    def _may_pass_over(self, folder: _Folder, framed: str) -> bool:
+        return bool(
+            folder.patterns.layers
+            or may_hold_junk(framed)
+            or f"{SIDECAR_SUFFIX}/" in framed
+            or f"/{PROJECT_FILE}/" in framed
+        )
+
+    def _not_ignored(self, folder: _Folder, entries: Mapping[str, os.DirEntry[bytes]]) -> dict[str, os.DirEntry[bytes]]:
+        kept = {}
+        sidecars = []
+        for name, entry in entries.items():
+            path = folder.prefix + name
+            reason = junk_reason(name)
+            is_folder = (reason is not None or bool(folder.patterns.layers)) and entry.is_dir(follow_symlinks=False)
+            shown = printable(path) + ("/" if is_folder else "")
+            if reason is None and name == PROJECT_FILE:
+                reason = "configuration of reinmaker"
+            if reason is None and folder.patterns.layers:
+                pattern = folder.patterns.pattern_for(path + "/" if is_folder else path)
+                reason = f"pattern `{pattern}`" if pattern is not None else None
+            if reason is not None:
+                self.ignored.append(Ignored(shown, reason))
+            elif name.endswith(SIDECAR_SUFFIX) and is_utf8(name):
+                sidecars.append((name, entry))
+            else:
+                kept[name] = entry
+        for name, entry in sidecars:
+            self._take_sidecar(folder, name, entry, entries)
+        return kept
+
+    def _take_sidecar(
+        self, folder: _Folder, name: str, entry: os.DirEntry[bytes], entries: Mapping[str, os.DirEntry[bytes]]
+    ) -> None:
+        path = folder.prefix + name
+        described = name.removesuffix(SIDECAR_SUFFIX)
+        if described not in entries or entries[described].is_dir() or described.endswith(SIDECAR_SUFFIX):
+            message = f"sidecar of a file that is not there, `{folder.prefix}{described}`: `{path}`"
+            hint = "rename it after the file it describes, or remove it"
+            self.findings.append(codes.BROKEN_SIDECAR.finding(message, hint=hint, path=path))
+            return
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError as error:
+            self.findings.append(unreadable(path, error))
+            return
+        self.ignored.append(Ignored(path, f"sidecar of `{described}`"))
+        self.sidecars[folder.prefix + described] = WalkedFile(
+            path, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino, entry.path
+        )
+
+    def _only_utf8(self, folder: _Folder, entries: Mapping[str, os.DirEntry[bytes]]) -> dict[str, os.DirEntry[bytes]]:
+        kept = {name: entry for name, entry in entries.items() if is_utf8(name)}
+        self.findings.extend(not_utf8(folder.prefix + name) for name in entries if name not in kept)
+        return kept
+
+    def _with_ignore_file(self, folder: _Folder, entry: os.DirEntry[bytes]) -> IgnorePatterns:
+        path = folder.prefix + IGNORE_FILE
+        try:
+            lines = read_head(entry.path, MAX_IGNORE_FILE_BYTES).decode("utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"ignore file cannot be read: `{path}`: {reason_of(error)}",
+                code=codes.CONFIG_UNREADABLE,
+                hint="it must be a plain text file in UTF-8",
+            ) from error
+        return folder.patterns.with_layer(folder.prefix, lines, origin=path)
+
+    def _is_own(self, walked: WalkedFile) -> bool:
+        try:
+            reason = own_document(walked.os_path)
+        except NotRegular:
+            return False  # it was swapped since; reading it for its hash says so
+        except OSError:
+            return False  # unreadable: likewise
+        if reason is not None:
+            self.ignored.append(Ignored(walked.path, reason))
+        return reason is not None
+
+    def _follow(self, folder: _Folder, path: str, entry: os.DirEntry[bytes]) -> list[_Folder]:
+        """Take in what a link names, if that lies inside the root and is not a folder that the link lies in."""
+        try:
+            target = os.path.realpath(entry.path, strict=True)
+            status = os.lstat(target)
+        except OSError as error:
+            self.findings.append(_bad_link(path, f"link to nothing ({reason_of(error)})"))
+            return []
+        if not _is_inside(target, self.root):
+            self.findings.append(_bad_link(path, f"link out of the folder, to `{printable(os.fsdecode(target))}`"))
+            return []
+        kind = status.st_mode & _KIND
+        if kind == _REGULAR:
+            walked = WalkedFile(path, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino, target)
+            if not (path.endswith(".json") and self._is_own(walked)):
+                self.files.append(walked)
+            return []
+        if kind != stat.S_IFDIR:
+            self.findings.append(special_file(path, kind))
+            return []
+        homes = (*folder.linked_from, folder.os_path)
+        if any(_is_inside(home, target) for home in homes):
+            self.findings.append(_bad_link(path, "link to a folder that it lies in"))
+            return []
+        if len(homes) > MAX_LINKED_FOLDERS:
+            self.findings.append(_bad_link(path, f"link behind {MAX_LINKED_FOLDERS} other links to folders"))
+            return []
+        return [_Folder(target, path + "/", folder.patterns, homes)]
+
+
+def _listed(os_path: bytes) -> dict[str, os.DirEntry[bytes]]:
+    # As bytes, decoded here in one go: with str the locale would decide what the names are.
+    with os.scandir(os_path) as listing:
+        entries = list(listing)
+    if not entries:
+        return {}
+    names = b"/".join([entry.name for entry in entries]).decode("utf-8", "surrogateescape").split("/")
+    return dict(zip(names, entries, strict=True))
+
+
+def _is_link(status: os.stat_result) -> bool:
+    # A Windows junction is a folder to `stat` and a link in every other respect.
+    junction = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
+    return stat.S_ISLNK(status.st_mode) or (
+        junction is not None and getattr(status, "st_reparse_tag", None) == junction
+    )
+
+
+def _is_inside(path: bytes, folder: bytes) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.fsencode(os.sep)) + os.fsencode(os.sep))
+
+
+def _bad_link(path: str, fact: str) -> Finding:
+    return codes.LINK_OUTSIDE_ROOT.finding(f"{fact}: `{path}`", path=path)
