@@ -1,0 +1,48 @@
+"""The document of `--json`: one envelope for every command, on failure too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reinmaker_cli import __version__
+from reinmaker_cli.contract.findings import Finding
+from reinmaker_cli.errors import ReinmakerError
+
+
+def exit_code_of(error: BaseException | None) -> int:
+    """Return the exit code: 0, that of the error's class, or the one the error itself carries (signals)."""
+    if error is None:
+        return 0
+    if isinstance(error, ReinmakerError):
+        return int(getattr(error, "exit_status", error.exit_code))
+    return 1
+
+
+def schema_name(verb: str) -> str:
+    """Return the `schema` of a verb's document: `auth status` → `reinmaker.auth-status/1`."""
+    return f"reinmaker.{verb.replace(' ', '-')}/1"
+
+
+def final_document(
+    verb: str, members: Mapping[str, Any], findings: Sequence[Finding], error: BaseException | None
+) -> dict[str, Any]:
+    """Return the envelope with the verb's own members inside."""
+    own = dict(members)
+    return {
+        "schema": schema_name(verb),
+        "ok": error is None,
+        "exitCode": exit_code_of(error),
+        "environment": own.pop("environment", None),
+        **{name: value for name, value in own.items() if name != "stats"},
+        "findings": [finding.to_json() for finding in findings],
+        "stats": own.get("stats", {}),
+        "error": _error_json(error),
+        "tool": {"name": "reinmaker", "version": __version__},
+    }
+
+
+def _error_json(error: BaseException | None) -> dict[str, Any] | None:
+    if not isinstance(error, ReinmakerError):
+        return None
+    return {"code": error.code, "message": error.message, "hint": error.hint, "retryable": error.retryable}

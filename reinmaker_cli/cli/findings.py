@@ -1,0 +1,50 @@
+"""Findings as people read them: grouped by file, the same hint said once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from reinmaker_cli.cli.text import Paint, counted, visible
+from reinmaker_cli.contract.findings import Finding
+
+MAX_SHOWN = 200  # more than anyone reads; `--json` has them all
+
+
+def finding_lines(findings: Sequence[Finding], paint: Paint) -> Iterator[str]:
+    """Yield the lines that show the findings, grouped by place in the order they came."""
+    hints: dict[str, None] = {}
+    for place, group in groupby(findings[:MAX_SHOWN], key=_place):
+        if place:
+            yield paint("bold", visible(place))
+        for finding in group:
+            yield f"  {_label(finding, paint)}: {visible(finding.message)}"
+            for word in ("expected", "found"):
+                value = getattr(finding, word)
+                if value is not None:
+                    yield f"    {word:<8} {visible(value)}"
+            if finding.hint:
+                hints[finding.hint] = None
+    if len(findings) > MAX_SHOWN:
+        yield f"and {counted(len(findings) - MAX_SHOWN, 'more finding')}; `--json` lists all"
+    for hint in hints:
+        yield f"{paint('cyan', 'hint')}: {visible(hint)}"
+
+
+def _place(finding: Finding) -> str:
+    if finding.path:
+        return finding.path
+    return " ".join(part for part in (finding.manifest_id, finding.pointer) if part)
+
+
+def _label(finding: Finding, paint: Paint) -> str:
+    return paint("red" if finding.is_error else "yellow", f"{finding.severity}[{finding.code}]")
+
+
+def summary_of(findings: Sequence[Finding]) -> str:
+    """Return `2 errors, 1 warning`, or `no findings`."""
+    errors = sum(finding.is_error for finding in findings)
+    parts = [counted(errors, "error")] if errors else []
+    if len(findings) > errors:
+        parts.append(counted(len(findings) - errors, "warning"))
+    return ", ".join(parts) or "no findings"

@@ -1,0 +1,86 @@
+"""GitHub Actions: findings as annotations, a table for the step's summary, outputs for later steps. Pure text.
+
+Source: docs.github.com, "Workflow commands for GitHub Actions". Everything that comes from file names is escaped, so
+that no name can inject a command.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reinmaker_cli.cli.text import counted, visible
+from reinmaker_cli.contract.findings import Finding
+
+MAX_ANNOTATIONS = 9  # GitHub shows ten of a kind for one step; the tenth is our count of the rest
+
+
+def annotation_lines(findings: Sequence[Finding], folder: str) -> list[str]:
+    """Return workflow commands for the first findings and a count of the others; `folder` leads to the asset root."""
+    lines = [_annotation(finding, folder) for finding in findings[:MAX_ANNOTATIONS]]
+    rest = len(findings) - len(lines)
+    if rest > 0:
+        lines.append(f"::error title=reinmaker::and {counted(rest, 'more finding')}; see the log")
+    return lines
+
+
+def _annotation(finding: Finding, folder: str) -> str:
+    properties = [f"title={_property(finding.code)}"]
+    if finding.path:
+        path = finding.path if folder in ("", ".") else f"{folder}/{finding.path}"
+        properties.insert(0, f"file={_property(path)}")
+    command = "error" if finding.is_error else "warning"
+    return f"::{command} {','.join(properties)}::{_data(f'{finding.message} ({finding.hint})')}"
+
+
+def _data(text: str) -> str:
+    return visible(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def step_summary(document: Mapping[str, Any]) -> str:
+    """Return Markdown for `$GITHUB_STEP_SUMMARY`: the result in one line, then tables of manifests and findings."""
+    name = str(document["schema"]).split(".", 1)[1].split("/")[0]
+    lines = [f"### reinmaker {name}: {'ok' if document['ok'] else 'failed'} (exit {document['exitCode']})", ""]
+    results: Sequence[Mapping[str, Any]] = document.get("results") or ()
+    if results:
+        lines += ["| manifest | version | outcome | assets |", "| --- | --- | --- | ---: |"]
+        lines += [
+            f"| {_cell(row.get('manifestId'))} | {_cell(row.get('version'))} | {_cell(row.get('outcome'))} "
+            f"| {_cell((row.get('assets') or {}).get('count'))} |"
+            for row in results
+        ]
+        lines.append("")
+    findings: Sequence[Mapping[str, Any]] = document.get("findings") or ()
+    if findings:
+        lines += ["| finding | where | what |", "| --- | --- | --- |"]
+        lines += [
+            f"| {_cell(item['code'])} | {_cell(item.get('path') or item.get('pointer'))} | {_cell(item['message'])} |"
+            for item in findings[:100]
+        ]
+        lines.append("")
+    error = document.get("error")
+    if error:
+        lines += [f"**{_cell(error['code'])}**: {_cell(error['message'])}", "", f"{_cell(error['hint'])}", ""]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else visible(str(value))
+    for character in "&#\\|<>[]*_`!":
+        text = text.replace(character, f"&#{ord(character)};")
+    return text
+
+
+def step_outputs(document: Mapping[str, Any]) -> str:
+    """Return `name=value` lines for `$GITHUB_OUTPUT`. Values are JSON or plain words, so none holds a line end."""
+    results: Sequence[Mapping[str, Any]] = document.get("results") or ()
+    rows = [{key: row.get(key) for key in ("manifestId", "version", "outcome", "digest")} for row in results]
+    return (
+        f"ok={'true' if document['ok'] else 'false'}\nexit-code={document['exitCode']}\n"
+        f"findings={len(document.get('findings') or ())}\nresults={json.dumps(rows)}\n"
+    )

@@ -1,0 +1,140 @@
+"""One run of one verb: its settings, its output, and what is built from them when it is needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reinmaker_cli.cli.output import Output
+from reinmaker_cli.contract import codes
+from reinmaker_cli.errors import ConfigError, UsageError
+from reinmaker_cli.settings import Document, Settings, resolve_settings
+
+if TYPE_CHECKING:
+    from reinmaker_cli.client.environment import Environment
+
+APP_NAME = "reinmaker"
+
+
+class Run:
+    """What a verb is handed. Nothing is read before it is asked for, the two configuration files excepted."""
+
+    def __init__(
+        self,
+        verb: str,
+        settings: Settings,
+        output: Output,
+        *,
+        variables: Mapping[str, str],
+        project: Document | None = None,
+        user: Document | None = None,
+    ) -> None:
+        self.verb = verb
+        self.settings = settings
+        self.output = output
+        self.variables = variables
+        self.project_document = project
+        self.user_document = user
+
+    @classmethod
+    def start(
+        cls, verb: str, flags: Mapping[str, Any], values: Mapping[str, Any], output: Output, *, reads_files: bool
+    ) -> Run:
+        """Read the configuration files, resolve the settings, and set the output to them."""
+        variables = os.environ
+        # What was typed decides how even a broken configuration file is reported.
+        typed = resolve_settings(flags, variables, None, None)
+        output.configure(typed, final=not reads_files)
+        if not reads_files:
+            return cls(verb, typed, output, variables=variables)
+        user = read_user_document(flags.get("config"), variables)
+        project = read_project_document(_first_folder(values))
+        settings = resolve_settings(flags, variables, project, user)
+        output.configure(settings)
+        return cls(verb, settings, output, variables=variables, project=project, user=user)
+
+    @cached_property
+    def environment(self) -> Environment:
+        """The environment that --env chose; noted in the document."""
+        from reinmaker_cli.cli.environments import find_environment
+
+        environment = find_environment(self.settings, self.project_document, self.user_document, self.data_folder)
+        self.output.add(environment={"name": environment.name, "apiUrl": environment.api_url})
+        return environment
+
+    @cached_property
+    def data_folder(self) -> Path:
+        """The data folder of the local server: --data, else the user's data folder. It need not exist."""
+        if self.settings.data:
+            return Path(self.settings.data).expanduser()
+        import platformdirs
+
+        return Path(platformdirs.user_data_dir(APP_NAME, appauthor=False))
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether a person is there to answer: a terminal on both sides, and no --no-input."""
+        if self.settings.no_input or sys.stdin is None or sys.stderr is None:
+            return False
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
+    def confirm(self, question: str) -> bool:
+        """Ask a question with y or n at the terminal; False where nobody may be asked."""
+        if not self.may_ask:
+            return False
+        self.output.prompt(f"{question} [y/N] ")
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    def ask_hidden(self, question: str) -> str:
+        """Ask for a secret without echo. Raises UsageError where nobody may be asked."""
+        if not self.may_ask:
+            raise UsageError(
+                "nobody is there to type the secret", code=codes.USAGE, hint="pipe it: `--secret-stdin < FILE`"
+            )
+        import getpass
+
+        return getpass.getpass(f"{question}: ")
+
+
+def user_file(flag: str | None, variables: Mapping[str, str]) -> Path:
+    """Return where the user's configuration is, existing or not."""
+    chosen = flag or variables.get("REINMAKER_CONFIG")
+    if chosen:
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir(APP_NAME, appauthor=False)) / "config.toml"
+
+
+def read_user_document(flag: str | None, variables: Mapping[str, str]) -> Document | None:
+    """Return the user's configuration; None where there is none. Raises ConfigError."""
+    path = user_file(flag, variables)
+    if path.exists():
+        from reinmaker_cli.assets.project import read_toml
+
+        return Document(str(path), read_toml(path))
+    if flag or variables.get("REINMAKER_CONFIG"):
+        raise ConfigError(f"no such file: `{path}`", code=codes.CONFIG_UNREADABLE, hint="check --config")
+    return None
+
+
+def read_project_document(folder: Path) -> Document | None:
+    """Return the nearest reinmaker.toml upward as it is; None where there is none. Raises ConfigError."""
+    from reinmaker_cli.assets.project import PROJECT_FILE, find_project_root, read_toml
+
+    root = find_project_root(folder)
+    if root is None:
+        return None
+    path = root / PROJECT_FILE
+    return Document(os.path.relpath(path), read_toml(path))
+
+
+def _first_folder(values: Mapping[str, Any]) -> Path:
+    """Return the folder that the verb was pointed at, for the project's settings."""
+    named = values.get("paths") or values.get("directory") or values.get("root") or "."
+    first = Path(named[0] if isinstance(named, list | tuple) else named)
+    return first if first.is_dir() else first.parent

@@ -1,0 +1,60 @@
+"""The command tree as plain data: every verb, the module that holds it, one line of help.
+
+Help, completion and dispatch read this and import nothing, so that a verb costs only its own module.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+GROUPS: Final[dict[str, str]] = {
+    "auth": "credentials: keep, prove, rotate",
+    "config": "which settings apply, and why",
+    "local": "steer the local server",
+    "spec": "the API document and the JSON Schemas",
+}
+"""Words that need a second word."""
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "init": ("reinmaker_cli.cli.init:init", "look at a folder, write its reinmaker.toml"),
+    "scan": ("reinmaker_cli.cli.assets:scan", "list the assets: type, size, hash; and all that is wrong with them"),
+    "build": ("reinmaker_cli.cli.build:build", "scan and assemble manifests; offline"),
+    "check": ("reinmaker_cli.cli.check:check", "all that build checks, for folders and manifest files"),
+    "diff": ("reinmaker_cli.cli.diff:diff", "what publishing would change"),
+    "publish": ("reinmaker_cli.cli.publish:publish", "build, check, submit, wait for the verdict"),
+    "rehearse": ("reinmaker_cli.cli.publish:rehearse", "the same against a throw-away server inside the command"),
+    "status": ("reinmaker_cli.cli.remote:status", "what the API says about manifests"),
+    "list": ("reinmaker_cli.cli.remote:list_manifests", "every manifest that the API knows"),
+    "verify": (
+        "reinmaker_cli.cli.verify:verify",
+        "are these still those bytes? a folder against a receipt or manifest",
+    ),
+    "auth login": ("reinmaker_cli.cli.auth:login", "prove a client secret, then keep it in the keyring"),
+    "auth status": ("reinmaker_cli.cli.auth:status", "source, client id, scopes, age; never the secret"),
+    "auth token": ("reinmaker_cli.cli.auth:token", "print an access token"),
+    "auth rotate": ("reinmaker_cli.cli.auth:rotate", "replace the secret, once the new one is proved"),
+    "auth logout": ("reinmaker_cli.cli.auth:logout", "remove the secret from the keyring"),
+    "serve": ("reinmaker_cli.cli.serve:serve", "the whole API on localhost:7040"),
+    "local client": ("reinmaker_cli.cli.local:client", "development clients: list, add, rotate"),
+    "local decide": ("reinmaker_cli.cli.local:decide", "give the verdict by hand (serve --validation manual)"),
+    "health": ("reinmaker_cli.cli.remote:health", "is the API up"),
+    "config show": ("reinmaker_cli.cli.config:show", "the settings that apply; --origin: who won and what it beat"),
+    "config path": ("reinmaker_cli.cli.config:path", "where the configuration files are"),
+    "explain": ("reinmaker_cli.cli.explain:explain", "what a finding or error means and what to do"),
+    "spec openapi": ("reinmaker_cli.cli.spec:openapi", "print the API document, OpenAPI 3.1"),
+    "spec schema": ("reinmaker_cli.cli.spec:schema", "print the manifest's JSON Schema, or that of a --json document"),
+    "completion": ("reinmaker_cli.cli.completion:completion", "print the completion script of a shell"),
+}
+"""Verb → (module:function, one line of help), in the order of the work."""
+
+
+def children(group: str = "") -> list[str]:
+    """Return the words that may follow `group`, in tree order; "" is the root."""
+    prefix = f"{group} " if group else ""
+    words = (name[len(prefix) :].split(" ")[0] for name in COMMANDS if name.startswith(prefix))
+    return list(dict.fromkeys(words))
+
+
+def summary(name: str) -> str:
+    """Return the one line of help of a verb or group."""
+    return GROUPS[name] if name in GROUPS else COMMANDS[name][1]

@@ -1,0 +1,173 @@
+"""What makes a function a verb: the shared flags are added, settings resolved, and one Run handed in.
+
+    @verb(flags=SERVER)
+    def status(run: Run, ids: Annotated[list[str] | None, typer.Argument(help="…")] = None) -> None: ...
+
+A verb returns nothing; it says what it has to say through `run.output` and raises a ReinmakerError to fail.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from reinmaker_cli.cli import tree
+from reinmaker_cli.cli.output import Output
+from reinmaker_cli.cli.usage import HELP_FLAGS
+from reinmaker_cli.contract import codes
+from reinmaker_cli.errors import UsageError
+from reinmaker_cli.settings import BY_NAME, Knob
+
+if TYPE_CHECKING:
+    import typer
+    from typer.core import TyperCommand
+
+BARE = ("json", "events", "quiet", "verbose", "color")
+"""For verbs that must work with a broken configuration file: no file is read."""
+TALK = (*BARE, "config")
+"""For verbs of one room: the files are read."""
+FOLDER = ("env", "jobs", "no_input", *TALK)
+"""For verbs that look at folders: the environment chooses the URLs of the assets."""
+SERVER = ("env", "data", "trace", "ca_file", "no_input", *TALK)
+"""For verbs that speak to a server."""
+PUBLISH = ("env", "data", "jobs", "timeout", "deadline", "trace", "ca_file", "no_input", *TALK)
+"""For verbs that do both."""
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A function of the command line with the names of the shared flags that it takes."""
+
+    function: Callable[..., None]
+    flags: tuple[str, ...]
+
+    def command(self, name: str) -> TyperCommand:
+        """Return the Typer command; calling it gives the values that were typed, and runs nothing."""
+        import typer
+        from typer.core import TyperCommand
+
+        app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+        app.command(name, help=inspect.getdoc(self.function))(self._parse())
+        command = typer.main.get_command(app)
+        assert isinstance(command, TyperCommand)
+        return command
+
+    def _parse(self) -> Callable[..., dict[str, Any]]:
+        """Return a function with the verb's parameters and the shared ones, that returns its arguments."""
+
+        def parse(**values: Any) -> dict[str, Any]:
+            return values
+
+        parameters = self._parameters()
+        parse.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        parse.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return parse
+
+    def _parameters(self) -> list[inspect.Parameter]:
+        hints = typing.get_type_hints(self.function, include_extras=True)
+        own = list(inspect.signature(self.function).parameters.values())[1:]
+        parameters = [
+            parameter.replace(
+                kind=inspect.Parameter.KEYWORD_ONLY, annotation=_with_variable(parameter.name, hints[parameter.name])
+            )
+            for parameter in own
+        ]
+        return parameters + [_shared_parameter(BY_NAME[flag]) for flag in self.flags]
+
+
+def verb(*, flags: Sequence[str]) -> Callable[[Callable[..., None]], Verb]:
+    """Make a function a verb with these shared flags."""
+    return lambda function: Verb(function, tuple(flags))
+
+
+def _with_variable(name: str, hint: Any) -> Any:
+    """Give an option its variable: `--copy-plan` → REINMAKER_COPY_PLAN."""
+    from typer.models import OptionInfo
+
+    for info in getattr(hint, "__metadata__", ()):
+        if isinstance(info, OptionInfo):
+            info.envvar = info.envvar or f"REINMAKER_{_long_name(info, name)}"
+            info.show_envvar = False
+    return hint
+
+
+def _long_name(info: Any, name: str) -> str:
+    declared = [info.default, *(info.param_decls or ())]
+    long = next((word for word in declared if isinstance(word, str) and word.startswith("--")), f"--{name}")
+    return long.split("/")[0].removeprefix("--").replace("-", "_").upper()
+
+
+def _shared_parameter(knob: Knob) -> inspect.Parameter:
+    """Return the parameter of a shared flag. None means "not typed": variables and files come in later."""
+    import typer
+
+    kinds: dict[str, Any] = {"switch": bool, "count": int, "seconds": float}
+    words = [knob.flag, *([knob.short] if knob.short else [])]
+    metavar = knob.metavar or ("|".join(knob.choices) or None)
+    info = typer.Option(*words, help=knob.help, metavar=metavar, show_default=False)
+    return inspect.Parameter(
+        knob.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[kinds.get(knob.kind, str) | None, info],
+    )
+
+
+def load_verb(name: str) -> Verb:
+    """Import and return the verb of that name from the tree."""
+    module, _, attribute = tree.COMMANDS[name][0].partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    assert isinstance(found, Verb)
+    return found
+
+
+def call_verb(name: str, arguments: Sequence[str], output: Output) -> None:
+    """Parse the words, resolve the settings, and run the verb."""
+    from reinmaker_cli.cli.run import Run
+
+    found = load_verb(name)
+    command = found.command(name)
+    words = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    if any(word in HELP_FLAGS for word in words):
+        output.help(_help_text(command, name))
+        return
+    values = _typed_values(command, name, list(arguments))
+    flags = {flag: values.pop(flag) for flag in found.flags}
+    typed = {flag: value for flag, value in flags.items() if value is not None}
+    run = Run.start(name, typed, values, output, reads_files="config" in found.flags)
+    found.function(run, **values)
+
+
+def _help_text(command: TyperCommand, name: str) -> str:
+    import typer
+
+    context = typer.Context(command, info_name=f"reinmaker {name}", resilient_parsing=True)
+    with context:
+        return command.get_help(context) + "\n"
+
+
+def _typed_values(command: TyperCommand, name: str, arguments: list[str]) -> dict[str, Any]:
+    import typer
+
+    try:
+        with command.make_context(f"reinmaker {name}", arguments) as context:
+            values: dict[str, Any] = command.invoke(context)
+    except typer.TyperException as error:
+        raise _usage_error(name, error) from error
+    return values
+
+
+def _usage_error(name: str, error: typer.TyperException) -> UsageError:
+    message = error.format_message().rstrip(".")
+    message = message[:1].lower() + message[1:]
+    possible = getattr(error, "possibilities", None)
+    if possible:
+        hint = f"did you mean `{sorted(possible)[0]}`?"
+        message = message.split(" (Possible")[0]
+    else:
+        hint = f"`reinmaker {name} --help` lists the options"
+    return UsageError(message, code=codes.USAGE, hint=hint)
