@@ -1,0 +1,57 @@
+"""The access log: one line per request on stderr, from an allow-list of fields, as text or as JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from reinmaker_cli.server.config import LogForm
+from reinmaker_cli.server.edge import ACCESS_LOG, SERVER_LOG
+
+
+@contextmanager
+def access_log(form: LogForm) -> Iterator[None]:
+    """Write the log in this form until the block is left. A bug's traceback reaches stderr in any form, also `off`."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_JsonLines() if form == "json" else _TextLines())
+    before = [(logger, logger.level, logger.propagate) for logger in (ACCESS_LOG, SERVER_LOG)]
+    SERVER_LOG.addHandler(handler)
+    SERVER_LOG.propagate = False
+    SERVER_LOG.setLevel(logging.ERROR if form == "off" else logging.INFO)
+    ACCESS_LOG.propagate = False
+    ACCESS_LOG.setLevel(logging.CRITICAL if form == "off" else logging.INFO)
+    if form != "off":
+        ACCESS_LOG.addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger, level, propagate in before:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+            logger.propagate = propagate
+
+
+class _TextLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = getattr(record, "access", None)
+        if fields is None:
+            return f"{_time(record)} {super().format(record)}"
+        return (
+            f"{_time(record)} {fields['method']} {fields['route']} {fields['status']} {fields['ms']} ms"
+            f" trace={fields['trace_id']} client={fields['client_id']}"
+        )
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = getattr(record, "access", None)
+        if fields is None:
+            return json.dumps({"time": _time(record), "level": record.levelname, "message": super().format(record)})
+        return json.dumps({"time": _time(record), **fields})
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

@@ -1,0 +1,37 @@
+"""The application: routes and services, wired."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.routing import Router
+
+from reinmaker_cli.contract import codes
+from reinmaker_cli.server.edge import Edge, allowed_hosts
+from reinmaker_cli.server.problems import ApiProblem
+from reinmaker_cli.server.routes.control import control_resources
+from reinmaker_cli.server.routes.documents import document_resources
+from reinmaker_cli.server.routes.manifests import manifest_resources
+from reinmaker_cli.server.routes.oauth import oauth_resources
+from reinmaker_cli.server.services import Foundation, Services, run_services
+
+
+def build_app(base: Foundation, started: Callable[[Services], None]) -> Edge:
+    """Return the ASGI application; `started` is told its services when the lifespan begins."""
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[dict[str, Services]]:
+        async with run_services(base) as services:
+            started(services)
+            yield {"services": services}
+
+    resources = [*oauth_resources(), *manifest_resources(), *document_resources(), *control_resources()]
+    routes = [resource.route() for resource in resources]
+    router = Router(routes, redirect_slashes=False, default=_no_such_route, lifespan=lifespan)
+    return Edge(router, allowed_hosts(base.config.host, base.config.allow_hosts))
+
+
+async def _no_such_route(scope: Any, _receive: Any, _send: Any) -> None:
+    raise ApiProblem(codes.NOT_FOUND, f"no such route: `{scope['path'][:200]}`")

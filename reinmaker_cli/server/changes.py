@@ -1,0 +1,62 @@
+"""Who waits for news of a manifest, and how they are woken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Changes:
+    """Wakes those who wait for a manifest to change. Lives on one event loop; may be told from any thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._is_closed = False
+
+    def announce(self, manifest_id: str) -> None:
+        """Wake all who wait for this manifest; the change must be readable by now."""
+        self._loop.call_soon_threadsafe(self._wake, manifest_id)
+
+    def close(self) -> None:
+        """End all waits, now and from now on: the server is stopping."""
+        self._loop.call_soon_threadsafe(self._close)
+
+    async def wait_until(
+        self, manifest_id: str, read: Callable[[], Awaitable[T]], enough: Callable[[T], bool], *, timeout_s: float
+    ) -> T:
+        """Return what `read` gives, as soon as it is `enough`, or after `timeout_s` of real time, or at the end.
+
+        The event is set up before the first read, so that no change between reading and waiting is lost.
+        """
+        woken = asyncio.Event()
+        self._waiting[manifest_id].add(woken)
+        ends_at = self._loop.time() + timeout_s
+        try:
+            while True:
+                value = await read()
+                left_s = ends_at - self._loop.time()
+                if enough(value) or left_s <= 0 or self._is_closed:
+                    return value
+                try:
+                    await asyncio.wait_for(woken.wait(), left_s)
+                except TimeoutError:
+                    return await read()
+                woken.clear()
+        finally:
+            self._waiting[manifest_id].discard(woken)
+            if not self._waiting[manifest_id]:
+                del self._waiting[manifest_id]
+
+    def _wake(self, manifest_id: str) -> None:
+        for event in self._waiting.get(manifest_id, ()):
+            event.set()
+
+    def _close(self) -> None:
+        self._is_closed = True
+        for manifest_id in list(self._waiting):
+            self._wake(manifest_id)

@@ -1,0 +1,134 @@
+"""The outermost layer: trace id, Host names, the one error handler and the access log, around every request."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import re
+import secrets
+import time
+from collections.abc import Collection
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.names import TRACE_HEADER, TRACE_PATTERN
+from reinmaker_cli.server.problems import ApiProblem
+
+ACCESS_LOG = logging.getLogger("reinmaker.access")
+SERVER_LOG = logging.getLogger("reinmaker.server")
+
+_TRACE = re.compile(TRACE_PATTERN)
+_TRACE_KEY = "reinmaker.trace_id"
+_ROUTE_KEY = "reinmaker.route"
+_CLIENT_KEY = "reinmaker.client_id"
+
+
+def trace_id(request: Request) -> str:
+    """Return the trace id of the request: the caller's, or the one made for it."""
+    return str(request.scope[_TRACE_KEY])
+
+
+def note_route(scope: Scope, route: str) -> None:
+    """Say which route answers, for the access log: its template, never the path with what a user wrote in it."""
+    scope[_ROUTE_KEY] = route
+
+
+def note_client(request: Request, client_id: str) -> None:
+    """Say which client asks, for the access log."""
+    request.scope[_CLIENT_KEY] = client_id
+
+
+class Edge:
+    """Wrap the routes: every answer has a trace id, every error is a problem document, every request is logged."""
+
+    def __init__(self, routes: ASGIApp, allowed_hosts: Collection[str]) -> None:
+        self._routes = routes
+        self._allowed_hosts = {host.lower().strip("[]") for host in allowed_hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; the lifespan goes through."""
+        if scope["type"] != "http":
+            await self._routes(scope, receive, send)
+            return
+        scope["app"] = self  # Starlette raises its 404 as an exception only below an application
+        scope[_TRACE_KEY] = _incoming_trace(scope) or secrets.token_hex(16)
+        started = time.monotonic()
+        answer = _Answer(scope[_TRACE_KEY], send)
+        try:
+            self._refuse_foreign_host(scope)
+            await self._routes(scope, receive, answer.send)
+        except ApiProblem as problem:
+            await answer.refuse(problem, scope, receive)
+        except ClientDisconnect:
+            SERVER_LOG.info("the client went away", extra={"trace_id": scope[_TRACE_KEY]})
+        except Exception:  # noqa: BLE001  (the one error handler: logged with its traceback, answered without it)
+            SERVER_LOG.exception("unforeseen, trace id %s", scope[_TRACE_KEY])
+            await answer.refuse(ApiProblem(codes.SERVER_ERROR, "see the server's log"), scope, receive)
+        _log_access(scope, answer.status, time.monotonic() - started)
+
+    def _refuse_foreign_host(self, scope: Scope) -> None:
+        # DNS rebinding: a web page can point a name of its own at 127.0.0.1, but it cannot change the Host field.
+        host = Headers(scope=scope).get("host", "")
+        name = re.sub(r":[0-9]*$", "", host).lower().strip("[]")
+        if name not in self._allowed_hosts:
+            raise ApiProblem(codes.HOST_NOT_ALLOWED, f"not a host name of this server: `{host[:100]}`")
+
+
+class _Answer:
+    """Watches what is sent, and puts the trace id into it."""
+
+    def __init__(self, trace: str, send: Send) -> None:
+        self._trace = trace
+        self._send = send
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message)[TRACE_HEADER] = self._trace
+        await self._send(message)
+
+    async def refuse(self, problem: ApiProblem, scope: Scope, receive: Receive) -> None:
+        if self.status:  # too late for another answer; uvicorn closes the connection that was cut short
+            return
+        await problem.response(self._trace)(scope, receive, self.send)
+
+
+def allowed_hosts(host: str, more: Collection[str]) -> set[str]:
+    """Return the host names that a server bound to `host` answers."""
+    return {"localhost", "127.0.0.1", "::1", host, *more}
+
+
+def is_loopback_peer(request: Request) -> bool:
+    """Return whether the request comes from this machine, and not through a proxy on it."""
+    if request.client is None or _was_forwarded(request):
+        return False
+    try:
+        return ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+def _was_forwarded(request: Request) -> bool:
+    return any(name == "forwarded" or name.startswith("x-forwarded-") for name in request.headers)
+
+
+def _incoming_trace(scope: Scope) -> str | None:
+    value = Headers(scope=scope).get(TRACE_HEADER, "")
+    return value if _TRACE.fullmatch(value) else None
+
+
+def _log_access(scope: Scope, status: int, seconds: float) -> None:
+    if ACCESS_LOG.isEnabledFor(logging.INFO):
+        fields = {
+            "method": scope["method"],
+            "route": scope.get(_ROUTE_KEY, "-"),
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+            "trace_id": scope[_TRACE_KEY],
+            "client_id": scope.get(_CLIENT_KEY, "-"),
+        }
+        ACCESS_LOG.info("%s", fields["route"], extra={"access": fields})

@@ -1,0 +1,128 @@
+"""The asynchronous validation of one submission, from claim to verdict. Runs in a thread, or in a worker process."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.names import Status
+from reinmaker_cli.server.clock import Clock
+from reinmaker_cli.server.config import ValidationMode
+from reinmaker_cli.server.store import Store, join_store
+from reinmaker_cli.server.store.folders import StoredFolder
+from reinmaker_cli.server.store.records import Claim, Verdict
+
+if TYPE_CHECKING:
+    from reinmaker_cli.contract.models import Validation
+    from reinmaker_cli.server.sources import RegisteredFolder
+    from reinmaker_cli.server.verifier import AssetRef
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How this server validates; picklable."""
+
+    mode: ValidationMode
+    strict: bool
+    maps: tuple[tuple[str, Path], ...]
+    network: bool
+
+
+def judge(store: Store, claim: Claim, rules: Rules, clock: Clock, stop: Callable[[], bool]) -> Status | None:
+    """Validate the claimed submission and record the verdict; None where the claim was overtaken.
+
+    Raises VerificationStopped when `stop` said so: the submission stays open, and the next start continues.
+    """
+    assets = _assets_of(store, claim)
+    found = _accept_unseen() if rules.mode != "real" else _look(store, claim, assets, rules, stop)
+    return _conclude(store, claim, assets, found, clock)
+
+
+def judge_in_worker(data: Path, claim: Claim, rules: Rules, clock: Clock) -> Status | None:
+    """Do the same in a worker process, with a connection of its own."""
+    store = join_store(data)
+    try:
+        return judge(store, claim, rules, clock, lambda: False)
+    finally:
+        store.close()
+
+
+def decide(store: Store, claim: Claim, reason: str | None, clock: Clock) -> Status | None:
+    """Record what a person decided: rejected for a reason, or (None) active."""
+    from reinmaker_cli.contract.models import Validation, ValidationError
+
+    if reason is None:
+        return _conclude(store, claim, _assets_of(store, claim), Validation(), clock)
+    error = ValidationError(code=str(codes.REJECTED), pointer="", detail=reason)
+    return _conclude(store, claim, (), Validation(errors=(error,), error_count=1), clock)
+
+
+def _look(store: Store, claim: Claim, assets: Sequence[AssetRef], rules: Rules, stop: Callable[[], bool]) -> Validation:
+    from reinmaker_cli.server.sources import Sources
+    from reinmaker_cli.server.verifier import verify
+
+    folders = tuple(_registered(folder) for folder in store.folders.find(claim.manifest_id, claim.version))
+    sources = Sources(folders=folders, maps=rules.maps, network=rules.network)
+    return verify(assets, sources, strict=rules.strict, immutable=store.published.find_moved, stop=stop)
+
+
+def _conclude(store: Store, claim: Claim, assets: Sequence[AssetRef], found: Validation, clock: Clock) -> Status | None:
+    def moved_meanwhile(moved: Mapping[int, str]) -> Verdict:
+        return _verdict(_with_moved(found, assets, moved), claim)
+
+    return store.submissions.conclude(claim, _verdict(found, claim), assets, now=clock.now(), moved=moved_meanwhile)
+
+
+def _verdict(found: Validation, claim: Claim) -> Verdict:
+    """Return the verdict, with the warnings that the rules had when the manifest came in."""
+    document = found.model_dump(mode="json", by_alias=True, exclude_none=True)
+    document["warnings"] = json.loads(claim.validation)["warnings"] + document["warnings"]
+    return Verdict(json.dumps(document), passes=found.error_count == 0)
+
+
+def _with_moved(found: Validation, assets: Sequence[AssetRef], moved: Mapping[int, str]) -> Validation:
+    from reinmaker_cli.contract.models import Check, ValidationError
+    from reinmaker_cli.contract.names import MAX_ERRORS_LISTED
+
+    by_index = {asset.index: asset for asset in assets}
+    errors = tuple(
+        ValidationError(
+            code=str(codes.ASSET_IMMUTABLE),
+            pointer=f"/assets/{index}/url",
+            asset_id=by_index[index].id,
+            detail=f"published with other bytes: {by_index[index].url}",
+            expected=published,
+            found=by_index[index].sha256,
+        )
+        for index, published in list(moved.items())[:MAX_ERRORS_LISTED]
+    )
+    check = Check(name="asset-immutable", status="failed", checked=len(assets), failed=len(moved), source="none")
+    others = tuple(other for other in found.checks if other.name != check.name)
+    return found.model_copy(update={"checks": (*others, check), "errors": errors, "error_count": len(moved)})
+
+
+def _accept_unseen() -> Validation:
+    from reinmaker_cli.contract.models import Validation
+
+    return Validation()
+
+
+def _assets_of(store: Store, claim: Claim) -> tuple[AssetRef, ...]:
+    from reinmaker_cli.server.verifier import AssetRef
+
+    document = json.loads(gzip.decompress(store.submissions.body(claim.no)))
+    return tuple(
+        AssetRef(index, asset["id"], asset["url"], asset["hash"], asset["bytes"])
+        for index, asset in enumerate(document["assets"])
+    )
+
+
+def _registered(folder: StoredFolder) -> RegisteredFolder:
+    from reinmaker_cli.server.sources import RegisteredFolder
+
+    return RegisteredFolder(Path(folder.root), json.loads(gzip.decompress(folder.files_gzipped)))

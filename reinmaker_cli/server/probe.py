@@ -1,0 +1,59 @@
+"""Can the database be written? Asked in the background, so that /v1/health never waits for a disk."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from reinmaker_cli.server.edge import SERVER_LOG
+from reinmaker_cli.server.threads import Threads
+
+FRESH_FOR_S = 1.0
+PATIENCE_S = 0.1  # of one answer; monitoring wants to know soon rather than exactly
+SLOW_AFTER_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """The last result of the probe."""
+
+    status: Literal["ok", "slow", "failing"]
+    write_ms: float
+    """How long the write took, or has been taking so far, in real milliseconds."""
+
+
+class WriteProbe:
+    """Writes at most once a second, and only when somebody asks."""
+
+    def __init__(self, threads: Threads, write: Callable[[], None]) -> None:
+        self._threads = threads
+        self._write = write
+        self._last = Probed("ok", 0.0)
+        self._last_at = -FRESH_FOR_S
+        self._started_at = 0.0
+        self._running: asyncio.Task[None] | None = None
+
+    async def look(self) -> Probed:
+        """Return the newest result, at most a second old or on its way, within a tenth of a second."""
+        if self._running is None and time.monotonic() - self._last_at >= FRESH_FOR_S:
+            self._running = asyncio.create_task(self._probe())
+        if self._running is not None:
+            await asyncio.wait({self._running}, timeout=PATIENCE_S)
+        if self._running is not None and (taking_s := time.monotonic() - self._started_at) > SLOW_AFTER_S:
+            return Probed("slow", round(taking_s * 1000, 1))
+        return self._last
+
+    async def _probe(self) -> None:
+        self._started_at = time.monotonic()
+        try:
+            await self._threads.write(self._write)
+            status: Literal["ok", "failing"] = "ok"
+        except Exception:  # noqa: BLE001  (whatever it is, the probe says failing and the log says why)
+            SERVER_LOG.exception("the database cannot be written")
+            status = "failing"
+        self._last_at = time.monotonic()
+        self._last = Probed(status, round((self._last_at - self._started_at) * 1000, 1))
+        self._running = None

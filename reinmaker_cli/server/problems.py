@@ -1,0 +1,45 @@
+"""Errors as the API answers them: RFC 9457 problem documents, made in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.responses import JSONResponse
+
+from reinmaker_cli.contract.codes import Code
+from reinmaker_cli.contract.names import PROBLEM_MEDIA_TYPE, PROBLEM_TYPE_PREFIX, TRACE_URL_PREFIX
+
+
+class ApiProblem(Exception):
+    """Raise it anywhere under a route: the caller gets this problem as the answer."""
+
+    def __init__(
+        self,
+        code: Code,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        errors: Sequence[Mapping[str, Any]] = (),
+        error_count: int = 0,
+    ) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.errors = list(errors)
+        self.error_count = error_count
+
+    def response(self, trace_id: str) -> JSONResponse:
+        """Return the answer that carries the problem."""
+        document: dict[str, Any] = {
+            "type": PROBLEM_TYPE_PREFIX + self.code,
+            "title": self.code.summary,
+            "status": self.code.status,
+            "detail": self.detail,
+            "instance": TRACE_URL_PREFIX + trace_id,
+            "code": str(self.code),
+        }
+        if self.errors:
+            document |= {"errors": self.errors, "errorCount": self.error_count}
+        return JSONResponse(document, status_code=self.code.status, headers=self.headers, media_type=PROBLEM_MEDIA_TYPE)

@@ -1,0 +1,96 @@
+"""One path of the API: which methods it has, and who may call them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from reinmaker_cli.contract import codes, names
+from reinmaker_cli.server.edge import note_client, note_route
+from reinmaker_cli.server.problems import ApiProblem
+from reinmaker_cli.server.services import Services
+from reinmaker_cli.server.tokens import TokenRefused
+
+Endpoint = Callable[[Request, Services], Awaitable[Response]]
+Guard = Callable[[Request, Services], Awaitable[None]]
+
+_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)  # RFC 6750 section 2.1
+
+
+class Resource:
+    """Answers one path: 405 and OPTIONS first, then the guard, then the method. HEAD is GET without its body."""
+
+    def __init__(self, path: str, methods: Mapping[str, Endpoint], guard: Guard | None = None) -> None:
+        self._path = path
+        self._methods = dict(methods)
+        self._guard = guard
+        if "GET" in self._methods:
+            self._methods["HEAD"] = self._methods["GET"]
+        self._allow = ", ".join(sorted({*self._methods, "OPTIONS"}))
+
+    def route(self) -> Route:
+        """Return the route to this resource."""
+        return Route(self._path, endpoint=self)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        note_route(scope, self._path)
+        request = Request(scope, receive)
+        response = await self._answer(request)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": self._allow})
+        endpoint = self._methods.get(request.method)
+        if endpoint is None:
+            raise ApiProblem(
+                codes.METHOD_NOT_ALLOWED,
+                f"{request.method} is not one of {self._allow}",
+                headers={"Allow": self._allow},
+            )
+        services: Services = request.scope["state"]["services"]
+        if self._guard is not None:
+            await self._guard(request, services)
+        return await endpoint(request, services)
+
+
+def needs_scope(scope: names.Scope) -> Guard:
+    """Return the guard of a protected route, RFC 6750 section 3."""
+
+    async def guard(request: Request, services: Services) -> None:
+        token = bearer_token(request)
+        if token is None:
+            # No error code without a token: the client may not have known that it needs one.
+            raise ApiProblem(
+                codes.TOKEN_MISSING, "no Bearer token in Authorization", headers={"WWW-Authenticate": "Bearer"}
+            )
+        try:
+            grant = services.tokens.check(token)
+        except TokenRefused as refusal:
+            raise ApiProblem(
+                codes.TOKEN_INVALID, str(refusal), headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}
+            ) from refusal
+        note_client(request, grant.client_id)
+        if scope not in grant.scopes:
+            raise ApiProblem(
+                codes.INSUFFICIENT_SCOPE,
+                f"the token lacks the scope {scope}",
+                headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
+            )
+
+    return guard
+
+
+def bearer_token(request: Request) -> str | None:
+    """Return the token in `Authorization: Bearer`, "" where the scheme is Bearer and the rest is none, else None."""
+    given = request.headers.get("authorization", "").strip()
+    if not given.lower().startswith("bearer"):
+        return None
+    match = _BEARER.fullmatch(given)
+    return match[1] if match else ""

@@ -1,0 +1,158 @@
+"""Run a server: in the main thread until a signal comes (`serve`), or beside other work (`rehearse`, tests)."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from reinmaker_cli.contract.models import LocalClient
+from reinmaker_cli.server.access_log import access_log
+from reinmaker_cli.server.app import build_app
+from reinmaker_cli.server.clock import Clock, WallClock
+from reinmaker_cli.server.config import ServerConfig
+from reinmaker_cli.server.data_folder import development_client, occupied_folder
+from reinmaker_cli.server.listening import listen, public_url
+from reinmaker_cli.server.services import Foundation, Services
+from reinmaker_cli.server.store import open_store
+from reinmaker_cli.server.tokens import Tokens
+
+__all__ = ["ServerConfig", "Started", "running_server", "serve_forever"]
+
+FINISH_WITHIN_S = 10  # what is in flight when the server stops
+KEEP_ALIVE_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A server that answers."""
+
+    url: str
+    """Public URL without a slash at the end."""
+    data: Path
+    """Folder of the database and `client.json`."""
+    client: LocalClient
+    """The development client, and the control token."""
+
+
+def serve_forever(config: ServerConfig, ready: Callable[[Started], None], *, clock: Clock | None = None) -> None:
+    """Serve in the main thread until SIGTERM or SIGINT; `ready` is called once, when the server answers.
+
+    Raises `port-taken`, `database-newer`, `database-failed` and UsageError before `ready`.
+    """
+    with _prepared(config, clock or WallClock()) as (server, started), _stop_on_signals(server):
+        server.when_ready = lambda: ready(started)
+        asyncio.run(server.serve(server.listening))
+
+
+@contextmanager
+def running_server(config: ServerConfig, *, clock: Clock | None = None) -> Iterator[Started]:
+    """Yield a server that runs in a thread beside the caller, and stop it afterwards. Raises as `serve_forever`."""
+    with _prepared(config, clock or WallClock()) as (server, started):
+        answering = threading.Event()
+        server.when_ready = answering.set
+        failure: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                asyncio.run(server.serve(server.listening))
+            except BaseException as error:  # noqa: BLE001  (raised again below, in the caller's thread)
+                failure.append(error)
+            finally:
+                answering.set()
+
+        thread = threading.Thread(target=run, name="reinmaker-server", daemon=True)
+        thread.start()
+        answering.wait()
+        try:
+            if not failure:
+                yield started
+        finally:
+            server.stop()
+            thread.join()
+        if failure:
+            raise failure[0]
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, that leaves signals to us, says when it answers, and ends all waits when it stops."""
+
+    def __init__(self, base: Foundation, listening: list[socket.socket]) -> None:
+        config = uvicorn.Config(
+            build_app(base, self._remember),
+            http="h11",
+            loop="asyncio",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # it would believe X-Forwarded-For of anybody on this machine
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=FINISH_WITHIN_S,
+        )
+        super().__init__(config)
+        self.listening = listening
+        self.when_ready: Callable[[], object] = lambda: None
+        self._services: Services | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Install nothing: uvicorn would raise the signal again at the end, and the exit code would not be 0."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        self.when_ready()
+
+    def stop(self) -> None:
+        """Accept nothing new, end the waits, finish what is in flight. From any thread, or a signal handler."""
+        self.should_exit = True
+        if self._services is not None:
+            self._services.changes.close()
+
+    def _remember(self, services: Services) -> None:
+        self._services = services
+
+
+@contextmanager
+def _prepared(config: ServerConfig, clock: Clock) -> Iterator[tuple[_Server, Started]]:
+    """Yield a server that is ready to run: port bound, data folder ours, database open."""
+    with ExitStack() as stack:
+        sockets = listen(config)
+        for bound in sockets:
+            stack.callback(bound.close)
+        data = stack.enter_context(occupied_folder(config.data))
+        store = open_store(data)
+        stack.callback(store.close)
+        url = public_url(config, sockets)
+        tokens = Tokens(store.facts, clock, issuer=url, audience=url)
+        client = development_client(store, data, url, clock)
+        stack.enter_context(access_log(config.log))
+        base = Foundation(config, data, store, clock, tokens, url, client.control_token)
+        yield _Server(base, sockets), Started(url, data, client)
+
+
+@contextmanager
+def _stop_on_signals(server: _Server) -> Iterator[None]:
+    def stop(_number: int, _frame: FrameType | None) -> Any:
+        if server.should_exit:
+            server.force_exit = True  # asked twice: somebody is in a hurry
+        server.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,126 @@
+"""The database: opening it, reading from it, and the one writer.
+
+SQLite with WAL and `synchronous=FULL`: a write is durable when `write()` has been left. Everything that is SQLite's
+alone is in this file (`_sqlite…`, `insert_or_skip`); the other files of the room are plain SQLAlchemy Core.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, insert, inspect, select
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import DBAPIError
+
+from reinmaker_cli.contract import codes
+from reinmaker_cli.errors import ReinmakerError
+from reinmaker_cli.server.store.tables import METADATA, SCHEMA_VERSION, facts
+
+BUSY_TIMEOUT_MS = 30_000
+"""How long a writer waits for another process: the verdict on 100,000 assets holds the database for about a second."""
+
+
+class Database:
+    """Connections for readers, and one writer at a time in this process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writer = threading.Lock()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Yield a connection that sees one consistent state; never waits for the writer."""
+        with self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Yield the writing connection; left without an exception, all of it is durable, else none of it happened."""
+        with self._writer, self._engine.connect() as connection:
+            connection.execution_options(reinmaker_writes=True)  # what `_sqlite_begin` asks for
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Close all connections; the last one folds the write-ahead log into the file."""
+        self._engine.dispose()
+
+
+def open_database(file: Path) -> Database:
+    """Return the database in `file`, made when it is not there; `database-newer`, `database-failed` otherwise."""
+    database = Database(_sqlite_engine(file))
+    try:
+        _bring_up_to_date(database, file)
+    except DBAPIError as error:
+        database.close()
+        raise ReinmakerError(
+            f"cannot use the database: `{file}` ({error.orig})",
+            code=codes.DATABASE_FAILED,
+            hint="check the folder's permissions and free space, or use another with --data",
+        ) from error
+    except ReinmakerError:
+        database.close()
+        raise
+    return database
+
+
+def join_database(file: Path) -> Database:
+    """Return the database in `file` that another process has opened and brought up to date."""
+    return Database(_sqlite_engine(file))
+
+
+def _bring_up_to_date(database: Database, file: Path) -> None:
+    with database.write() as connection:
+        if not inspect(connection).has_table(facts.name):
+            METADATA.create_all(connection)
+            connection.execute(insert(facts).values(name="schemaVersion", value=str(SCHEMA_VERSION)))
+        found = connection.execute(select(facts.c.value).where(facts.c.name == "schemaVersion")).scalar_one()
+    if int(found) > SCHEMA_VERSION:
+        raise ReinmakerError(
+            f"a newer reinmaker wrote the database: `{file}` (schema {found}, this one knows {SCHEMA_VERSION})",
+            code=codes.DATABASE_NEWER,
+            hint="upgrade reinmaker, or use another folder with --data",
+        )
+
+
+def insert_or_skip(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows whose primary key is not there yet."""
+    connection.execute(sqlite_insert(table).on_conflict_do_nothing(), list(rows))
+
+
+def insert_or_replace(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
+    """Insert the row, or replace the one with the same primary key."""
+    statement = sqlite_insert(table).values(row)
+    keys = {column.name for column in table.primary_key}
+    changed = {name: value for name, value in row.items() if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=sorted(keys), set_=changed))
+
+
+def _sqlite_engine(file: Path) -> Engine:
+    url = URL.create("sqlite+pysqlite", database=str(file))
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    event.listen(engine, "connect", _sqlite_connect)
+    event.listen(engine, "begin", _sqlite_begin)
+    return engine
+
+
+def _sqlite_connect(connection: Any, _record: Any) -> None:
+    # The driver's own idea of transactions would begin them late and deferred; `_sqlite_begin` says when.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    # WAL: readers go on while one writes. FULL: NORMAL may lose the last commits at a power loss.
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    # IMMEDIATE: a transaction that reads first and writes later could otherwise fail half-way with SQLITE_BUSY.
+    writes = connection.get_execution_options().get("reinmaker_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

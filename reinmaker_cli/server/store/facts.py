@@ -1,0 +1,44 @@
+"""What the server knows of itself: signing keys, and whether the database can be written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import insert, select
+
+from reinmaker_cli.server.store.database import Database, insert_or_replace
+from reinmaker_cli.server.store.tables import facts, signing_keys
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A private key that signs tokens."""
+
+    kid: str
+    private_pem: str = field(repr=False)
+
+
+class Facts:
+    """Signing keys and the write probe."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def signing_key(self) -> StoredKey | None:
+        """Return the newest signing key, or None before the first one was made."""
+        newest = select(signing_keys.c.kid, signing_keys.c.private_pem).order_by(signing_keys.c.created_at.desc())
+        with self._database.read() as connection:
+            row = connection.execute(newest.limit(1)).one_or_none()
+        return None if row is None else StoredKey(row.kid, row.private_pem)
+
+    def add_signing_key(self, key: StoredKey, *, now: float) -> None:
+        """Keep a new signing key."""
+        with self._database.write() as connection:
+            connection.execute(
+                insert(signing_keys).values(kid=key.kid, private_pem=key.private_pem, created_at=now),
+            )
+
+    def probe_write(self, now: float) -> None:
+        """Write one row durably, or raise what the database says."""
+        with self._database.write() as connection:
+            insert_or_replace(connection, facts, {"name": "lastProbe", "value": repr(now)})

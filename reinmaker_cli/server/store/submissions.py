@@ -1,0 +1,240 @@
+"""Submissions: taking one in, reading where it stands, and the verdict.
+
+The races that are decided here, each inside one writing transaction:
+two identical POSTs become one submission; two contents for one version, one wins; of two versions that pass at the same
+time the newer one ends active, whatever the order; a verdict whose claim is no longer the newest is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, RowMapping, Select, func, insert, select, update
+
+from reinmaker_cli.contract.names import Status
+from reinmaker_cli.contract.versions import is_newer
+from reinmaker_cli.server.store.database import Database, insert_or_replace
+from reinmaker_cli.server.store.published import moved_assets, remember_published
+from reinmaker_cli.server.store.records import (
+    Accepted,
+    Claim,
+    Created,
+    NewSubmission,
+    NotNewer,
+    Replayed,
+    StoredSubmission,
+    StoredVersion,
+    Verdict,
+    VersionTaken,
+)
+from reinmaker_cli.server.store.tables import active_versions, manifest_bodies, submissions
+
+if TYPE_CHECKING:
+    from reinmaker_cli.server.verifier import AssetRef
+
+
+class Submissions:
+    """The journal of submissions, which is also the queue of validations."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def accept(self, new: NewSubmission, *, now: float) -> Accepted:
+        """Take the manifest in, durably, or say which submission or version stands in its way."""
+        with self._database.write() as connection:
+            latest = _one(connection, _of_version(new.manifest_id, new.version))
+            if latest is not None and latest.status is not Status.REJECTED:
+                return Replayed(latest) if latest.digest == new.digest else VersionTaken(latest)
+            active = _active(connection, new.manifest_id)
+            if active is not None and not is_newer(new.version, active.version):
+                return NotNewer(active)
+            return Created(_insert(connection, new, now))
+
+    def find(self, manifest_id: str, version: str | None = None) -> StoredSubmission | None:
+        """Return the newest submission of the manifest, or of that version of it."""
+        with self._database.read() as connection:
+            return _one(connection, _of_version(manifest_id, version))
+
+    def find_by_id(self, submission_id: str) -> StoredSubmission | None:
+        """Return the submission, or None."""
+        with self._database.read() as connection:
+            return _one(connection, _with_active().where(submissions.c.submission_id == submission_id))
+
+    def page(self, *, after: str, limit: int) -> tuple[StoredSubmission, ...]:
+        """Return the newest submission of each manifest whose id comes after `after`, in order of the ids."""
+        newest = (
+            select(func.max(submissions.c.no).label("no"))
+            .where(submissions.c.manifest_id > after)
+            .group_by(submissions.c.manifest_id)
+            .order_by(submissions.c.manifest_id)
+            .limit(limit)
+            .subquery()
+        )
+        query = _with_active().join(newest, newest.c.no == submissions.c.no).order_by(submissions.c.manifest_id)
+        with self._database.read() as connection:
+            return tuple(_submission(row) for row in connection.execute(query).mappings())
+
+    def body(self, no: int) -> bytes:
+        """Return the gzip of the manifest as it was received."""
+        query = select(manifest_bodies.c.gzipped).where(manifest_bodies.c.submission_no == no)
+        with self._database.read() as connection:
+            return bytes(connection.execute(query).scalar_one())
+
+    def open(self) -> tuple[int, ...]:
+        """Return the numbers of all submissions without a verdict, oldest first."""
+        query = select(submissions.c.no).where(submissions.c.status.in_(_OPEN)).order_by(submissions.c.no)
+        with self._database.read() as connection:
+            return tuple(connection.execute(query).scalars())
+
+    def claim(self, no: int, *, now: float) -> Claim | None:
+        """Mark the submission as being validated and return the claim; None where it has its verdict."""
+        with self._database.write() as connection:
+            changed = (
+                update(submissions)
+                .where(submissions.c.no == no, submissions.c.status.in_(_OPEN))
+                .values(status=Status.VALIDATING.value, attempt=submissions.c.attempt + 1, updated_at=now)
+            )
+            if connection.execute(changed).rowcount == 0:
+                return None
+            row = connection.execute(select(submissions).where(submissions.c.no == no)).one()
+            return Claim(row.no, row.attempt, row.manifest_id, row.version, row.body_bytes, row.validation)
+
+    def conclude(
+        self,
+        claim: Claim,
+        verdict: Verdict,
+        assets: Sequence[AssetRef],
+        *,
+        now: float,
+        moved: Callable[[Mapping[int, str]], Verdict],
+    ) -> Status | None:
+        """Record the verdict and return the new status; None where the claim is no longer the newest.
+
+        A manifest that passes is looked at again: `moved` makes the verdict where a URL was published with another
+        hash meanwhile; one whose manifest has a newer active version by now is superseded at once.
+        """
+        with self._database.write() as connection:
+            if not _is_current(connection, claim):
+                return None
+            if verdict.passes and (conflicts := moved_assets(connection, assets)):
+                verdict = moved(conflicts)
+            if not verdict.passes:
+                _set_status(connection, claim.no, Status.REJECTED, now, verdict.validation)
+                return Status.REJECTED
+            remember_published(connection, assets, claim.no)
+            return _activate(connection, claim, verdict, now)
+
+
+_OPEN = (Status.PENDING.value, Status.VALIDATING.value)
+_active_submissions = submissions.alias("active_submissions")
+
+
+def _with_active() -> Select[Any]:
+    """Return the query of submissions with the active version of their manifest beside them."""
+    return (
+        select(
+            submissions,
+            _active_submissions.c.version.label("active_version"),
+            _active_submissions.c.digest.label("active_digest"),
+            _active_submissions.c.content_digest.label("active_content_digest"),
+        )
+        .outerjoin(active_versions, active_versions.c.manifest_id == submissions.c.manifest_id)
+        .outerjoin(_active_submissions, _active_submissions.c.no == active_versions.c.submission_no)
+    )
+
+
+def _of_version(manifest_id: str, version: str | None) -> Select[Any]:
+    query = _with_active().where(submissions.c.manifest_id == manifest_id)
+    if version is not None:
+        query = query.where(submissions.c.version == version)
+    return query.order_by(submissions.c.no.desc()).limit(1)
+
+
+def _one(connection: Connection, query: Select[Any]) -> StoredSubmission | None:
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else _submission(row)
+
+
+def _submission(row: RowMapping) -> StoredSubmission:
+    active = None
+    if row["active_version"] is not None:
+        active = StoredVersion(row["active_version"], row["active_digest"], row["active_content_digest"])
+    return StoredSubmission(
+        no=row["no"],
+        submission_id=row["submission_id"],
+        manifest_id=row["manifest_id"],
+        version=row["version"],
+        digest=row["digest"],
+        content_digest=row["content_digest"],
+        status=Status(row["status"]),
+        body_bytes=row["body_bytes"],
+        submitted_at=row["submitted_at"],
+        updated_at=row["updated_at"],
+        trace_id=row["trace_id"],
+        validation=row["validation"],
+        active=active,
+    )
+
+
+def _active(connection: Connection, manifest_id: str) -> StoredVersion | None:
+    query = (
+        select(submissions.c.version, submissions.c.digest, submissions.c.content_digest)
+        .join(active_versions, active_versions.c.submission_no == submissions.c.no)
+        .where(active_versions.c.manifest_id == manifest_id)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else StoredVersion(row.version, row.digest, row.content_digest)
+
+
+def _insert(connection: Connection, new: NewSubmission, now: float) -> StoredSubmission:
+    row = {
+        "submission_id": new.submission_id,
+        "manifest_id": new.manifest_id,
+        "version": new.version,
+        "digest": new.digest,
+        "content_digest": new.content_digest,
+        "status": Status.PENDING.value,
+        "attempt": 0,
+        "asset_count": new.asset_count,
+        "body_bytes": new.body_bytes,
+        "submitted_at": now,
+        "updated_at": now,
+        "trace_id": new.trace_id,
+        "validation": new.validation,
+    }
+    no = connection.execute(insert(submissions).values(row).returning(submissions.c.no)).scalar_one()
+    connection.execute(insert(manifest_bodies).values(submission_no=no, gzipped=new.gzipped))
+    created = _one(connection, _with_active().where(submissions.c.no == no))
+    assert created is not None
+    return created
+
+
+def _is_current(connection: Connection, claim: Claim) -> bool:
+    query = select(submissions.c.no).where(
+        submissions.c.no == claim.no,
+        submissions.c.attempt == claim.attempt,
+        submissions.c.status == Status.VALIDATING.value,
+    )
+    return connection.execute(query).one_or_none() is not None
+
+
+def _activate(connection: Connection, claim: Claim, verdict: Verdict, now: float) -> Status:
+    active = _active(connection, claim.manifest_id)
+    if active is not None and not is_newer(claim.version, active.version):
+        _set_status(connection, claim.no, Status.SUPERSEDED, now, verdict.validation)
+        return Status.SUPERSEDED
+    pointer = active_versions.c.manifest_id == claim.manifest_id
+    previous = connection.execute(select(active_versions.c.submission_no).where(pointer)).scalar_one_or_none()
+    if previous is not None:
+        _set_status(connection, previous, Status.SUPERSEDED, now)
+    _set_status(connection, claim.no, Status.ACTIVE, now, verdict.validation)
+    insert_or_replace(connection, active_versions, {"manifest_id": claim.manifest_id, "submission_no": claim.no})
+    return Status.ACTIVE
+
+
+def _set_status(connection: Connection, no: int, status: Status, now: float, validation: str | None = None) -> None:
+    values: dict[str, Any] = {"status": status.value, "updated_at": now}
+    if validation is not None:
+        values["validation"] = validation
+    connection.execute(update(submissions).where(submissions.c.no == no).values(values))

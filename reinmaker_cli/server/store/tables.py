@@ -1,0 +1,133 @@
+"""The tables, as SQLAlchemy Core metadata: nothing in them is SQLite's alone.
+
+Times are Unix seconds of the server's clock. JSON is kept as text, bodies as gzip of the received bytes.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+SCHEMA_VERSION = 1
+"""Raised with every change of a table; a database with a higher one belongs to a newer reinmaker."""
+
+METADATA = MetaData()
+
+facts = Table(
+    "facts",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""What there is one of: the schema version, and the time of the last write probe."""
+
+clients = Table(
+    "clients",
+    METADATA,
+    Column("client_id", String(128), primary_key=True),
+    Column("name", String(128), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("is_development", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+client_secrets = Table(
+    "client_secrets",
+    METADATA,
+    Column("no", Integer, primary_key=True, autoincrement=True),
+    Column("client_id", ForeignKey("clients.client_id"), nullable=False, index=True),
+    Column("sha256", LargeBinary(32), nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+"""Secrets have 238 bits of entropy, so a plain SHA-256 of one cannot be searched; at most two live per client."""
+
+signing_keys = Table(
+    "signing_keys",
+    METADATA,
+    Column("kid", String(64), primary_key=True),
+    Column("private_pem", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+submissions = Table(
+    "submissions",
+    METADATA,
+    Column("no", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", String(64), nullable=False, unique=True),
+    Column("manifest_id", String(128), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("digest", String(71), nullable=False),
+    Column("content_digest", String(71), nullable=False),
+    Column("status", String(16), nullable=False, index=True),
+    Column("attempt", Integer, nullable=False),
+    Column("asset_count", Integer, nullable=False),
+    Column("body_bytes", BigInteger, nullable=False),
+    Column("submitted_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Column("trace_id", String(128), nullable=False),
+    Column("validation", Text, nullable=False),
+    Index("submissions_by_manifest", "manifest_id", "no"),
+    Index("submissions_by_version", "manifest_id", "version", "no"),
+)
+"""The journal and the queue in one: `pending` and `validating` rows are what is still to be done.
+
+`attempt` is the fencing token of a validation: it grows with each claim, and a verdict counts only for its own attempt.
+"""
+
+# One version has one content, whatever races: only rejected ones may stand beside another submission.
+Index(
+    "one_live_submission_per_version",
+    submissions.c.manifest_id,
+    submissions.c.version,
+    unique=True,
+    sqlite_where=submissions.c.status != "rejected",
+    postgresql_where=submissions.c.status != "rejected",
+)
+
+manifest_bodies = Table(
+    "manifest_bodies",
+    METADATA,
+    Column("submission_no", ForeignKey("submissions.no"), primary_key=True),
+    Column("gzipped", LargeBinary, nullable=False),
+)
+
+active_versions = Table(
+    "active_versions",
+    METADATA,
+    Column("manifest_id", String(128), primary_key=True),
+    Column("submission_no", ForeignKey("submissions.no"), nullable=False),
+)
+
+published_assets = Table(
+    "published_assets",
+    METADATA,
+    Column("url_key", LargeBinary(16), primary_key=True),
+    Column("sha256", LargeBinary(32), nullable=False),
+    Column("submission_no", ForeignKey("submissions.no"), nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Each URL that an active or superseded version names, by the first half of SHA-256 of its normal form: a URL keeps
+its bytes for ever, so one row per URL is enough."""
+
+asset_folders = Table(
+    "asset_folders",
+    METADATA,
+    Column("manifest_id", String(128), primary_key=True),
+    Column("version", String(64), primary_key=True),
+    Column("root", Text, nullable=False),
+    Column("files", LargeBinary, nullable=False),
+    Column("registered_at", Float, nullable=False),
+)
+"""Where a client said that the bytes lie; `version` is empty where it holds for all; `files` is gzip of JSON."""

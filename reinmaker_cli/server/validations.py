@@ -1,0 +1,101 @@
+"""The queue of validations: which one is next, where it runs, who is told. The durable queue is the store itself."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+from pathlib import Path
+
+from reinmaker_cli.contract.names import Status
+from reinmaker_cli.server.changes import Changes
+from reinmaker_cli.server.clock import Clock
+from reinmaker_cli.server.edge import SERVER_LOG
+from reinmaker_cli.server.judging import Rules, decide, judge, judge_in_worker
+from reinmaker_cli.server.store import Store
+from reinmaker_cli.server.store.records import Claim
+from reinmaker_cli.server.threads import Threads, run_detached
+from reinmaker_cli.server.workers import WorkerDied, Workers
+
+AT_ONCE = 4
+LARGE_BODY_BYTES = 1024 * 1024
+ATTEMPTS = 3  # a manifest that kills its worker each time must not do so for ever; the next start tries again
+
+
+class Validations:
+    """Validates what is enqueued, a few at a time, and announces each change."""
+
+    def __init__(
+        self, data: Path, store: Store, threads: Threads, changes: Changes, rules: Rules, clock: Clock
+    ) -> None:
+        self._data = data
+        self._store = store
+        self._threads = threads
+        self._changes = changes
+        self._rules = rules
+        self._clock = clock
+        self._workers = Workers(1)
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = threading.Event()
+
+    async def resume(self) -> None:
+        """Enqueue what a previous run of the server left without a verdict, oldest first."""
+        for no in await self._threads.read(self._store.submissions.open):
+            self.enqueue(no)
+
+    def enqueue(self, no: int) -> None:
+        """Validate this submission when its turn comes."""
+        task = asyncio.create_task(self._validate(no))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def decide(self, no: int, reason: str | None) -> Status | None:
+        """Give the verdict that a person decided; None where there is one already. Overtakes a validation under way."""
+        claim = await self._claim(no)
+        if claim is None:
+            return None
+        status = await self._threads.write(decide, self._store, claim, reason, self._clock)
+        self._changes.announce(claim.manifest_id)
+        return status
+
+    async def stop(self) -> None:
+        """Stop validating; what is under way stays open in the store."""
+        self._stopping.set()
+        self._workers.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _validate(self, no: int) -> None:
+        async with self._turns:
+            for _ in range(ATTEMPTS):
+                claim = await self._claim(no)
+                if claim is None or self._rules.mode == "manual":
+                    return
+                try:
+                    await self._judge(claim)
+                except WorkerDied:
+                    if self._stopping.is_set():
+                        return
+                    SERVER_LOG.error("a worker died while it validated %s", claim.manifest_id)
+                    continue
+                except Exception:  # noqa: BLE001  (logged; the submission stays open for the next start)
+                    if not self._stopping.is_set():
+                        SERVER_LOG.exception("validation of %s failed; it stays open", claim.manifest_id)
+                    return
+                self._changes.announce(claim.manifest_id)
+                return
+
+    async def _claim(self, no: int) -> Claim | None:
+        claim = await self._threads.write(self._store.submissions.claim, no, now=self._clock.now())
+        if claim is not None:
+            self._changes.announce(claim.manifest_id)
+        return claim
+
+    async def _judge(self, claim: Claim) -> None:
+        if claim.body_bytes > LARGE_BODY_BYTES:
+            await self._workers.call(judge_in_worker, self._data, claim, self._rules, self._clock)
+        else:
+            work = functools.partial(judge, self._store, claim, self._rules, self._clock, self._stopping.is_set)
+            await run_detached(work)
