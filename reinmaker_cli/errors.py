@@ -39,6 +39,8 @@ class ReinmakerError(Exception):
         self.code = str(code)
         self.hint = hint
         self.findings = tuple(findings)
+        self.trace_id = ""
+        """`X-Lesson-Trace-Id` of the answer that said so, where a server did."""
 
 
 class UsageError(ReinmakerError):

@@ -1,0 +1,260 @@
+"""The one place that makes an `httpx.Client`, and the one place that sends with it.
+
+TLS 1.3 or newer with the operating system's certificates, plain http to this machine only and past any proxy, no
+redirects, time limits for every phase, and a limit on every answer: an endless one costs neither memory nor the day.
+"""
+
+from __future__ import annotations
+
+import gzip
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+import truststore
+
+from reinmaker_cli import __version__
+from reinmaker_cli.client.answers import Answer, plain, trace_id_of
+from reinmaker_cli.client.environment import require_safe_transport, stays_here
+from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.names import TRACE_HEADER
+from reinmaker_cli.errors import ConfigError, ServerUnreachable
+
+CONNECT_LIMIT_S: Final = 10.0
+READ_LIMIT_S: Final = 30.0  # between two pieces of an answer, a `Prefer: wait` not counted
+WRITE_LIMIT_S: Final = 30.0
+ANSWER_LIMIT_S: Final = 120.0  # for a whole body, so that one that drips ends too
+MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+GZIP_FROM_BYTES: Final = 64 * 1024
+
+# Built from an allow-list, so that a header nobody thought of cannot carry a token into a log.
+SHOWN_HEADERS: Final = (
+    *("x-lesson-trace-id", "prefer", "if-none-match", "content-type", "content-encoding", "content-length"),
+    *("etag", "retry-after", "ratelimit", "ratelimit-policy", "preference-applied", "idempotent-replayed"),
+)
+
+TraceLog = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request body, ready to be sent any number of times."""
+
+    content: bytes
+    headers: Mapping[str, str]
+
+    @classmethod
+    def json(cls, raw: bytes) -> Body:
+        """Return JSON text as a body, compressed where that is worth it."""
+        if len(raw) <= GZIP_FROM_BYTES:
+            return cls(raw, {"Content-Type": "application/json"})
+        packed = gzip.compress(raw, compresslevel=6, mtime=0)
+        return cls(packed, {"Content-Type": "application/json", "Content-Encoding": "gzip"})
+
+
+class _AnswerTooLong(Exception):
+    """An answer is larger, or takes longer, than any answer of the API does."""
+
+
+class _BoundedStream(httpx.SyncByteStream):
+    """An answer's bytes, up to a size and a time."""
+
+    def __init__(self, stream: httpx.SyncByteStream, max_bytes: int, end_at: float) -> None:
+        self._stream, self._max_bytes, self._end_at = stream, max_bytes, end_at
+
+    def __iter__(self) -> Iterator[bytes]:
+        received = 0
+        for piece in self._stream:
+            received += len(piece)
+            if received > self._max_bytes:
+                raise _AnswerTooLong(f"more than {self._max_bytes} bytes")
+            if time.monotonic() > self._end_at:
+                raise _AnswerTooLong(f"more than {ANSWER_LIMIT_S:g} s")
+            yield piece
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def open_http(
+    base_url: str,
+    *,
+    ca_file: Path | None = None,
+    local_host: str | None = None,
+    trace: TraceLog | None = None,
+    transport: httpx.BaseTransport | None = None,
+) -> httpx.Client:
+    """Return a client for one origin. `ca_file` adds to the system's certificates; `trace` gets a redacted log.
+
+    Proxy variables count for addresses beyond this machine only: to loopback, a proxy would get the secret in clear.
+    """
+    require_safe_transport(base_url, local_host=local_host)
+    try:
+        return httpx.Client(
+            verify=_tls_context(ca_file),
+            trust_env=not stays_here(base_url, local_host=local_host),
+            follow_redirects=False,
+            # Answers come as they are: an inflated one could be a thousand times what was received.
+            headers={"User-Agent": f"reinmaker/{__version__}", "Accept-Encoding": "identity"},
+            event_hooks={"request": [_log_request(trace)], "response": [_bound_answer, _log_answer(trace)]},
+            transport=transport,
+        )
+    except (ValueError, ImportError, httpx.InvalidURL) as error:
+        raise ConfigError(
+            f"a proxy variable cannot be used: {error}",
+            code=codes.CONFIG_INVALID,
+            hint="correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, or unset it",
+        ) from error
+
+
+def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=str(ca_file))
+        except OSError as error:  # ssl.SSLError is one: not PEM
+            raise ConfigError(
+                f"certificate file cannot be used: `{ca_file}`",
+                code=codes.CONFIG_UNREADABLE,
+                hint="--ca-file wants a PEM file with one or more certificates",
+            ) from error
+    return context
+
+
+def _bound_answer(response: httpx.Response) -> None:
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise _AnswerTooLong("an encoding that was not asked for")
+    assert isinstance(response.stream, httpx.SyncByteStream)
+    max_bytes: int = response.request.extensions.get("max_answer_bytes", MAX_ANSWER_BYTES)
+    response.stream = _BoundedStream(response.stream, max_bytes, time.monotonic() + ANSWER_LIMIT_S)
+
+
+def _log_request(trace: TraceLog | None) -> Callable[[httpx.Request], None]:
+    def log(request: httpx.Request) -> None:
+        request.extensions["sent_at"] = time.monotonic()
+        if trace is not None:
+            trace(f"> {request.method} {request.url}{_shown(request.headers)}")
+
+    return log
+
+
+def _log_answer(trace: TraceLog | None) -> Callable[[httpx.Response], None]:
+    def log(response: httpx.Response) -> None:
+        if trace is not None:
+            took_s = time.monotonic() - response.request.extensions["sent_at"]
+            trace(f"< {response.status_code} in {took_s:.3f} s{_shown(response.headers)}")
+
+    return log
+
+
+def _shown(headers: httpx.Headers) -> str:
+    return "".join(f"  {name}: {plain(headers[name])}" for name in SHOWN_HEADERS if name in headers)
+
+
+class Connection:
+    """Sends requests to one origin and returns whole answers; what goes wrong on the way becomes our error."""
+
+    def __init__(
+        self, http: httpx.Client, base_url: str, *, auth: httpx.Auth | None = None, trace: TraceLog | None = None
+    ) -> None:
+        self._http, self._base_url, self._auth, self._trace = http, base_url.rstrip("/"), auth, trace
+        self.requests = 0
+        """How many requests were sent, those for tokens not counted."""
+
+    def close(self) -> None:
+        """Close the connections; waits for nothing."""
+        self._http.close()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        trace_id: str,
+        query: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        headers: Mapping[str, str] | None = None,
+        wait_s: int = 0,
+        limit_s: float | None = None,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+        with_token: bool = True,
+    ) -> Answer:
+        """Return the answer, whatever its status; ServerUnreachable where none came.
+
+        `wait_s` is sent as `Prefer: wait`; `limit_s` shortens the time limits where less time than usual is left.
+        """
+        sent = {
+            TRACE_HEADER: trace_id,
+            "Accept": "application/json",
+            **(headers or {}),
+            **(body.headers if body else {}),
+        }
+        if wait_s > 0:
+            sent["Prefer"] = f"wait={wait_s}"
+        request = self._http.build_request(
+            method,
+            self._base_url + path,
+            params=query or None,
+            content=body.content if body else None,
+            headers=sent,
+            timeout=_time_limits(wait_s, limit_s),
+            extensions={"max_answer_bytes": max_answer_bytes},
+        )
+        self.requests += 1
+        try:
+            response = self._http.send(request, auth=self._auth if with_token else None)
+        except (httpx.RequestError, _AnswerTooLong) as error:
+            if self._trace is not None:
+                self._trace(f"! {type(error).__name__}")
+            failure = self._explain(error)
+            failure.trace_id = trace_id
+            raise failure from error
+        answered = {name.lower(): value for name, value in response.headers.items()}
+        url = self._base_url + path
+        return Answer(response.status_code, answered, response.content, url, trace_id_of(answered, trace_id))
+
+    def _explain(self, error: httpx.RequestError | _AnswerTooLong) -> ServerUnreachable:
+        url = self._base_url
+        if isinstance(error, _AnswerTooLong):
+            hint = "check the address with `reinmaker config show --origin`"
+            return ServerUnreachable(f"unexpected answer from `{url}`: {error}", code=codes.ANSWER_UNUSABLE, hint=hint)
+        tls = _tls_error_below(error)
+        if tls is not None:
+            reason = getattr(tls, "verify_message", "") or tls.reason or type(tls).__name__
+            hint = "the server must speak TLS 1.3; name a certificate of your own with `--ca-file`"
+            return ServerUnreachable(f"no safe connection to `{url}`: {reason}", code=codes.TLS_FAILED, hint=hint)
+        if stays_here(url, local_host=httpx.URL(url).host if url.startswith("http:") else None):
+            hint = "start one: `reinmaker serve`"
+        else:
+            hint = "check the network and proxy, then run the same command again"
+        if isinstance(error, httpx.TimeoutException):
+            return ServerUnreachable(f"no answer in time from `{url}`", code=codes.SERVER_UNREACHABLE, hint=hint)
+        if isinstance(error, httpx.ConnectError):
+            return ServerUnreachable(f"cannot reach server: `{url}`", code=codes.SERVER_UNREACHABLE, hint=hint)
+        return ServerUnreachable(f"connection broke: `{url}`", code=codes.SERVER_UNREACHABLE, hint=hint)
+
+
+def _time_limits(wait_s: int, limit_s: float | None) -> httpx.Timeout:
+    most_s = float("inf") if limit_s is None else max(1.0, limit_s)
+    return httpx.Timeout(
+        connect=min(CONNECT_LIMIT_S, most_s),
+        read=min(READ_LIMIT_S + wait_s, most_s),
+        write=min(WRITE_LIMIT_S, most_s),
+        pool=min(CONNECT_LIMIT_S, most_s),
+    )
+
+
+def _tls_error_below(error: BaseException) -> ssl.SSLError | None:
+    """Return the TLS error that an HTTP library's error was raised from, or None."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None

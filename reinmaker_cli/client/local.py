@@ -1,0 +1,111 @@
+"""The control API of the local server (`reinmaker serve`): what production has no counterpart for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import quote
+
+from reinmaker_cli.client.answers import Answer, error_of
+from reinmaker_cli.client.api import new_trace_id
+from reinmaker_cli.client.connection import Body, Connection, TraceLog, open_http
+from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.canonical import canonical_json
+from reinmaker_cli.contract.models import LocalClient, Submission, Wire
+from reinmaker_cli.contract.names import CONTROL_PATH
+from reinmaker_cli.errors import ConfigError
+
+CLIENT_FILE: Final = "client.json"
+
+
+class ClientSecret(Wire):
+    """A client of the local server with a secret that was just made; shown this once."""
+
+    client_id: str
+    client_secret: str
+    scopes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"ClientSecret(client_id={self.client_id!r})"
+
+    __str__ = __repr__
+
+
+def read_local_client(data: Path) -> LocalClient | None:
+    """Return what `client.json` in a data folder says; None where no server was ever started with the folder."""
+    path = data / CLIENT_FILE
+    try:
+        return LocalClient.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(
+            f"file cannot be read: `{path}`", code=codes.CONFIG_UNREADABLE, hint="check its permissions with `ls -l`"
+        ) from error
+    except ValueError:
+        # `from None`: the parser quotes what it read, the secret included.
+        hint = "start the server again with this data folder, it writes the file anew: `reinmaker serve`"
+        raise ConfigError(f"not a client file: `{path}`", code=codes.CONFIG_INVALID, hint=hint) from None
+
+
+class LocalControl:
+    """One local server, as its owner."""
+
+    def __init__(
+        self,
+        api_url: str,
+        control_token: str,
+        *,
+        local_host: str | None = None,
+        trace: TraceLog | None = None,
+    ) -> None:
+        http = open_http(api_url, local_host=local_host, trace=trace)
+        self._connection = Connection(http, api_url, trace=trace)
+        self._authorization = {"Authorization": f"Bearer {control_token}"}
+
+    def __enter__(self) -> LocalControl:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def register_sources(self, manifest_id: str, version: str | None, root: Path, files: Mapping[str, str]) -> None:
+        """Tell the server where the bytes of a manifest lie. `files`: URL to path below `root`, `/` between parts."""
+        self._post(
+            "/sources",
+            {"manifestId": manifest_id, "version": version, "root": str(root.resolve()), "files": dict(files)},
+        )
+
+    def decide(
+        self, manifest_id: str, version: str, status: Literal["active", "rejected"], reason: str | None = None
+    ) -> Submission | None:
+        """Give a verdict by hand (`serve --validation manual`); returns the submission where the server shows it."""
+        decision = {"manifestId": manifest_id, "version": version, "status": status}
+        answer = self._post("/decide", decision | ({"reason": reason} if reason else {}))
+        return answer.read(Submission) if answer.body else None
+
+    def add_client(self, client_id: str | None = None, scopes: Sequence[str] = ()) -> ClientSecret:
+        """Make a client; without scopes it gets all."""
+        wanted = ({"clientId": client_id} if client_id else {}) | ({"scopes": list(scopes)} if scopes else {})
+        return self._post("/clients", wanted).read(ClientSecret)
+
+    def rotate_client(self, client_id: str) -> ClientSecret:
+        """Make a new secret for a client; the server writes that of the development client to `client.json`."""
+        return self._post(f"/clients/{quote(client_id, safe='')}/rotate", {}).read(ClientSecret)
+
+    def _post(self, path: str, document: Mapping[str, Any]) -> Answer:
+        answer = self._connection.ask(
+            "POST",
+            CONTROL_PATH + path,
+            trace_id=new_trace_id(),
+            body=Body.json(canonical_json(document)),
+            headers=self._authorization,
+        )
+        if not 200 <= answer.status < 300:
+            raise error_of(answer)
+        return answer
