@@ -35,7 +35,7 @@ class Digest:
     """64 lower-case hex digits."""
     bytes: int
     head: bytes
-    """The first KiB, so that looking at the format needs no second read."""
+    """The first KiB, so that looking at the format needs no second read; empty where `look` has seen it already."""
     seen: Any = None
     """What `look` returned."""
 
@@ -114,7 +114,8 @@ def _attempt(
         # The path and not the descriptor: a file that was replaced still has all its bytes behind the descriptor.
         if not _is_same(before, os.lstat(file.os_path)):
             return None
-        return Digest(sha256, before.st_size, head, seen)
+        # 100,000 heads would be 100 MB.
+        return Digest(sha256, before.st_size, head if look is None else b"", seen)
     except FileNotFoundError:
         return None
     except OSError as error:

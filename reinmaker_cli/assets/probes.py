@@ -14,6 +14,7 @@ _SAME_FORMAT: Final = {"jpeg": "jpg", "tif": "tiff", "aif": "aiff"}
 
 MAX_READ_BYTES = 16 * 1024 * 1024
 _FREE_READS = 10_000
+_UNLIMITED_BYTES = 64 * 1024  # even four bytes at a time that is a few milliseconds
 
 
 class ProbeTooLong(OSError):
@@ -64,7 +65,9 @@ def _duration(open_file: OpenFile, head: bytes, size: int) -> dict[str, Any] | N
 
 def _limited(open_file: OpenFile, head: bytes, size: int) -> BinaryIO:
     source = io.BytesIO(head) if size <= len(head) else open_file()
-    # Whole files of tiny pages are read page by page; garbage would be read four bytes at a time.
+    if size <= _UNLIMITED_BYTES:
+        return source
+    # An Ogg file is read page by page to its end; garbage would be read four bytes at a time.
     return cast(BinaryIO, _Limited(source, reads_left=_FREE_READS + size // 1024))
 
 
