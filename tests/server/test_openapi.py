@@ -1,0 +1,182 @@
+"""The OpenAPI document in itself: valid, complete, and of one mind with the rest of the contract."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import resources
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from reinmaker_cli.contract import codes, models
+from reinmaker_cli.contract.canonical import content_digest, digest
+from reinmaker_cli.contract.names import PROBLEM_TYPE_PREFIX, Scope, Status
+from reinmaker_cli.contract.validation import check_manifest
+from tests.server.openapi_document import (
+    at_pointer,
+    document,
+    follow,
+    nodes,
+    operations,
+    schema_errors,
+    undocumented_members,
+)
+
+OPERATIONS = {operation["operationId"]: operation for _, _, operation in operations()}
+
+
+def _contents():
+    """Yield the place and the content of everything that has a media type."""
+    for pointer, node in nodes(document()["paths"], "#/paths"):
+        if isinstance(node, dict) and "content" in node:
+            yield from (
+                (f"{pointer}/content/{media.replace('/', '~1')}", node["content"][media]) for media in node["content"]
+            )
+    for pointer, node in nodes(document()["components"]["responses"], "#/components/responses"):
+        if isinstance(node, dict) and "content" in node:
+            yield from (
+                (f"{pointer}/content/{media.replace('/', '~1')}", node["content"][media]) for media in node["content"]
+            )
+
+
+CONTENTS = dict(_contents())
+
+
+def _examples():
+    for pointer, content in CONTENTS.items():
+        for name, example in content.get("examples", {}).items():
+            yield pytest.param(f"{pointer}/schema", follow(example)["value"], id=f"{pointer}#{name}")
+
+
+def _single_examples():
+    """Yield those of parameters and header fields."""
+    for pointer, node in nodes(document()):
+        if isinstance(node, dict) and "schema" in node and "example" in node:
+            yield pytest.param(f"{pointer}/schema", node["example"], id=pointer)
+
+
+def test_it_is_valid_openapi_3_1():
+    assert document()["openapi"].startswith("3.1.")
+    assert [error.message for error in OpenAPIV31SpecValidator(document()).iter_errors()] == []
+
+
+def test_every_reference_leads_somewhere():
+    references = [node["$ref"] for _, node in nodes(document()) if isinstance(node, dict) and "$ref" in node]
+    assert references
+    for reference in references:
+        assert at_pointer(reference) is not None
+
+
+def test_every_component_is_used():
+    text = json.dumps(document())
+    for kind, members in document()["components"].items():
+        if kind != "securitySchemes":
+            unused = [name for name in members if f'"#/components/{kind}/{name}"' not in text]
+            assert unused == [], kind
+
+
+def test_the_manifest_schema_in_it_is_the_shipped_one():
+    shipped = resources.files("reinmaker_cli.contract").joinpath("content-manifest.schema.json").read_bytes()
+    assert document()["components"]["schemas"]["Manifest"] == json.loads(shipped)
+
+
+@pytest.mark.parametrize(("schema", "value"), [*_examples(), *_single_examples()])
+def test_every_example_fits_its_schema(schema, value):
+    assert schema_errors(schema, value) == []
+    assert undocumented_members(at_pointer(schema), value) == []
+
+
+def test_an_example_that_does_not_fit_would_be_seen():
+    pointer = "#/components/schemas/Submission"
+    value = dict(document()["components"]["examples"]["ActiveSubmission"]["value"], status="done", more=1)
+    assert schema_errors(pointer, value) != []
+    assert undocumented_members(at_pointer(pointer), value) == ["$.more"]
+
+
+@pytest.mark.parametrize("pointer", CONTENTS)
+def test_every_body_has_an_example(pointer):
+    assert CONTENTS[pointer]["examples"]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_says_what_it_is_and_traces(name):
+    operation = OPERATIONS[name]
+    assert operation["summary"] and operation["tags"]
+    parameters = [follow(parameter)["name"] for parameter in operation["parameters"]]
+    assert "X-Lesson-Trace-Id" in parameters
+    for status, response in operation["responses"].items():
+        assert "X-Lesson-Trace-Id" in follow(response)["headers"], status
+    assert {"421", "500"} <= set(operation["responses"])
+
+
+def test_operation_ids_are_unique():
+    assert len(OPERATIONS) == len(list(operations()))
+
+
+def test_what_needs_a_token_says_401_and_403():
+    for operation in OPERATIONS.values():
+        is_protected = operation.get("security", document()["security"]) == [{"oauth2": ["reinmaker.content.write"]}]
+        assert is_protected == ({"401", "403"} <= set(operation["responses"]))
+
+
+def test_scopes_and_statuses_are_those_of_the_contract():
+    scopes = document()["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]["scopes"]
+    assert list(scopes) == [str(scope) for scope in Scope]
+    assert document()["components"]["schemas"]["Status"]["enum"] == [str(status) for status in Status]
+
+
+@pytest.mark.parametrize(
+    "name", ["VersionRef", "Check", "Validation", "ValidationError", "ManifestPage", "ListedManifest"]
+)
+def test_the_wire_models_have_the_members_of_their_schema(name):
+    fields = getattr(models, name).model_fields
+    assert {field.alias or name for name, field in fields.items()} == set(_schema(name)["properties"])
+
+
+def test_the_larger_wire_models_have_the_members_of_their_schema():
+    def aliases(model):
+        return {field.alias or name for name, field in model.model_fields.items()}
+
+    assert aliases(models.Submission) == set(_schema("Submission")["properties"]) - {"manifest"}
+    assert aliases(models.Problem) == set(_schema("Problem")["properties"])
+    assert aliases(models.Health) == set(_schema("Health")["properties"])
+    assert aliases(models.TokenAnswer) == set(_schema("TokenAnswer")["properties"])
+    assert aliases(models.IssuerMetadata) <= set(_schema("IssuerMetadata")["properties"])
+
+
+def _schema(name):
+    return document()["components"]["schemas"][name]
+
+
+def _problems():
+    for pointer, content in CONTENTS.items():
+        if pointer.endswith("problem+json"):
+            for example in content["examples"].values():
+                yield pointer, follow(example)["value"]
+
+
+@pytest.mark.parametrize(("pointer", "problem"), list(_problems()))
+def test_a_problem_example_is_one_of_the_codes(pointer, problem):
+    code = codes.ALL[problem["code"]]
+    assert problem["type"] == PROBLEM_TYPE_PREFIX + code
+    assert problem["title"] == code.summary
+    status = re.search(r"/responses/(\d{3})/", pointer)
+    assert status is None or int(status[1]) == problem["status"]
+    assert code.status in (0, problem["status"])
+    assert all(error["code"] in codes.ALL for error in problem.get("errors", ()))
+
+
+@pytest.mark.parametrize(
+    "name", ["PendingSubmission", "ActiveSubmission", "RejectedSubmission", "SubmissionWithManifest"]
+)
+def test_a_submission_example_is_read_and_its_digests_are_true(name):
+    examples = document()["components"]["examples"]
+    submission = examples[name]["value"]
+    manifest = submission.get("manifest") or examples["Manifest"]["value"]
+    assert check_manifest(manifest).findings == ()
+    assert submission["digest"] == digest(manifest)
+    assert submission["contentDigest"] == content_digest(manifest)
+    read = models.Submission.model_validate(submission)
+    assert (read.manifest_id, read.version) == (manifest["manifestId"], manifest["version"])
+    assert all(error.code in codes.ALL for error in (*read.validation.errors, *read.validation.warnings))
