@@ -62,6 +62,12 @@ KNOBS: Final = (
     Knob("jobs", "count", "files hashed at the same time; without it, the number of cores", files="both", metavar="N"),
     Knob("timeout", "seconds", "seconds to wait for one manifest's verdict", 300.0, files="both", metavar="SECONDS"),
     Knob("deadline", "seconds", "seconds for the whole command; without it, no end", files="both", metavar="SECONDS"),
+    Knob("id", "text", "manifest id, for a folder without reinmaker.toml", metavar="ID"),
+    Knob("product", "text", "product, for a folder without reinmaker.toml"),
+    Knob("phase_dna", "text", "source.phaseDNAId, for a folder without reinmaker.toml", metavar="ID"),
+    Knob("locale", "text", "source.locale, for a folder without reinmaker.toml", metavar="LOCALE"),
+    Knob("persona", "text", "source.agePersona, for a folder without reinmaker.toml", metavar="AGES"),
+    Knob("base_url", "text", "URL of the asset root, for a folder without reinmaker.toml", metavar="URL"),
     Knob("local_host", "text", "the one other host that env local may use with plain http", has_flag=False),
     Knob("client_id", "text", "client id, with client_secret or client_secret_file", has_flag=False),
     Knob("client_secret", "secret", "client secret; there is no flag and no file for it", has_flag=False),
@@ -111,6 +117,12 @@ class Settings:
     """Seconds for one manifest."""
     deadline: float | None = None
     """Seconds for the whole command; None: no end."""
+    id: str | None = None
+    product: str | None = None
+    phase_dna: str | None = None
+    locale: str | None = None
+    persona: str | None = None
+    base_url: str | None = None
     local_host: str | None = None
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)

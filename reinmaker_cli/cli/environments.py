@@ -46,14 +46,16 @@ def environment_tables(
 ) -> dict[str, tuple[Mapping[str, Any], Document, DefinedIn]]:
     """Return the environments that the files define. ConfigError where the project redirects one that exists."""
     defined: dict[str, tuple[Mapping[str, Any], Document, DefinedIn]] = {}
-    for document, defined_in in ((user, "user"), (project, "project")):
-        tables = document.content.get("env", {}) if document is not None else {}
-        assert document is not None or not tables
-        for name, table in tables.items() if isinstance(tables, Mapping) else ():
+    documents: tuple[tuple[Document | None, DefinedIn], ...] = ((user, "user"), (project, "project"))
+    for document, defined_in in documents:
+        tables = document.content.get("env") if document is not None else None
+        if document is None or not isinstance(tables, Mapping):
+            continue
+        for name, table in tables.items():
             _refuse_redirection(document, name, name in defined)
             if not _NAME.match(name) or not isinstance(table, Mapping):
                 raise _invalid(document, name, "is no environment", "write [env.NAME] with api_url and issuer below it")
-            defined[name] = (table, document, "user" if defined_in == "user" else "project")
+            defined[name] = (table, document, defined_in)
     return defined
 
 

@@ -41,6 +41,7 @@ class Output:
         self._findings: list[Finding] = []
         self._folder = ""
         self._is_help = False
+        self._is_document_written = False
         self._colour(colour)
         self._start_progress()
 
@@ -108,6 +109,16 @@ class Output:
         if self._events is not None:
             self._events.write(_json_text({"event": kind, "time": _now(), **fields}) + "\n", flush=True)
 
+    def document_now(self) -> None:
+        """Write the document of --json before the end, on one line: a server says that it is ready, and goes on."""
+        from reinmaker_cli.cli.document import final_document
+
+        if self.json:
+            self._is_document_written = True
+            self._stdout.write(
+                _json_text(final_document(self.name, self._members, self._findings, None)) + "\n", flush=True
+            )
+
     # --- talk -------------------------------------------------------------------------------------------------------
 
     def note(self, *lines: str) -> None:
@@ -156,7 +167,7 @@ class Output:
             error = self._say_bug(error)
         document = final_document(self.name, self._members, self._findings, error)
         self._annotate(document)
-        if self.json and not self._is_help:
+        if self.json and not self._is_help and not self._is_document_written:
             self._stdout.write(_json_text(document, indent=2) + "\n")
         if self._events is not None:
             self._events.write(_json_text(document) + "\n", flush=True)

@@ -10,8 +10,22 @@ HELP_FLAGS = ("--help", "-h")
 
 # Flags whose next word is a value: it must not be taken for the verb when a line is corrected.
 _FLAGS_WITH_VALUE = frozenset(
-    "-e --env --data --events --color --ca-file --config -o --output --only --jobs"
-    " --timeout --deadline --root --receipt --map --port --host --against --allow".split()
+    {
+        *(
+            "-e",
+            "--env",
+            "--data",
+            "--events",
+            "--color",
+            "--ca-file",
+            "--config",
+            "-o",
+            "--output",
+            "--only",
+            "--jobs",
+        ),
+        *("--timeout", "--deadline", "--root", "--receipt", "--map", "--port", "--host", "--against", "--allow"),
+    }
 )
 
 START = """\

@@ -30,11 +30,13 @@ BARE = ("json", "events", "quiet", "verbose", "color")
 """For verbs that must work with a broken configuration file: no file is read."""
 TALK = (*BARE, "config")
 """For verbs of one room: the files are read."""
-FOLDER = ("env", "jobs", "no_input", *TALK)
+PROJECT = ("id", "product", "phase_dna", "locale", "persona", "base_url")
+"""What stands in for a reinmaker.toml."""
+FOLDER = (*PROJECT, "env", "data", "jobs", *TALK)
 """For verbs that look at folders: the environment chooses the URLs of the assets."""
 SERVER = ("env", "data", "trace", "ca_file", "no_input", *TALK)
 """For verbs that speak to a server."""
-PUBLISH = ("env", "data", "jobs", "timeout", "deadline", "trace", "ca_file", "no_input", *TALK)
+PUBLISH = (*PROJECT, "env", "data", "jobs", "timeout", "deadline", "trace", "ca_file", "no_input", *TALK)
 """For verbs that do both."""
 
 

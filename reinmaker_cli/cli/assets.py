@@ -1,0 +1,93 @@
+"""`reinmaker scan`: the assets of a folder and everything that is wrong with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reinmaker_cli.cli.findings import summary_of
+from reinmaker_cli.cli.options import Allow, Folders
+from reinmaker_cli.cli.run import Run
+from reinmaker_cli.cli.text import counted, human_size, table, visible
+from reinmaker_cli.cli.verbs import FOLDER, verb
+from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.findings import count_errors
+from reinmaker_cli.errors import ContentInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reinmaker_cli.assets.scan import Asset, Scan
+
+
+@verb(flags=FOLDER)
+def scan(
+    run: Run,
+    paths: Folders = None,
+    ignored: Annotated[bool, typer.Option("--ignored", help="List what was passed over, and why.")] = False,
+    no_probe: Annotated[bool, typer.Option("--no-probe", help="Read no metadata from images and audio.")] = False,
+    allow: Allow = None,
+) -> None:
+    """List the assets of a folder: type, size, hash; and everything that is wrong with them. Offline."""
+    from reinmaker_cli.cli.folders import scan_folders
+
+    scanned = scan_folders(run, paths or [], probe=not no_probe, allow=allow or [], needs_project=False)
+    scans = [one for _, one in scanned]
+    run.output.add(folders=[_as_json(one, with_ignored=ignored) for one in scans], stats=stats_of(scans))
+    for one in scans:
+        run.output.ids(asset.id for asset in one.assets)
+        _show(run, one, with_ignored=ignored)
+    findings = [finding for one in scans for finding in one.findings]
+    run.output.findings(findings, scans[0].root if len(scans) == 1 else None)
+    run.output.note(_conclusion(scans), f"{summary_of(findings)}; next: `reinmaker check`")
+    if errors := count_errors(findings):
+        raise ContentInvalid(
+            f"{counted(errors, 'problem')} in the content", code=codes.CONTENT_INVALID, hint=codes.CONTENT_INVALID.cure
+        )
+
+
+def stats_of(scans: Sequence[Scan]) -> dict[str, int]:
+    """Return the `stats` of the document: how much was looked at."""
+    names = ("files", "bytes", "hashed", "cached")
+    return {name: sum(getattr(scan.stats, name) for scan in scans) for name in names}
+
+
+def _show(run: Run, scan: Scan, *, with_ignored: bool) -> None:
+    rows = [
+        [asset.type, human_size(asset.bytes), asset.sha256[:8], visible(asset.path)]
+        for asset in sorted(scan.assets, key=lambda asset: asset.path)
+    ]
+    run.output.data(*table(rows, right=frozenset({1})))
+    if with_ignored and scan.ignored:
+        run.output.data("", "passed over:", *table([["  " + visible(path), reason] for path, reason in scan.ignored]))
+
+
+def _conclusion(scans: Sequence[Scan]) -> str:
+    assets = [asset for scan in scans for asset in scan.assets]
+    text = f"{counted(len(assets), 'asset')}, {human_size(sum(asset.bytes for asset in assets))}"
+    passed_over = sum(len(scan.ignored) for scan in scans)
+    return f"{text}; {counted(passed_over, 'file')} passed over (`--ignored` lists them)" if passed_over else text
+
+
+def _as_json(scan: Scan, *, with_ignored: bool) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "root": scan.root.as_posix(),
+        "assets": [_asset_json(asset) for asset in scan.assets],
+        "ignoredCount": len(scan.ignored),
+    }
+    if with_ignored:
+        document["ignored"] = [{"path": path, "reason": reason} for path, reason in scan.ignored]
+    return document
+
+
+def _asset_json(asset: Asset) -> dict[str, Any]:
+    return {
+        "path": asset.path,
+        "id": asset.id,
+        "type": asset.type,
+        "sha256": asset.sha256,
+        "bytes": asset.bytes,
+        "metadata": dict(asset.metadata),
+        "captures": dict(asset.captures),
+    }

@@ -1,0 +1,136 @@
+"""`reinmaker build`: a folder into manifest files, offline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reinmaker_cli.cli.options import Allow, Folders, Only
+from reinmaker_cli.cli.run import Run
+from reinmaker_cli.cli.text import counted, human_size, table, visible
+from reinmaker_cli.cli.verbs import FOLDER, verb
+from reinmaker_cli.contract import codes
+from reinmaker_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from reinmaker_cli.cli.folders import Loaded
+    from reinmaker_cli.manifest.assemble import Manifest
+
+STDOUT = "-"
+
+
+@verb(flags=FOLDER)
+def build(
+    run: Run,
+    paths: Folders = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE|DIR|-", help="Where the manifests go; several need a folder."),
+    ] = None,
+    copy_plan: Annotated[
+        str | None,
+        typer.Option("--copy-plan", metavar="FILE|-", help="Write a line per asset: local path TAB URL."),
+    ] = None,
+    only: Only = None,
+    allow: Allow = None,
+) -> None:
+    """Scan a folder and assemble its manifests. Offline; the same folder gives the same bytes."""
+    from reinmaker_cli.cli.assets import stats_of
+    from reinmaker_cli.cli.folders import load_drafts, today_version
+
+    for flag, target in (("-o -", output), ("--copy-plan -", copy_plan)):
+        if target == STDOUT:
+            run.output.claim_stdout(flag)
+    loaded = load_drafts(run, paths or [], only=only or [], allow=allow or [])
+    run.output.add(stats=stats_of(loaded.scans))
+    run.output.findings(loaded.findings, loaded.only_root)
+    today = today_version()
+    manifests = [draft.at(draft.version or today) for draft in loaded.drafts]
+    run.output.add(results=[_as_json(manifest) for manifest in manifests])
+    loaded.require_clean()
+    if any(draft.version is None for draft in loaded.drafts):
+        run.output.note(f"version auto: {today}, today's date; publishing asks the server which one is free")
+    files = _write_manifests(run, manifests, output)
+    run.output.add(results=[_as_json(manifest, files.get(manifest.manifest_id)) for manifest in manifests])
+    if copy_plan is not None:
+        _write_copy_plan(run, loaded, copy_plan)
+    run.output.ids(manifest.manifest_id for manifest in manifests)
+    _show(run, manifests, output)
+
+
+def _write_manifests(run: Run, manifests: Sequence[Manifest], target: str | None) -> dict[str, Path]:
+    """Write the manifests and return where each went; nothing where no target was named."""
+    from reinmaker_cli.cli.files import is_folder_target, make_folder, write_result
+
+    if target is None:
+        return {}
+    if target == STDOUT:
+        for manifest in manifests:
+            run.output.raw(manifest.to_bytes())
+        return {}
+    path = Path(target)
+    if len(manifests) == 1 and not is_folder_target(path, target):
+        files = {manifests[0].manifest_id: path}
+    elif path.exists() and not path.is_dir():
+        raise UsageError(
+            f"{counted(len(manifests), 'manifest')} do not fit into one file: `{path}`",
+            code=codes.USAGE,
+            hint="name a folder: `-o DIR/`",
+        )
+    else:
+        make_folder(path)
+        files = {manifest.manifest_id: path / f"{manifest.manifest_id}.json" for manifest in manifests}
+    for manifest in manifests:
+        write_result(files[manifest.manifest_id], manifest.to_bytes())
+    return files
+
+
+def _write_copy_plan(run: Run, loaded: Loaded, target: str) -> None:
+    from reinmaker_cli.cli.files import write_result
+    from reinmaker_cli.manifest.assemble import copy_plan
+
+    lines = (line for draft, root in loaded.roots for line in copy_plan([draft], root))
+    text = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+    if target == STDOUT:
+        run.output.raw(text)
+    else:
+        write_result(Path(target), text)
+
+
+def _show(run: Run, manifests: Sequence[Manifest], target: str | None) -> None:
+    rows = [
+        [visible(manifest.manifest_id), manifest.version, counted(_assets(manifest)[0], "asset"), _size(manifest)]
+        for manifest in manifests
+    ]
+    run.output.data(*table(rows, right=frozenset({2, 3})))
+    if target is None:
+        run.output.note("nothing was written: `-o FILE|DIR|-` writes the manifests", "next: `reinmaker rehearse`")
+    elif target != STDOUT:
+        run.output.note(f"wrote {counted(len(manifests), 'manifest')} to {target}", "next: `reinmaker publish`")
+
+
+def _assets(manifest: Manifest) -> tuple[int, int]:
+    """Return number and size of a manifest's assets."""
+    assets = manifest.document["assets"]
+    return len(assets), sum(asset["bytes"] for asset in assets)
+
+
+def _size(manifest: Manifest) -> str:
+    return human_size(_assets(manifest)[1])
+
+
+def _as_json(manifest: Manifest, file: Path | None = None) -> dict[str, Any]:
+    count, size = _assets(manifest)
+    document: dict[str, Any] = {
+        "manifestId": manifest.manifest_id,
+        "version": manifest.version,
+        "digest": manifest.digest,
+        "contentDigest": manifest.content_digest,
+        "assets": {"count": count, "bytes": size},
+    }
+    if file is not None:
+        document["file"] = file.as_posix()
+    return document

@@ -1,0 +1,257 @@
+"""From the words of a command line to drafts of manifests: which folders are meant, scanned and assembled.
+
+Every problem is a finding; nothing here decides whether they stop the command (`Loaded.require_clean`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reinmaker_cli.assets.project import (
+    PROJECT_FILE,
+    Project,
+    bare_project,
+    find_catalogue,
+    find_project_root,
+    load_project,
+    project_from_flags,
+)
+from reinmaker_cli.cli.run import Run
+from reinmaker_cli.cli.text import counted, human_size
+from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.findings import Finding, count_errors
+from reinmaker_cli.errors import ContentInvalid, UsageError
+
+if TYPE_CHECKING:
+    from reinmaker_cli.assets.scan import Scan, ScanProgress
+    from reinmaker_cli.manifest.assemble import Draft
+
+PROJECT_FLAGS = ("id", "product", "phase_dna", "locale", "persona", "base_url")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """One folder that the command line means."""
+
+    root: Path
+    label: str
+    """How findings name it where there are several; "" where it is the only one."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What the folders hold."""
+
+    drafts: tuple[Draft, ...]
+    """Those that --only selects, sorted by id within a folder."""
+    findings: tuple[Finding, ...]
+    """Of all folders; --allow has made warnings of some."""
+    scans: tuple[Scan, ...]
+    roots: tuple[tuple[Draft, Path], ...]
+    """Each draft with the folder that its files lie in."""
+
+    @property
+    def only_root(self) -> Path | None:
+        """The one folder; None where there are several, whose findings carry the folder themselves."""
+        return self.scans[0].root if len(self.scans) == 1 else None
+
+    def root_of(self, draft: Draft) -> Path:
+        """Return the folder that the draft was made from."""
+        return next(root for one, root in self.roots if one is draft)
+
+    def require_clean(self) -> None:
+        """Raise ContentInvalid where a finding stops the publication."""
+        errors = count_errors(self.findings)
+        if errors:
+            raise ContentInvalid(
+                f"{counted(errors, 'problem')} in the content",
+                code=codes.CONTENT_INVALID,
+                hint="correct them and run the command again; `reinmaker explain CODE` says more of each",
+                findings=self.findings,
+            )
+
+
+def find_folders(paths: Sequence[Path]) -> tuple[Folder, ...]:
+    """Return the asset roots that are meant; none given: the nearest project upward, else here."""
+    if not paths:
+        nearest = find_project_root(Path())
+        return (Folder(nearest, ""),) if nearest is not None else _folders_of(Path())
+    folders = [folder for path in paths for folder in _folders_of(path)]
+    if len(folders) == 1:
+        return tuple(folders)
+    return tuple(replace(folder, label=folder.label or folder.root.as_posix()) for folder in folders)
+
+
+def _folders_of(path: Path) -> tuple[Folder, ...]:
+    if not path.exists():
+        raise UsageError(f"no such folder or file: `{path}`", code=codes.FOLDER_NOT_FOUND, hint="check the path")
+    if not path.is_dir():
+        raise UsageError(
+            f"a file where a folder is needed: `{path}`",
+            code=codes.NOT_A_FOLDER,
+            hint=f"name the folder: `{path.parent}`",
+        )
+    project = find_project_root(path)
+    if project == path.absolute():
+        return (Folder(path, ""),)
+    if project is not None:
+        raise UsageError(
+            f"`{path}` lies inside the project `{project}`",
+            code=codes.INSIDE_PROJECT,
+            hint=f"name the project's folder, `{project}`; select manifests with `--only FIELD=VALUE`",
+        )
+    catalogue = find_catalogue(path)
+    if not catalogue:
+        return (Folder(path, ""),)
+    return tuple(Folder(root, root.as_posix()) for root in catalogue)
+
+
+def scan_folders(
+    run: Run, paths: Sequence[Path], *, probe: bool = True, allow: Sequence[str] = (), needs_project: bool = True
+) -> tuple[tuple[Project, Scan], ...]:
+    """Return each folder that is meant as project and scan, with the progress shown.
+
+    Findings of several folders carry their folder in the path. `needs_project` False: a folder that nothing describes
+    is scanned all the same.
+    """
+    from reinmaker_cli.assets.scan import scan_folder
+
+    allowed = allowed_codes(allow)
+    scanned = []
+    for folder in find_folders(paths):
+        project = _project_of(run, folder, needs_project)
+        scan = scan_folder(project, jobs=run.settings.jobs, probe=probe, progress=_shower(run))
+        scanned.append((project, replace(scan, findings=_labelled(scan.findings, folder.label, allowed))))
+    run.output.progress.clear()
+    return tuple(scanned)
+
+
+def load_drafts(
+    run: Run, paths: Sequence[Path], *, only: Sequence[str] = (), allow: Sequence[str] = (), probe: bool = True
+) -> Loaded:
+    """Return the drafts of all folders that are meant, and everything that is wrong with them.
+
+    Each draft is also held against the schema and the rules beyond it, as the server will.
+    """
+    from reinmaker_cli.manifest.assemble import assemble
+    from reinmaker_cli.manifest.select import select
+
+    environment = run.environment
+    allowed = allowed_codes(allow)
+    wanted = selection(only)
+    found: list[tuple[Draft, Path]] = []
+    findings: list[Finding] = []
+    scanned = scan_folders(run, paths, allow=allow, probe=probe)
+    for project, scan in scanned:
+        assembly = assemble(scan, project, environment=environment.name)
+        label = project.root.as_posix() if len(scanned) > 1 else ""
+        findings += [*scan.findings, *_labelled(assembly.findings, label, allowed)]
+        found += [(draft, scan.root) for draft in assembly.drafts]
+    findings += _labelled(_repeated_ids(found), "", allowed)
+    chosen = {id(draft) for draft in select([draft for draft, _ in found], wanted)}
+    selected = [(draft, root) for draft, root in found if id(draft) in chosen]
+    for draft, _ in selected:
+        findings += _labelled(check_draft(draft, is_local=environment.is_local), "", allowed)
+    drafts = tuple(draft for draft, _ in selected)
+    return Loaded(drafts, tuple(findings), tuple(scan for _, scan in scanned), tuple(selected))
+
+
+def check_draft(draft: Draft, *, is_local: bool) -> tuple[Finding, ...]:
+    """Return what the schema and the rules beyond it find in a draft, each finding with its manifest."""
+    from reinmaker_cli.contract.validation import check_manifest
+
+    examination = check_manifest(draft.at(draft.version or today_version()).document, local=is_local)
+    return tuple(replace(finding, manifest_id=draft.manifest_id) for finding in examination.findings)
+
+
+def today_version() -> str:
+    """Return today's date (UTC) as a version: what `auto` means where no server is asked."""
+    return datetime.now(UTC).strftime("%Y.%m.%d")
+
+
+def allowed_codes(allow: Sequence[str]) -> frozenset[str]:
+    """Return the codes that --allow names. UsageError for unknown ones and those that are never allowed."""
+    for name in allow:
+        code = codes.ALL.get(name)
+        if code is None or code.family != "finding":
+            raise UsageError(
+                f"--allow: no such finding: `{name}`", code=codes.USAGE, hint="`reinmaker explain` lists them"
+            )
+        if not code.allowable:
+            raise UsageError(f"--allow: `{name}` is never allowed", code=codes.USAGE, hint=code.cure)
+    return frozenset(allow)
+
+
+def selection(only: Sequence[str]) -> dict[str, str]:
+    """Return what --only asks for, field → value. UsageError where it is not FIELD=VALUE, or says a field twice."""
+    wanted: dict[str, str] = {}
+    for text in only:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise UsageError(
+                f"--only: `{text}` is not FIELD=VALUE", code=codes.USAGE, hint="such as `--only locale=fr-FR`"
+            )
+        if name in wanted:
+            raise UsageError(f"--only: `{name}` twice", code=codes.USAGE, hint="run the command once for each value")
+        wanted[name] = value
+    return wanted
+
+
+def _repeated_ids(found: Sequence[tuple[Draft, Path]]) -> list[Finding]:
+    """Two folders of a catalogue must not make the same manifest: the later would replace the earlier."""
+    first: dict[str, Path] = {}
+    repeated = []
+    for draft, root in found:
+        other = first.setdefault(draft.manifest_id, root)
+        if other is not root:
+            message = f"`{draft.manifest_id}` is made by `{other}` and by `{root}`"
+            repeated.append(codes.MANIFEST_ID.finding(message, manifest_id=draft.manifest_id))
+    return repeated
+
+
+def _project_of(run: Run, folder: Folder, needs_project: bool) -> Project:
+    flags = {name: getattr(run.settings, name) for name in PROJECT_FLAGS}
+    if (folder.root / PROJECT_FILE).is_file():
+        typed = [name for name in PROJECT_FLAGS if run.settings.claims[name][0].source == "flag"]
+        if typed:
+            raise UsageError(
+                f"`{folder.root}` has a {PROJECT_FILE}, so --{typed[0].replace('_', '-')} would say it twice",
+                code=codes.USAGE,
+                hint="change the file, or leave the flag out",
+            )
+        return load_project(folder.root)
+    if not needs_project and not any(flags.values()):
+        return bare_project(folder.root)
+    return project_from_flags(folder.root, **flags)
+
+
+def _labelled(findings: Sequence[Finding], label: str, allowed: frozenset[str]) -> tuple[Finding, ...]:
+    def changed(finding: Finding) -> Finding:
+        judged = finding.as_warning() if finding.code in allowed else finding
+        return replace(judged, path=f"{label}/{finding.path}") if label and finding.path else judged
+
+    return tuple(changed(finding) for finding in findings)
+
+
+def _shower(run: Run) -> Any:
+    import time
+
+    started = time.monotonic()
+
+    def show(progress: ScanProgress) -> None:
+        def text() -> str:
+            rate = progress.bytes / max(time.monotonic() - started, 0.001)
+            left_s = (progress.total_bytes - progress.bytes) / max(rate, 1.0)
+            return (
+                f"hashed {progress.files:,} of {counted(progress.total_files, 'file')}, {human_size(progress.bytes)}"
+                f" of {human_size(progress.total_bytes)}, {human_size(rate)}/s, {left_s:.0f} s left"
+            )
+
+        run.output.progress.update(text)
+        run.output.event("scan.progress", **progress._asdict())
+
+    return show
