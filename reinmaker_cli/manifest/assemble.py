@@ -1,0 +1,211 @@
+"""Assets -> manifests: which file belongs to which, under which URL, in which order.
+
+The fields that a file's rule captured decide: with them `id` and [source] of the project say which manifest the file is
+in. The same assets give the same bytes, in whatever order they come.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reinmaker_cli.assets.project import AUTO_VERSION, Project
+from reinmaker_cli.assets.scan import Asset, Scan
+from reinmaker_cli.assets.templates import UnknownCapture, expand, expand_url, file_fields, placeholders
+from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.canonical import content_digest
+from reinmaker_cli.contract.findings import Finding
+from reinmaker_cli.manifest.document import Manifest, load_manifest, manifest_from_document
+
+__all__ = ["Assembly", "Draft", "Manifest", "assemble", "copy_plan", "load_manifest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A manifest that has no version yet."""
+
+    manifest_id: str
+    content: Mapping[str, Any] = field(repr=False)
+    """The document without `version`, its members in the order in which they are written."""
+    content_digest: str
+    files: Mapping[str, str] = field(repr=False)
+    """Asset URL -> path below the asset root."""
+    assets: tuple[Asset, ...] = field(repr=False)
+    """In the order of the document."""
+    version: str | None
+    """None: `auto`, whoever publishes chooses."""
+
+    @property
+    def source(self) -> Mapping[str, Any]:
+        """Return the member `source`."""
+        source: Mapping[str, Any] = self.content["source"]
+        return source
+
+    def at(self, version: str) -> Manifest:
+        """Return the manifest under a version."""
+        rest = dict(self.content)
+        document = {"manifestId": rest.pop("manifestId"), "version": version, **rest}
+        return manifest_from_document(document, files=self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """The manifests of a folder, and what is wrong with how they came together."""
+
+    drafts: tuple[Draft, ...]
+    """Sorted by manifest id."""
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Home:
+    """The manifest that a file belongs to."""
+
+    manifest_id: str
+    source: tuple[tuple[str, str], ...]
+
+
+def assemble(scan: Scan, project: Project, *, environment: str) -> Assembly:
+    """Return the manifests that the scanned assets make for an environment; offline and pure.
+
+    Findings: `unknown-capture` for each file whose rule lacks what a template uses, `manifest-id` where two sources
+    share one id, `coverage-gap`. What the contract asks of a manifest, duplicates included, is checked on its document.
+    """
+    template = project.url_for.get(environment, project.url)
+    findings: list[Finding] = []
+    grouped: defaultdict[_Home, list[tuple[Asset, str]]] = defaultdict(list)
+    deciding = _deciding_captures(project)
+    homes: dict[tuple[str | None, ...], _Home] = {}
+    for asset in sorted(scan.assets, key=lambda one: (one.id, one.path)):
+        try:
+            captured = tuple(asset.captures.get(name) for name in deciding)
+            home = homes.get(captured)
+            if home is None:
+                home = homes[captured] = _home(asset.captures, project)
+            grouped[home].append((asset, _url(template, asset, project)))
+        except _CannotPlace as error:
+            findings.append(error.finding(asset))
+    findings += _shared_ids(grouped)
+    findings += _coverage_gaps(grouped, project)
+    ordered = sorted(grouped, key=lambda home: (home.manifest_id, home.source))
+    return Assembly(tuple(_draft(home, grouped[home], project) for home in ordered), tuple(findings))
+
+
+def copy_plan(drafts: Iterable[Draft], root: Path) -> Iterator[str]:
+    """Yield one line per asset, local path TAB URL, for whoever uploads by other means."""
+    for draft in drafts:
+        for url, path in draft.files.items():
+            yield f"{os.path.join(root, path)}\t{url}"  # noqa: PTH118 (100,000 of them)
+
+
+class _CannotPlace(ValueError):
+    """A template lacks a capture of the file."""
+
+    def __init__(self, place: str, name: str) -> None:
+        super().__init__(place)
+        self.place = place
+        self.name = name
+
+    def finding(self, asset: Asset) -> Finding:
+        return codes.UNKNOWN_CAPTURE.finding(
+            f"`{self.place}` uses {{{self.name}}}, and the file's name gives none",
+            hint=f"capture {{{self.name}}} in the `match` of its [[rule]], or ignore the file",
+            path=asset.path,
+            asset_id=asset.id,
+        )
+
+
+def _deciding_captures(project: Project) -> tuple[str, ...]:
+    """Return the names that say which manifest a file is in; few values, so that most files find theirs at once."""
+    templates = (project.id, *project.source.values())
+    return tuple(dict.fromkeys(name for template in templates for name in placeholders(template)))
+
+
+def _home(captures: Mapping[str, str], project: Project) -> _Home:
+    source = {}
+    for name, template in project.source.items():
+        source[name] = _expanded(f"[source] {name}", template, captures)
+    manifest_id = _expanded("[manifest] id", project.id, {**captures, **source})
+    return _Home(manifest_id, tuple(source.items()))
+
+
+def _expanded(place: str, template: str, fields: Mapping[str, str]) -> str:
+    try:
+        return expand(template, fields)
+    except UnknownCapture as error:
+        raise _CannotPlace(place, error.name) from error
+
+
+def _url(template: str, asset: Asset, project: Project) -> str:
+    fields = file_fields(asset.path)
+    fields["sha256"] = asset.sha256
+    if project.version != AUTO_VERSION:
+        fields["version"] = project.version
+    fields.update(asset.captures)
+    try:
+        return expand_url(template, fields)
+    except UnknownCapture as error:
+        raise _CannotPlace("[manifest] url", error.name) from error
+
+
+def _draft(home: _Home, members: Sequence[tuple[Asset, str]], project: Project) -> Draft:
+    content = {
+        "manifestId": home.manifest_id,
+        "product": project.product,
+        "source": dict(home.source),
+        "assets": [_entry(asset, url) for asset, url in members],
+        **project.extra,
+    }
+    return Draft(
+        manifest_id=home.manifest_id,
+        content=content,
+        content_digest=content_digest(content),
+        files={url: asset.path for asset, url in members},
+        assets=tuple(asset for asset, _ in members),
+        version=None if project.version == AUTO_VERSION else project.version,
+    )
+
+
+def _entry(asset: Asset, url: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "id": asset.id,
+        "type": asset.type,
+        "url": url,
+        "hash": asset.sha256,
+        "bytes": asset.bytes,
+    }
+    if asset.metadata:
+        entry["metadata"] = dict(asset.metadata)
+    return entry
+
+
+def _shared_ids(homes: Iterable[_Home]) -> Iterator[Finding]:
+    by_id: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
+    for home in homes:
+        by_id[home.manifest_id].append(dict(home.source))
+    for manifest_id, sources in sorted(by_id.items()):
+        if len(sources) > 1:
+            differing = [name for name in sources[0] if len({source[name] for source in sources}) > 1]
+            yield codes.MANIFEST_ID.finding(
+                f"{len(sources)} manifests would have the id `{manifest_id}`; they differ in {', '.join(differing)}",
+                hint=f"put {{{differing[0]}}} into `id` under [manifest]",
+                manifest_id=manifest_id,
+            )
+
+
+def _coverage_gaps(homes: Iterable[_Home], project: Project) -> Iterator[Finding]:
+    sources = [dict(home.source) for home in homes]
+    for covered, wanted in project.coverage.items():
+        present: defaultdict[tuple[tuple[str, str], ...], set[str]] = defaultdict(set)
+        for source in sources:
+            rest = tuple((name, value) for name, value in source.items() if name != covered)
+            present[rest].add(source[covered])
+        for rest, values in sorted(present.items()):
+            for missing in wanted:
+                if missing not in values:
+                    lesson = ", ".join(f"{name} `{value}`" for name, value in rest)
+                    yield codes.COVERAGE_GAP.finding(f"no files for {covered} `{missing}` of {lesson}")

@@ -1,0 +1,106 @@
+"""A manifest, ready to travel: its document, its digests, and the bytes that a file of it has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.canonical import digests
+from reinmaker_cli.contract.ijson import NotIJson, read_ijson
+from reinmaker_cli.errors import ContentInvalid, UsageError
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One version of a manifest."""
+
+    manifest_id: str
+    """Empty where the document has none that is text; `contract.validation` says so."""
+    version: str
+    document: Mapping[str, Any] = field(repr=False)
+    digest: str
+    """`sha256:` and 64 hex digits of the document's RFC 8785 form."""
+    content_digest: str
+    """The same without the member `version`."""
+    files: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Asset URL -> path below the asset root; empty where the manifest was read from a file."""
+
+    @property
+    def source(self) -> Mapping[str, Any]:
+        """Return the member `source`, empty where it is no object."""
+        source = self.document.get("source")
+        return source if isinstance(source, Mapping) else {}
+
+    def to_bytes(self) -> bytes:
+        """Return the document as a file: one member a line, one asset a line, the same bytes for the same document."""
+        return "".join(_lines(self.document)).encode("utf-8")
+
+
+def manifest_from_document(document: Mapping[str, Any], *, files: Mapping[str, str] | None = None) -> Manifest:
+    """Return the manifest that an I-JSON document is; whether it is valid is asked elsewhere."""
+    both = digests(document)
+    return Manifest(
+        manifest_id=_text(document, "manifestId"),
+        version=_text(document, "version"),
+        document=document,
+        digest=both.digest,
+        content_digest=both.content_digest,
+        files={} if files is None else files,
+    )
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Return the manifest in a file. UsageError where there is no such file, ContentInvalid where it is not I-JSON."""
+    document = load_document(path)
+    if not isinstance(document, Mapping):
+        finding = codes.SCHEMA_VIOLATION.finding("a manifest is a JSON object", path=path.name, pointer="")
+        raise ContentInvalid(
+            f"`{path}`: not a JSON object", code=codes.CONTENT_INVALID, hint=finding.hint, findings=[finding]
+        )
+    return manifest_from_document(document)
+
+
+def load_document(path: Path) -> Any:
+    """Return the JSON value in a file. UsageError where it cannot be read, ContentInvalid where it is not I-JSON."""
+    try:
+        return read_ijson(path.read_bytes())
+    except FileNotFoundError as error:
+        raise UsageError(f"no such file: `{path}`", code=codes.FOLDER_NOT_FOUND, hint="check the path") from error
+    except OSError as error:
+        fact = f"cannot read `{path}`: {(error.strerror or str(error)).lower()}"
+        raise UsageError(fact, code=codes.UNREADABLE, hint=codes.UNREADABLE.cure) from error
+    except NotIJson as error:
+        finding = error.code.finding(error.detail, path=path.name)
+        raise ContentInvalid(
+            f"`{path}`: {error.detail}", code=error.code, hint=error.code.cure, findings=[finding]
+        ) from error
+
+
+def _text(document: Mapping[str, Any], name: str) -> str:
+    value = document.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _lines(document: Mapping[str, Any]) -> Iterator[str]:
+    yield "{"
+    for number, (name, value) in enumerate(document.items()):
+        yield f"{',' if number else ''}\n  {_encode(name)}: "
+        if name == "assets" and isinstance(value, list) and value:
+            yield from _one_a_line(value)
+        else:
+            yield _encode(value)
+    yield "\n}\n"
+
+
+def _one_a_line(assets: Iterable[Any]) -> Iterator[str]:
+    separator = "[\n    "
+    for asset in assets:
+        yield separator + _encode(asset)
+        separator = ",\n    "
+    yield "\n  ]"

@@ -1,0 +1,183 @@
+"""Are these still those bytes? A receipt or a manifest against a folder.
+
+1. what was published: path -> SHA-256 from a receipt; from a manifest, asset id -> SHA-256
+2. what lies there now: every file that a scan would take, hashed
+3. which of them are meant: the files that the folder's `reinmaker.toml` puts into this manifest; without one, all
+4. changed, missing and added files, and files that hold each other's bytes
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reinmaker_cli.assets.batch import hash_files
+from reinmaker_cli.assets.digest import Digest
+from reinmaker_cli.assets.project import Project
+from reinmaker_cli.assets.rules import Match, Matcher
+from reinmaker_cli.assets.scan import Asset, Scan, ScanStats
+from reinmaker_cli.assets.walk import walk_folder
+from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.findings import Finding
+from reinmaker_cli.errors import ContentInvalid, UsageError
+from reinmaker_cli.manifest.assemble import assemble
+from reinmaker_cli.manifest.receipt import is_receipt, subjects
+
+
+@dataclass(frozen=True, slots=True)
+class _Present:
+    """A file that lies in the folder now."""
+
+    path: str
+    asset_id: str | None
+    """None where no rule knows the file."""
+    sha256: str
+    bytes: int
+    belongs: bool
+    """False where the folder's `reinmaker.toml` puts the file into another manifest, or into none."""
+
+
+def verify_folder(
+    document: Mapping[str, Any], root: Path, project: Project | None, *, environment: str = "local"
+) -> tuple[Finding, ...]:
+    """Return a `drift` finding for each file that is changed, missing, added or swapped; none where all is as it was.
+
+    `document` is a receipt or a manifest. `project` is the folder's, None where it has none: then every file counts,
+    and those of a manifest are found by their bytes. ContentInvalid where the document is neither.
+    """
+    if is_receipt(document):
+        published = subjects(document)
+        predicate = document.get("predicate")
+        manifest_id = predicate.get("manifestId") if isinstance(predicate, Mapping) else None
+        files, findings = _present(root, project, manifest_id, environment)
+        if published and all("://" in name for name in published):
+            return (*findings, *_by_bytes(Counter(published.values()), _named(published), files))
+        by_path = {file.path: file for file in files}
+        return (*findings, *_compare(published, by_path))
+    listed = document.get("assets")
+    if not isinstance(listed, list):
+        raise ContentInvalid(
+            "neither a receipt of reinmaker nor a manifest",
+            code=codes.RECEIPT_INVALID,
+            hint=codes.RECEIPT_INVALID.cure,
+        )
+    published = _published(listed)
+    files, findings = _present(root, project, document.get("manifestId"), environment)
+    if project is not None:
+        by_id = {file.asset_id: file for file in files if file.asset_id is not None}
+        return (*findings, *_compare(published, by_id))
+    return (*findings, *_by_bytes(Counter(published.values()), _named(published), files))
+
+
+def _published(assets: Iterable[Any]) -> dict[str, str]:
+    published = {}
+    for asset in assets:
+        try:
+            published[str(asset["id"])] = str(asset["hash"]).lower()
+        except (TypeError, KeyError) as error:
+            raise ContentInvalid(
+                "the manifest has an asset without id or hash",
+                code=codes.RECEIPT_INVALID,
+                hint="`reinmaker check` says what is wrong with it",
+            ) from error
+    return published
+
+
+def _present(
+    root: Path, project: Project | None, manifest_id: Any, environment: str
+) -> tuple[list[_Present], list[Finding]]:
+    """Return the files of the folder, and what stopped some of them from being read."""
+    if not root.is_dir():
+        raise UsageError(f"no such folder: `{root}`", code=codes.FOLDER_NOT_FOUND, hint="check --root")
+    walk = walk_folder(root, ignore=() if project is None else project.ignore)
+    findings = [finding for finding in walk.findings if finding.code in (codes.UNREADABLE, codes.SPECIAL_FILE)]
+    matcher = None if project is None else Matcher(project)
+    assets: list[Asset] = []
+    unmatched: list[_Present] = []
+    for file, outcome in zip(walk.files, hash_files(walk.files), strict=True):
+        if isinstance(outcome, Finding):
+            findings.append(outcome)
+            continue
+        match = matcher.match(file.path) if matcher is not None else None
+        if isinstance(match, Match):
+            assets.append(_asset(file.path, match, outcome))
+        else:
+            unmatched.append(_Present(file.path, None, outcome.sha256, outcome.bytes, belongs=project is None))
+    if project is None:
+        return unmatched, findings
+    members = _members(assets, project, root, manifest_id, environment)
+    files = [_Present(one.path, one.id, one.sha256, one.bytes, one.path in members) for one in assets]
+    return files + unmatched, findings
+
+
+def _asset(path: str, match: Match, digest: Digest) -> Asset:
+    return Asset(path, match.asset_id, match.type, digest.sha256, digest.bytes, {}, match.captures)
+
+
+def _members(assets: list[Asset], project: Project, root: Path, manifest_id: Any, environment: str) -> frozenset[str]:
+    """Return the paths that the project puts into this manifest."""
+    scan = Scan(root, tuple(assets), (), (), ScanStats(len(assets), 0, len(assets)))
+    drafts = assemble(scan, project, environment=environment).drafts
+    return frozenset(asset.path for draft in drafts if draft.manifest_id == manifest_id for asset in draft.assets)
+
+
+def _compare(published: Mapping[str, str], present: Mapping[str, _Present]) -> list[Finding]:
+    """Compare by name, which is a path or an asset id."""
+    changed = {
+        name: present[name].sha256
+        for name, sha256 in published.items()
+        if name in present and present[name].sha256 != sha256
+    }
+    missing = [name for name in published if name not in present]
+    added = [name for name, file in present.items() if file.belongs and name not in published]
+    holders: defaultdict[str, list[str]] = defaultdict(list)
+    for name in changed:
+        holders[published[name]].append(name)
+    findings = []
+    for name, found in changed.items():
+        path = present[name].path
+        others = [present[other].path for other in holders.get(found, ()) if other != name]
+        if others:
+            fact = f"swapped: `{path}` holds the bytes of `{others[0]}`"
+        else:
+            fact = f"changed: `{path}`"
+        findings.append(codes.DRIFT.finding(fact, path=path, expected=published[name], found=found))
+    unclaimed = {present[name].sha256: present[name].path for name in added}
+    for name in missing:
+        elsewhere = unclaimed.get(published[name])
+        fact = f"missing: `{name}`" + (f"; its bytes are in `{elsewhere}`" if elsewhere else "")
+        findings.append(codes.DRIFT.finding(fact, path=name, expected=published[name]))
+    for name in added:
+        path = present[name].path
+        findings.append(codes.DRIFT.finding(f"added: `{path}`", path=path, found=present[name].sha256))
+    return sorted(findings, key=lambda finding: finding.path or "")
+
+
+def _named(published: Mapping[str, str]) -> dict[str, list[str]]:
+    names: defaultdict[str, list[str]] = defaultdict(list)
+    for name, sha256 in published.items():
+        names[sha256].append(name)
+    return names
+
+
+def _by_bytes(wanted: Counter[str], names: Mapping[str, list[str]], files: Iterable[_Present]) -> list[Finding]:
+    """Compare where nothing but the bytes says which file is which: a changed file is one missing and one added."""
+    findings = []
+    left = Counter(wanted)
+    for file in sorted(files, key=lambda one: one.path):
+        if left[file.sha256] > 0:
+            left[file.sha256] -= 1
+        elif file.belongs and file.sha256 not in wanted:
+            fact = f"changed or added: no asset has the bytes of `{file.path}`"
+            findings.append(codes.DRIFT.finding(fact, path=file.path, found=file.sha256))
+        elif file.belongs:
+            fact = f"added: `{file.path}` has the bytes of another file once more"
+            findings.append(codes.DRIFT.finding(fact, path=file.path, found=file.sha256))
+    for sha256, count in left.items():
+        for name in names[sha256][:count]:
+            fact = f"changed or missing: no file has the bytes of `{name}`"
+            findings.append(codes.DRIFT.finding(fact, expected=sha256, asset_id=name))
+    return findings
