@@ -83,7 +83,7 @@ def hash_file(path: Path, *, name: str | None = None) -> Digest | Finding:
     """Return the digest of the file at a path; a link is followed. Findings call it `name`, else the path itself."""
     shown = path.as_posix() if name is None else name
     try:
-        os_path = os.path.realpath(os.fsencode(path), strict=True)
+        os_path = os.path.realpath(path, strict=True)
         file = _identify(shown, os_path)
     except OSError as error:
         return unreadable(shown, error)
@@ -167,7 +167,7 @@ def _walked_again(file: WalkedFile) -> WalkedFile | Finding:
         return unreadable(file.path, error)
 
 
-def _identify(path: str, os_path: bytes) -> WalkedFile | Finding:
+def _identify(path: str, os_path: str) -> WalkedFile | Finding:
     status = os.lstat(os_path)
     if not stat.S_ISREG(status.st_mode):
         return special_file(path, stat.S_IFMT(status.st_mode))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ConfigError
 
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
-
 IGNORE_FILE = ".reinmakerignore"
+
+_FOLDER_MARK = "ps_d"  # the group of pathspec's expressions that test_walk.py compares with git itself
 
 # What systems and programs leave behind by themselves; nobody ever means to publish it.
 _JUNK = frozenset(["Thumbs.db", "thumbs.db", "ehthumbs.db", "Desktop.ini", "desktop.ini", "Icon\r", "__MACOSX"])
@@ -34,56 +34,63 @@ def junk_reason(name: str) -> str | None:
     return None
 
 
+class _Pattern(NamedTuple):
+    """One line, compiled."""
+
+    line: str
+    ignores: bool
+    """False for `!pattern`."""
+    regex: re.Pattern[str]
+
+
 @dataclass(frozen=True, slots=True)
 class IgnorePatterns:
     """The patterns in force in one folder: the project's, and those of each ignore file on the way down."""
 
-    layers: tuple[tuple[str, GitIgnoreSpec], ...] = ()
-    """Path of the folder that a layer counts from, with `/` at the end, and its patterns; the deepest comes last."""
+    layers: tuple[tuple[str, tuple[_Pattern, ...]], ...] = ()
+    """Path of the folder that a layer counts from, with `/` at the end, and its patterns, the strongest first."""
 
     def with_layer(self, prefix: str, lines: Iterable[str], *, origin: str) -> IgnorePatterns:
         """Return these patterns and, stronger than them, `lines`; ConfigError names `origin` and the bad line."""
-        wanted = list(lines)
-        if not any(line.strip() and not line.startswith("#") for line in wanted):
-            return self
-        return IgnorePatterns((*self.layers, (prefix, _compiled(wanted, origin))))
+        patterns = _compiled(lines, origin)
+        return IgnorePatterns(((prefix, patterns), *self.layers)) if patterns else self
 
     def pattern_for(self, path: str) -> str | None:
         """Return the pattern by which a path is ignored, or None; a folder's path ends in `/`.
 
-        As in git, the last pattern of the deepest file decides, and `!pattern` takes back.
+        As in git: the last pattern of the deepest file decides, `!pattern` takes back, and what lies in an ignored
+        folder is never asked for. So a pattern counts only where it means the path itself and not a folder above.
         """
-        for prefix, spec in reversed(self.layers):
-            verdict = spec.check_file(path[len(prefix) :])
-            if verdict.include is not None:
-                return _text(spec, verdict.index) if verdict.include else None
+        for prefix, patterns in self.layers:
+            relative = path[len(prefix) :]
+            for pattern in patterns:
+                match = pattern.regex.search(relative)
+                if match is not None and not _means_folder_above(match):
+                    return pattern.line if pattern.ignores else None
         return None
 
 
-def _compiled(lines: list[str], origin: str) -> GitIgnoreSpec:
+def _means_folder_above(match: re.Match[str]) -> bool:
+    # pathspec marks the `/` behind a folder that a pattern names; behind the path itself it is the last letter.
+    return _FOLDER_MARK in match.re.groupindex and 0 <= match.start(_FOLDER_MARK) < len(match.string) - 1
+
+
+def _compiled(lines: Iterable[str], origin: str) -> tuple[_Pattern, ...]:
+    wanted = [line for line in lines if line.strip() and not line.startswith("#")]
+    if not wanted:
+        return ()
     from pathspec import GitIgnoreSpec
 
-    try:
-        return GitIgnoreSpec.from_lines(lines)
-    except ValueError as error:
-        raise ConfigError(
-            f"a pattern of {origin} cannot be read: `{_first_bad(lines)}`",
-            code=codes.CONFIG_INVALID,
-            hint="patterns have the syntax of .gitignore",
-        ) from error
-
-
-def _first_bad(lines: list[str]) -> str:
-    from pathspec import GitIgnoreSpec
-
-    for line in lines:
+    compiled = []
+    for line in wanted:
         try:
-            GitIgnoreSpec.from_lines([line])
-        except ValueError:
-            return line
-    return lines[0]
-
-
-def _text(spec: GitIgnoreSpec, index: int | None) -> str:
-    pattern = getattr(spec.patterns[index], "pattern", None) if index is not None else None
-    return pattern if isinstance(pattern, str) else ""
+            (pattern,) = GitIgnoreSpec.from_lines([line]).patterns
+        except ValueError as error:
+            raise ConfigError(
+                f"a pattern of {origin} cannot be read: `{line}`",
+                code=codes.CONFIG_INVALID,
+                hint="patterns have the syntax of .gitignore",
+            ) from error
+        if pattern.include is not None:
+            compiled.append(_Pattern(line, pattern.include, pattern.regex))
+    return tuple(reversed(compiled))

@@ -115,7 +115,7 @@ FORMATS: Final[dict[str, tuple[str, Callable[[bytes], bool]]]] = {
 """Extension -> what its files are called, and whether the first bytes are that."""
 
 OTHER_MEDIA: Final = frozenset(
-    (
+    [
         ".aac",
         ".aif",
         ".aiff",
@@ -134,7 +134,7 @@ OTHER_MEDIA: Final = frozenset(
         ".tif",
         ".tiff",
         ".webm",
-    )
+    ]
 )
 """Extensions whose bytes are not known here, but which are never a page that a web server sent."""
 

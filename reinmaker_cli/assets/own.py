@@ -17,7 +17,7 @@ _STATEMENT = b"https://in-toto.io/Statement/v1"
 _END_BYTES = 4096
 
 
-def own_document(os_path: bytes) -> str | None:
+def own_document(os_path: str) -> str | None:
     """Return what a `.json` file is, if reinmaker wrote it, else None; OSError where it cannot be read.
 
     Only the first and the last 4 KiB are looked at, so that a manifest of 28 MB costs no more than a small one.

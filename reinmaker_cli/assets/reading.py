@@ -26,7 +26,7 @@ class NotRegular(OSError):
     """The path is no regular file: a link, a FIFO, a socket, a device or a folder."""
 
 
-def open_regular(os_path: bytes) -> tuple[int, os.stat_result]:
+def open_regular(os_path: str) -> tuple[int, os.stat_result]:
     """Return a descriptor and its status; NotRegular or OSError where there is no regular file that can be read."""
     try:
         descriptor = os.open(os_path, _OPEN_FLAGS)
@@ -45,7 +45,7 @@ def open_regular(os_path: bytes) -> tuple[int, os.stat_result]:
     return descriptor, status
 
 
-def read_head(os_path: bytes, limit: int) -> bytes:
+def read_head(os_path: str, limit: int) -> bytes:
     """Return the first `limit` bytes of a regular file, or all of it where it is shorter."""
     descriptor, _ = open_regular(os_path)
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
@@ -43,7 +44,7 @@ class WalkedFile(NamedTuple):
     device: int
     inode: int
     """0 where the walk does not learn it (Windows)."""
-    os_path: bytes
+    os_path: str
     """Absolute and without links: what to open. The target, where `path` is a link."""
 
 
@@ -71,7 +72,7 @@ def walk_folder(root: Path, *, ignore: Sequence[str] = ()) -> Walk:
 
     A folder that cannot be listed is a finding, and so is the root itself; ConfigError for a bad pattern.
     """
-    walker = _Walker(os.path.realpath(os.fsencode(root)))
+    walker = _Walker(os.path.realpath(root))
     patterns = IgnorePatterns().with_layer("", ignore, origin=f"[ignore] in {PROJECT_FILE}")
     waiting = [_Folder(walker.root, "", patterns)]
     while waiting:
@@ -86,18 +87,18 @@ def walk_folder(root: Path, *, ignore: Sequence[str] = ()) -> Walk:
 
 
 class _Folder(NamedTuple):
-    os_path: bytes
+    os_path: str
     """Without links, so that `os.path.realpath` changes nothing."""
     prefix: str
     """Its path with `/` at the end; empty for the root."""
     patterns: IgnorePatterns
-    linked_from: tuple[bytes, ...] = ()
+    linked_from: tuple[str, ...] = ()
     """The folders whose links led here, outermost first."""
 
 
 @dataclass(slots=True)
 class _Walker:
-    root: bytes
+    root: str
     files: list[WalkedFile] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
@@ -123,7 +124,7 @@ class _Walker:
         self.findings.extend(name_findings(list(entries), folder.prefix))
         return self._take(folder, entries)
 
-    def _take(self, folder: _Folder, entries: dict[str, os.DirEntry[bytes]]) -> list[_Folder]:
+    def _take(self, folder: _Folder, entries: dict[str, os.DirEntry[str]]) -> list[_Folder]:
         below = []
         prefix = folder.prefix
         while entries:
@@ -158,7 +159,7 @@ class _Walker:
             or f"/{PROJECT_FILE}/" in framed
         )
 
-    def _not_ignored(self, folder: _Folder, entries: Mapping[str, os.DirEntry[bytes]]) -> dict[str, os.DirEntry[bytes]]:
+    def _not_ignored(self, folder: _Folder, entries: Mapping[str, os.DirEntry[str]]) -> dict[str, os.DirEntry[str]]:
         kept = {}
         sidecars = []
         for name, entry in entries.items():
@@ -182,7 +183,7 @@ class _Walker:
         return kept
 
     def _take_sidecar(
-        self, folder: _Folder, name: str, entry: os.DirEntry[bytes], entries: Mapping[str, os.DirEntry[bytes]]
+        self, folder: _Folder, name: str, entry: os.DirEntry[str], entries: Mapping[str, os.DirEntry[str]]
     ) -> None:
         path = folder.prefix + name
         described = name.removesuffix(SIDECAR_SUFFIX)
@@ -201,12 +202,12 @@ class _Walker:
             path, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino, entry.path
         )
 
-    def _only_utf8(self, folder: _Folder, entries: Mapping[str, os.DirEntry[bytes]]) -> dict[str, os.DirEntry[bytes]]:
+    def _only_utf8(self, folder: _Folder, entries: Mapping[str, os.DirEntry[str]]) -> dict[str, os.DirEntry[str]]:
         kept = {name: entry for name, entry in entries.items() if is_utf8(name)}
         self.findings.extend(not_utf8(folder.prefix + name) for name in entries if name not in kept)
         return kept
 
-    def _with_ignore_file(self, folder: _Folder, entry: os.DirEntry[bytes]) -> IgnorePatterns:
+    def _with_ignore_file(self, folder: _Folder, entry: os.DirEntry[str]) -> IgnorePatterns:
         path = folder.prefix + IGNORE_FILE
         try:
             lines = read_head(entry.path, MAX_IGNORE_FILE_BYTES).decode("utf-8-sig").splitlines()
@@ -229,7 +230,7 @@ class _Walker:
             self.ignored.append(Ignored(walked.path, reason))
         return reason is not None
 
-    def _follow(self, folder: _Folder, path: str, entry: os.DirEntry[bytes]) -> list[_Folder]:
+    def _follow(self, folder: _Folder, path: str, entry: os.DirEntry[str]) -> list[_Folder]:
         """Take in what a link names, if that lies inside the root and is not a folder that the link lies in."""
         try:
             target = os.path.realpath(entry.path, strict=True)
@@ -238,7 +239,7 @@ class _Walker:
             self.findings.append(_bad_link(path, f"link to nothing ({reason_of(error)})"))
             return []
         if not _is_inside(target, self.root):
-            self.findings.append(_bad_link(path, f"link out of the folder, to `{printable(os.fsdecode(target))}`"))
+            self.findings.append(_bad_link(path, f"link out of the folder, to `{printable(target)}`"))
             return []
         kind = status.st_mode & _KIND
         if kind == _REGULAR:
@@ -259,14 +260,15 @@ class _Walker:
         return [_Folder(target, path + "/", folder.patterns, homes)]
 
 
-def _listed(os_path: bytes) -> dict[str, os.DirEntry[bytes]]:
-    # As bytes, decoded here in one go: with str the locale would decide what the names are.
+def _listed(os_path: str) -> dict[str, os.DirEntry[str]]:
     with os.scandir(os_path) as listing:
         entries = list(listing)
     if not entries:
         return {}
-    names = b"/".join([entry.name for entry in entries]).decode("utf-8", "surrogateescape").split("/")
-    return dict(zip(names, entries, strict=True))
+    text = "/".join([entry.name for entry in entries])
+    if sys.getfilesystemencoding() != "utf-8":  # else the locale would decide what the names are
+        text = os.fsencode(text).decode("utf-8", "surrogateescape")
+    return dict(zip(text.split("/"), entries, strict=True))
 
 
 def _is_link(status: os.stat_result) -> bool:
@@ -277,8 +279,8 @@ def _is_link(status: os.stat_result) -> bool:
     )
 
 
-def _is_inside(path: bytes, folder: bytes) -> bool:
-    return path == folder or path.startswith(folder.rstrip(os.fsencode(os.sep)) + os.fsencode(os.sep))
+def _is_inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def _bad_link(path: str, fact: str) -> Finding:
