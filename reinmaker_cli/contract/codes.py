@@ -28,7 +28,7 @@ class Code(str):
     family: Family
     severity: Severity
     status: int
-    """HTTP status of a problem, else 0."""
+    """HTTP status where the code is the answer to a request, else 0."""
     allowable: bool
     """False where `--allow` cannot turn the finding into a warning: the bytes or the document are unusable."""
 
@@ -55,8 +55,8 @@ def _code(
     return code
 
 
-def _finding(name: str, summary: str, meaning: str, cure: str, *, allowable: bool = True) -> Code:
-    return _code("finding", name, summary, meaning, cure, allowable=allowable)
+def _finding(name: str, summary: str, meaning: str, cure: str, *, allowable: bool = True, status: int = 0) -> Code:
+    return _code("finding", name, summary, meaning, cure, allowable=allowable, status=status)
 
 
 def _warning(name: str, summary: str, meaning: str, cure: str) -> Code:
@@ -241,6 +241,7 @@ NOT_IJSON = _finding(
     " or nesting beyond 64. Two readers could see two different manifests.",
     "correct the place that the message names",
     allowable=False,
+    status=400,  # a finding in a file, a problem in a request
 )
 NOT_JSON = _finding(
     "not-json",
@@ -248,6 +249,7 @@ NOT_JSON = _finding(
     "The text cannot be read as JSON.",
     "correct the place that the message names; `python -m json.tool FILE` finds it too",
     allowable=False,
+    status=400,  # a finding in a file, a problem in a request
 )
 
 # --- findings: a manifest against the world --------------------------------------------------------------------------

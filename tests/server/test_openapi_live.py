@@ -1,0 +1,263 @@
+"""A live server is held to the OpenAPI document, operation by operation and status by status, errors included."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import select
+import socket
+import sqlite3
+from contextlib import ExitStack, closing
+
+import httpx
+import pytest
+
+from reinmaker_cli.contract.names import MAX_MANIFEST_BYTES
+from reinmaker_cli.server.routes.documents import document_resources
+from reinmaker_cli.server.routes.manifests import manifest_resources
+from reinmaker_cli.server.routes.oauth import oauth_resources
+from tests.server.live import MANIFESTS, Caller, live_server, manifest, problem_code
+from tests.server.openapi_document import document, operations
+from tests.server.openapi_witness import Witness, differences
+
+NOT_PROVOKED = {
+    # A bug that no request can reach: these answer from memory, without the database.
+    ("getKeys", 500),
+    ("getIssuerMetadata", 500),
+    ("getManifestSchema", 500),
+    ("getOpenApi", 500),
+    ("getHealth", 500),
+}
+
+
+@pytest.fixture(scope="module")
+def witness():
+    return Witness()
+
+
+@pytest.fixture(scope="module")
+def caller(witness):
+    with live_server() as caller:
+        _watch(caller, witness)
+        yield caller
+
+
+def _watch(caller: Caller, witness: Witness) -> None:
+    for client in (caller.http, caller.api):
+        client.event_hooks = {"response": [witness]}
+
+
+def _post(caller, body, **headers):
+    return caller.api.post(MANIFESTS, content=body, headers={"Content-Type": "application/json", **headers})
+
+
+def test_the_issuer(caller):
+    assert caller.ask_token().status_code == 200
+    assert caller.ask_token(scope="reinmaker.telemetry.write").json()["scope"] == "reinmaker.telemetry.write"
+    assert caller.ask_token(scope="admin").json()["error"] == "invalid_scope"
+    assert caller.ask_token(grant_type="password").json()["error"] == "unsupported_grant_type"
+    assert caller.http.post("/oauth/token", json={}).json()["error"] == "invalid_request"
+    wrong = {"grant_type": "client_credentials"}
+    assert caller.http.post("/oauth/token", data=wrong, auth=("nobody", "wrong")).headers["www-authenticate"]
+    assert caller.http.post("/oauth/token", data=wrong | {"client_id": "a", "client_secret": "b"}).status_code == 401
+    assert caller.http.get("/.well-known/jwks.json").status_code == 200
+    assert caller.http.get("/.well-known/oauth-authorization-server").status_code == 200
+
+
+def test_the_documents_and_health(caller):
+    assert caller.http.get("/v1/schemas/content-manifest.json").status_code == 200
+    assert caller.http.get("/openapi.json").json() == document()
+    assert caller.http.get("/v1/health").json()["checks"]
+
+
+def test_a_submission_from_pending_to_its_replay(caller):
+    waited = caller.submit(manifest("a-first"))
+    assert (waited.status_code, waited.headers["preference-applied"]) == (200, "wait=20")
+    replayed = caller.submit(manifest("a-first"), wait=None)
+    assert (replayed.status_code, replayed.headers["idempotent-replayed"]) == (200, "true")
+    assert caller.submit(manifest("a-second"), wait=0).status_code in (200, 202)
+    assert caller.submit(manifest("a-third"), wait=None).status_code == 202
+    shown = caller.status("a-first", include="manifest")
+    assert shown.json()["manifest"] == manifest("a-first")
+    etag = caller.status("a-first").headers["etag"]
+    assert caller.api.get(f"{MANIFESTS}/a-first", headers={"If-None-Match": etag}).status_code == 304
+    page = caller.api.get(MANIFESTS, params={"limit": 1}).json()
+    assert caller.api.get(MANIFESTS, params={"limit": 1, "cursor": page["next"]}).status_code == 200
+
+
+def test_a_submission_that_waits_for_a_decision(witness):
+    with live_server(validation="manual") as caller:
+        _watch(caller, witness)
+        assert caller.submit(manifest("slow"), wait=None).headers["retry-after"]
+        assert caller.status("slow").headers["retry-after"]
+        caller.decide("slow", "2026.11.23", "rejected", "the voice is too quiet")
+        assert caller.status("slow").json()["validation"]["errors"]
+        assert caller.submit(manifest("slow"), wait=None).status_code == 202
+
+
+def test_a_rejection_by_the_bytes(witness, tmp_path):
+    (tmp_path / "welcome.mp3").write_bytes(b"other")
+    with live_server(maps=(("s3://bucket/mapped/", tmp_path),)) as caller:
+        _watch(caller, witness)
+        answer = caller.submit(manifest("mapped", url="s3://bucket/mapped/welcome.mp3"))
+        assert answer.json()["status"] == "rejected"
+        answer = caller.submit(manifest("mapped", url="s3://bucket/mapped/gone.mp3"))
+        assert answer.json()["validation"]["errors"][0]["code"] == "asset-unreachable"
+
+
+def test_bodies_that_are_no_manifest(caller):
+    valid = json.dumps(manifest("b")).encode()
+    assert problem_code(_post(caller, b"{")) == "not-json"
+    assert problem_code(_post(caller, b'{"a": 1, "a": 2}')) == "not-i-json"
+    assert problem_code(_post(caller, gzip.compress(valid)[:-4], **{"Content-Encoding": "gzip"})) == "bad-request"
+    assert problem_code(_post(caller, valid, **{"Content-Type": "text/plain"})) == "media-type-unsupported"
+    assert problem_code(_post(caller, valid, **{"Content-Encoding": "br"})) == "media-type-unsupported"
+    assert problem_code(_post(caller, b"[]")) == "manifest-invalid"
+    assert problem_code(_post(caller, json.dumps(manifest("b", version="2026.13.45")))) == "manifest-invalid"
+    bomb = gzip.compress(b" " * (MAX_MANIFEST_BYTES + 1), 1)
+    assert problem_code(_post(caller, bomb, **{"Content-Encoding": "gzip"})) == "body-too-large"
+
+
+def test_versions_that_conflict(caller):
+    caller.submit(manifest("c"))
+    assert problem_code(caller.submit(manifest("c", product="daily_lesson"))) == "version-conflict"
+    assert problem_code(caller.submit(manifest("c", version="2026.11.22"))) == "version-not-newer"
+
+
+@pytest.mark.parametrize("path", [MANIFESTS, MANIFESTS + "/some-id"])
+def test_tokens_that_are_missing_damaged_or_too_weak(caller, path):
+    weak = {"Authorization": "Bearer " + caller.token(scope="reinmaker.telemetry.write")}
+    for method in ("GET", "POST") if path == MANIFESTS else ("GET",):
+        assert problem_code(caller.http.request(method, path)) == "token-missing"
+        junk = {"Authorization": "Bearer junk"}
+        assert problem_code(caller.http.request(method, path, headers=junk)) == "token-invalid"
+        assert problem_code(caller.http.request(method, path, headers=weak)) == "insufficient-scope"
+
+
+def test_what_is_not_there_and_what_cannot_be_read(caller):
+    assert problem_code(caller.status("unknown")) == "manifest-not-found"
+    assert problem_code(caller.api.get(MANIFESTS, params={"limit": "many"})) == "bad-request"
+    assert problem_code(caller.api.get(MANIFESTS, params={"cursor": "?"})) == "bad-request"
+
+
+def test_a_foreign_host_name_on_every_operation(caller):
+    for path, method, _ in operations():
+        url = path.replace("{manifestId}", "some-id")
+        answer = caller.api.request(method.upper(), url, headers={"Host": "rebound.example"})
+        assert problem_code(answer) == "host-not-allowed"
+
+
+def test_a_third_large_body_at_once_is_told_to_wait(witness):
+    large = json.dumps(manifest("large", filler="x" * 1_100_000)).encode()
+    with live_server() as caller, ExitStack() as stack:
+        _watch(caller, witness)
+        open_bodies = [stack.enter_context(closing(_half_sent(caller, large))) for _ in range(3)]
+        refused, _, _ = select.select(open_bodies, [], [], 20)
+        assert len(refused) == 1  # and so the two others are in hand
+        assert problem_code(_post(caller, large)) == "server-busy"
+
+
+def _half_sent(caller: Caller, body: bytes) -> socket.socket:
+    """Return a connection on which a POST of `body` lacks its last byte."""
+    url = caller.api.base_url
+    connection = socket.create_connection((url.host, url.port), timeout=20)
+    head = (
+        f"POST {MANIFESTS} HTTP/1.1\r\nHost: {url.host}:{url.port}\r\nContent-Type: application/json\r\n"
+        f"Authorization: {caller.api.headers['Authorization']}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    connection.sendall(head.encode() + body[:-1])
+    return connection
+
+
+def test_a_database_that_is_gone_is_a_server_error_and_bad_health(witness):
+    with live_server() as caller:
+        _watch(caller, witness)
+        with closing(sqlite3.connect(caller.started.data / "reinmaker.sqlite3")) as database:
+            tables = database.execute("select name from sqlite_master where type = 'table'").fetchall()
+            for (table,) in tables:
+                database.execute(f'drop table if exists "{table}"')
+            database.commit()
+        assert problem_code(caller.ask_token()) == "server-error"
+        assert problem_code(caller.submit(manifest("d"))) == "server-error"
+        assert problem_code(caller.status("d")) == "server-error"
+        assert problem_code(caller.api.get(MANIFESTS)) == "server-error"
+        assert caller.http.get("/v1/health").status_code == 503
+
+
+def test_every_documented_pair_of_operation_and_status_was_seen(witness):
+    """Stands below the tests that provoke the answers: run the whole file."""
+    documented = {
+        (operation["operationId"], int(status)) for _, _, operation in operations() for status in operation["responses"]
+    }
+    assert documented - witness.seen - NOT_PROVOKED == set()
+    assert witness.seen & NOT_PROVOKED == set()
+
+
+# --- the routes, both ways -------------------------------------------------------------------------------------------
+
+
+def _served(caller):
+    """Return path template and methods of every route but the control API's, as the running server says them."""
+    for resource in (*oauth_resources(), *manifest_resources(), *document_resources()):
+        template = resource.route().path.replace("{manifest_id}", "{manifestId}")
+        answer = caller.http.options(template.replace("{manifestId}", "some-id"))
+        assert answer.status_code == 204
+        yield template, set(answer.headers["allow"].split(", ")) - {"HEAD", "OPTIONS"}
+
+
+def test_the_routes_are_those_of_the_document(caller):
+    documented: dict[str, set[str]] = {}
+    for path, method, _ in operations():
+        documented.setdefault(path, set()).add(method.upper())
+    assert dict(_served(caller)) == documented
+
+
+@pytest.mark.parametrize("path", sorted(document()["paths"]))
+def test_head_is_get_without_a_body_and_other_methods_are_405(caller, path):
+    url = path.replace("{manifestId}", "a-first")
+    caller.submit(manifest("a-first"))
+    answer = caller.api.head(url)
+    if "get" in document()["paths"][path]:
+        assert (answer.status_code, answer.content) == (200, b"")
+    else:
+        assert answer.status_code == 405
+    refused = caller.api.delete(url)
+    assert problem_code(refused) == "method-not-allowed"
+    assert "OPTIONS" in refused.headers["allow"]
+
+
+def test_an_unknown_path_is_404(caller):
+    assert problem_code(caller.api.get("/v2/nothing")) == "not-found"
+
+
+# --- the witness itself: what is never seen red proves nothing -------------------------------------------------------
+
+
+def _answer(status=200, headers=(), **body):
+    request = httpx.Request("GET", "http://localhost:7040/v1/health")
+    headers = {"X-Lesson-Trace-Id": "t", "Cache-Control": "no-store", **dict(headers)}
+    fields = {"status": "ok", "version": "1", "time": "2026-11-23T07:00:00Z", **body}
+    return httpx.Response(status, headers=headers, json=fields, request=request)
+
+
+def test_a_true_answer_has_no_differences():
+    assert differences(_answer()) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        _answer(status=418),
+        _answer(version=1),
+        _answer(time="yesterday"),
+        _answer(more=1),
+        _answer(headers={"X-Lesson-Trace-Id": "no good"}),
+        _answer(headers={"Cache-Control": "public"}),
+        _answer(headers={"X-Surprise": "1"}),
+        _answer(headers={"Content-Type": "text/html"}),
+        httpx.Response(200, json={}, request=httpx.Request("GET", "http://localhost:7040/v1/health")),
+    ],
+    ids=["status", "type", "format", "member", "trace", "cache", "header", "media-type", "empty"],
+)
+def test_an_answer_that_differs_is_seen(answer):
+    assert differences(answer) != []
