@@ -125,6 +125,11 @@ class Api:
             return None
         raise error_of(answer)
 
+    def submission(self, manifest_id: str, version: str, *, trace_id: str) -> Submission | None:
+        """Return the submission of a version as it stands now; None where the server knows none."""
+        seen = self.manifest(manifest_id, version=version, trace_id=trace_id)
+        return seen.submission if isinstance(seen, Seen) else None
+
     def manifest_document(self, manifest_id: str, version: str, *, trace_id: str) -> Mapping[str, Any] | None:
         """Return a submitted manifest as the server received it, or None."""
         answer = self._connection.ask(

@@ -14,7 +14,7 @@ from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.canonical import canonical_json
 from reinmaker_cli.contract.models import LocalClient, Submission, Wire
 from reinmaker_cli.contract.names import CONTROL_PATH
-from reinmaker_cli.errors import ConfigError
+from reinmaker_cli.errors import ConfigError, UsageError
 
 CLIENT_FILE: Final = "client.json"
 
@@ -30,6 +30,22 @@ class ClientSecret(Wire):
         return f"ClientSecret(client_id={self.client_id!r})"
 
     __str__ = __repr__
+
+
+class ListedClient(Wire):
+    """A client of the local server, without its secrets."""
+
+    client_id: str
+    name: str = ""
+    scopes: tuple[str, ...] = ()
+    is_development: bool = False
+    created_at: str = ""
+
+
+class ClientList(Wire):
+    """The clients of the local server."""
+
+    items: tuple[ListedClient, ...]
 
 
 def read_local_client(data: Path) -> LocalClient | None:
@@ -89,23 +105,29 @@ class LocalControl:
         answer = self._post("/decide", decision | ({"reason": reason} if reason else {}))
         return answer.read(Submission) if answer.body else None
 
-    def add_client(self, client_id: str | None = None, scopes: Sequence[str] = ()) -> ClientSecret:
-        """Make a client; without scopes it gets all."""
-        wanted = ({"clientId": client_id} if client_id else {}) | ({"scopes": list(scopes)} if scopes else {})
-        return self._post("/clients", wanted).read(ClientSecret)
+    def add_client(self, name: str = "", scopes: Sequence[str] = ()) -> ClientSecret:
+        """Make a client; `name` is for people, and without scopes it gets all."""
+        return self._post("/clients", {"name": name} | ({"scopes": list(scopes)} if scopes else {})).read(ClientSecret)
+
+    def clients(self) -> tuple[ListedClient, ...]:
+        """Return the clients that the server knows."""
+        return self._ask("GET", "/clients").read(ClientList).items
 
     def rotate_client(self, client_id: str) -> ClientSecret:
         """Make a new secret for a client; the server writes that of the development client to `client.json`."""
         return self._post(f"/clients/{quote(client_id, safe='')}/rotate", {}).read(ClientSecret)
 
     def _post(self, path: str, document: Mapping[str, Any]) -> Answer:
+        return self._ask("POST", path, Body.json(canonical_json(document)))
+
+    def _ask(self, method: str, path: str, body: Body | None = None) -> Answer:
         answer = self._connection.ask(
-            "POST",
-            CONTROL_PATH + path,
-            trace_id=new_trace_id(),
-            body=Body.json(canonical_json(document)),
-            headers=self._authorization,
+            method, CONTROL_PATH + path, trace_id=new_trace_id(), body=body, headers=self._authorization
         )
-        if not 200 <= answer.status < 300:
-            raise error_of(answer)
-        return answer
+        if 200 <= answer.status < 300:
+            return answer
+        error = error_of(answer)
+        if answer.status in (400, 404, 422) and error.code != codes.ANSWER_UNUSABLE:
+            # What was asked of the server cannot be done: no content is invalid, and no server is out of reach.
+            raise UsageError(error.message, code=error.code, hint=error.hint) from error
+        raise error
