@@ -10,6 +10,7 @@
     ├── ServerUnreachable            7  no verdict: network, 5xx, limits; safe to run again
     ├── StillPending                 8  accepted, no verdict before time ran out
     ├── ContentDiffers               9  compared, and not the same
+    ├── PartlyDone                  10  several manifests: some through, some not
     └── Interrupted          130 / 143  SIGINT, SIGTERM
 
 A bug is anything else: it keeps its traceback and exits 1.
@@ -95,6 +96,12 @@ class ContentDiffers(ReinmakerError):
     """Two things that were compared are not the same."""
 
     exit_code = 9
+
+
+class PartlyDone(ReinmakerError):
+    """At least one manifest is active or unchanged, and at least one is not."""
+
+    exit_code = 10
 
 
 class Interrupted(ReinmakerError):

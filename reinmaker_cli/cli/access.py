@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reinmaker_cli.client.credentials import Credentials
     from reinmaker_cli.client.keyring_store import KeyringStore
     from reinmaker_cli.client.local import LocalControl
+    from reinmaker_cli.client.tokens import TokenSource
     from reinmaker_cli.contract.models import LocalClient
 
 
@@ -23,9 +24,14 @@ def open_run_api(run: Run, *, scope: str | None = names.Scope.CONTENT_WRITE) -> 
     """Return the API of the environment that --env chose, with its credentials. Sends nothing yet."""
     from reinmaker_cli.client.api import open_api
 
-    return open_api(
-        run.environment, run_credentials(run), scope=scope, ca_file=ca_file(run), trace=trace_log(run)
-    )
+    return open_api(run.environment, run_credentials(run), scope=scope, ca_file=ca_file(run), trace=trace_log(run))
+
+
+def open_run_token_source(run: Run) -> TokenSource:
+    """Return where the tokens of the environment come from. Sends nothing yet."""
+    from reinmaker_cli.client.api import open_token_source
+
+    return open_token_source(run.environment, run_credentials(run), ca_file=ca_file(run), trace=trace_log(run))
 
 
 def run_credentials(run: Run) -> Credentials:
@@ -46,7 +52,7 @@ def keyring_of(run: Run) -> KeyringStore:
 
     return KeyringStore(
         limit_s=INTERACTIVE_LIMIT_S if run.may_ask else UNATTENDED_LIMIT_S,
-        on_wait=lambda: run.output.note("waiting for the keyring to be unlocked"),
+        on_waiting=lambda: run.output.note("waiting for the keyring to be unlocked"),
     )
 
 

@@ -125,7 +125,7 @@ def scan_folders(
     for folder in find_folders(paths):
         project = _project_of(run, folder, needs_project)
         scan = scan_folder(project, jobs=run.settings.jobs, probe=probe, progress=_shower(run))
-        scanned.append((project, replace(scan, findings=_labelled(scan.findings, folder.label, allowed))))
+        scanned.append((project, replace(scan, findings=judged(scan.findings, folder.label, allowed))))
     run.output.progress.clear()
     return tuple(scanned)
 
@@ -149,13 +149,13 @@ def load_drafts(
     for project, scan in scanned:
         assembly = assemble(scan, project, environment=environment.name)
         label = project.root.as_posix() if len(scanned) > 1 else ""
-        findings += [*scan.findings, *_labelled(assembly.findings, label, allowed)]
+        findings += [*scan.findings, *judged(assembly.findings, label, allowed)]
         found += [(draft, scan.root) for draft in assembly.drafts]
-    findings += _labelled(_repeated_ids(found), "", allowed)
+    findings += judged(_repeated_ids(found), "", allowed)
     chosen = {id(draft) for draft in select([draft for draft, _ in found], wanted)}
     selected = [(draft, root) for draft, root in found if id(draft) in chosen]
     for draft, _ in selected:
-        findings += _labelled(check_draft(draft, is_local=environment.is_local), "", allowed)
+        findings += judged(check_draft(draft, is_local=environment.is_local), "", allowed)
     drafts = tuple(draft for draft, _ in selected)
     return Loaded(drafts, tuple(findings), tuple(scan for _, scan in scanned), tuple(selected))
 
@@ -229,10 +229,12 @@ def _project_of(run: Run, folder: Folder, needs_project: bool) -> Project:
     return project_from_flags(folder.root, **flags)
 
 
-def _labelled(findings: Sequence[Finding], label: str, allowed: frozenset[str]) -> tuple[Finding, ...]:
+def judged(findings: Sequence[Finding], label: str, allowed: frozenset[str]) -> tuple[Finding, ...]:
+    """Return the findings with the folder in their path, and as warnings where --allow says so."""
+
     def changed(finding: Finding) -> Finding:
-        judged = finding.as_warning() if finding.code in allowed else finding
-        return replace(judged, path=f"{label}/{finding.path}") if label and finding.path else judged
+        weighed = finding.as_warning() if finding.code in allowed else finding
+        return replace(weighed, path=f"{label}/{finding.path}") if label and finding.path else weighed
 
     return tuple(changed(finding) for finding in findings)
 

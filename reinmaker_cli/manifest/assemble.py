@@ -21,7 +21,7 @@ from reinmaker_cli.contract.canonical import content_digest
 from reinmaker_cli.contract.findings import Finding
 from reinmaker_cli.manifest.document import Manifest, load_manifest, manifest_from_document
 
-__all__ = ["Assembly", "Draft", "Manifest", "assemble", "copy_plan", "load_manifest"]
+__all__ = ["Assembly", "Draft", "Manifest", "assemble", "copy_plan", "draft_of", "load_manifest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,12 @@ class Draft:
         rest = dict(self.content)
         document = {"manifestId": rest.pop("manifestId"), "version": version, **rest}
         return manifest_from_document(document, files=self.files)
+
+
+def draft_of(manifest: Manifest) -> Draft:
+    """Return a manifest without its version, so that whoever publishes chooses one."""
+    content = {name: value for name, value in manifest.document.items() if name != "version"}
+    return Draft(manifest.manifest_id, content, manifest.content_digest, manifest.files, (), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,16 @@ class _Present:
     """False where the folder's `reinmaker.toml` puts the file into another manifest, or into none."""
 
 
+@dataclass(frozen=True, slots=True)
+class FolderCheck:
+    """What a folder still has of a receipt or a manifest."""
+
+    findings: tuple[Finding, ...]
+    """A `drift` for each file that is changed, missing, added or swapped, and what could not be read."""
+    files: Mapping[str, str]
+    """Asset URL -> path below the root, for a manifest's assets that were found; empty for a receipt."""
+
+
 def verify_folder(
     document: Mapping[str, Any], root: Path, project: Project | None, *, environment: str = "local"
 ) -> tuple[Finding, ...]:
@@ -48,15 +58,15 @@ def verify_folder(
     `document` is a receipt or a manifest. `project` is the folder's, None where it has none: then every file counts,
     and those of a manifest are found by their bytes. ContentInvalid where the document is neither.
     """
+    return check_folder(document, root, project, environment=environment).findings
+
+
+def check_folder(
+    document: Mapping[str, Any], root: Path, project: Project | None, *, environment: str = "local"
+) -> FolderCheck:
+    """Return what `verify_folder` finds, and where the assets of a manifest lie."""
     if is_receipt(document):
-        published = subjects(document)
-        predicate = document.get("predicate")
-        manifest_id = predicate.get("manifestId") if isinstance(predicate, Mapping) else None
-        files, findings = _present(root, project, manifest_id, environment)
-        if published and all("://" in name for name in published):
-            return (*findings, *_by_bytes(Counter(published.values()), _named(published), files))
-        by_path = {file.path: file for file in files}
-        return (*findings, *_compare(published, by_path))
+        return FolderCheck(_check_receipt(document, root, project, environment), {})
     listed = document.get("assets")
     if not isinstance(listed, list):
         raise ContentInvalid(
@@ -68,8 +78,24 @@ def verify_folder(
     files, findings = _present(root, project, document.get("manifestId"), environment)
     if project is not None:
         by_id = {file.asset_id: file for file in files if file.asset_id is not None}
-        return (*findings, *_compare(published, by_id))
-    return (*findings, *_by_bytes(Counter(published.values()), _named(published), files))
+        paths = {str(asset.get("url")): by_id[str(asset["id"])].path for asset in listed if str(asset["id"]) in by_id}
+        return FolderCheck((*findings, *_compare(published, by_id)), paths)
+    by_bytes = {(file.sha256, file.bytes): file.path for file in files}
+    keys = {str(asset.get("url")): (str(asset["hash"]).lower(), asset.get("bytes")) for asset in listed}
+    paths = {url: by_bytes[key] for url, key in keys.items() if key in by_bytes}
+    return FolderCheck((*findings, *_by_bytes(Counter(published.values()), _named(published), files)), paths)
+
+
+def _check_receipt(
+    receipt: Mapping[str, Any], root: Path, project: Project | None, environment: str
+) -> tuple[Finding, ...]:
+    published = subjects(receipt)
+    predicate = receipt.get("predicate")
+    manifest_id = predicate.get("manifestId") if isinstance(predicate, Mapping) else None
+    files, findings = _present(root, project, manifest_id, environment)
+    if published and all("://" in name for name in published):
+        return (*findings, *_by_bytes(Counter(published.values()), _named(published), files))
+    return (*findings, *_compare(published, {file.path: file for file in files}))
 
 
 def _published(assets: Iterable[Any]) -> dict[str, str]:

@@ -96,7 +96,7 @@ def _page(table: str) -> str:
     ).stdout.strip()
     return (
         "# Benchmarks\n\n"
-        "Written by `make bench`: our command and another in turn, in the same run, after a warm-up of each; medians, and\n"
+        "Written by `make bench`: our command and another in turn, in one run, after a warm-up of each; medians, and\n"
         "ratios pair by pair (ours / other, less is better). Trust the ratios, not the milliseconds.\n\n"
         f"reinmaker {__version__}, commit {commit}, {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()},"
         f" {os.cpu_count()} cores.\n\n{table}\n"

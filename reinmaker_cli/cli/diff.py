@@ -1,0 +1,179 @@
+"""`reinmaker diff`: what publishing would change, against a file or against what is active."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reinmaker_cli.cli.options import FoldersOrManifests, Only
+from reinmaker_cli.cli.run import Run
+from reinmaker_cli.cli.text import Paint, counted, human_size, visible
+from reinmaker_cli.cli.verbs import PUBLISH, verb
+from reinmaker_cli.contract import codes
+from reinmaker_cli.errors import ContentDiffers, UsageError
+
+if TYPE_CHECKING:
+    from reinmaker_cli.manifest.assemble import Manifest
+    from reinmaker_cli.manifest.diff import AssetSide, Difference
+
+Olds = Mapping[str, Mapping[str, Any] | None]
+"""manifestId → the document to compare with; None where there is none."""
+
+
+@verb(flags=tuple(flag for flag in PUBLISH if flag != "deadline"))
+def diff(
+    run: Run,
+    paths: FoldersOrManifests = None,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="FILE|DIR", help="Compare with this manifest; without it, with the server."),
+    ] = None,
+    only: Only = None,
+) -> None:
+    """Show what publishing would change. Exit 9 where something would, 0 where nothing would."""
+    manifests = _new_manifests(run, paths or [], only or [])
+    olds = _from_files(against, manifests) if against is not None else _from_server(run, manifests)
+    differing = 0
+    results = []
+    for manifest in manifests:
+        from reinmaker_cli.manifest.diff import diff_manifests
+
+        old = olds[manifest.manifest_id]
+        difference = diff_manifests(old, manifest.document)
+        differing += not difference.is_empty
+        results.append(_as_json(manifest, old, difference))
+        _show(run, manifest, old, difference)
+    run.output.add(results=results)
+    run.output.ids(row["manifestId"] for row in results if not row["same"])
+    if differing:
+        raise ContentDiffers(
+            f"{differing} of {counted(len(manifests), 'manifest')} would change",
+            code=codes.CONTENT_DIFFERS,
+            hint="`reinmaker publish` does it",
+        )
+    run.output.note(f"{counted(len(manifests), 'manifest')}: nothing would change")
+
+
+def _new_manifests(run: Run, paths: Sequence[Path], only: Sequence[str]) -> list[Manifest]:
+    from reinmaker_cli.cli.assets import stats_of
+    from reinmaker_cli.cli.folders import load_drafts, today_version
+    from reinmaker_cli.manifest.document import load_manifest
+
+    files = [path for path in paths if path.is_file()]
+    folders = [path for path in paths if not path.is_file()]
+    manifests = [load_manifest(file) for file in files]
+    if folders or not files:
+        loaded = load_drafts(run, folders, only=only)
+        run.output.add(stats=stats_of(loaded.scans))
+        run.output.findings(loaded.findings, loaded.only_root)
+        loaded.require_clean()
+        manifests += [draft.at(draft.version or today_version()) for draft in loaded.drafts]
+    return manifests
+
+
+def _from_files(against: Path, manifests: Sequence[Manifest]) -> Olds:
+    """Return the documents of a file, or of all manifests in a folder, by id."""
+    from reinmaker_cli.manifest.document import load_manifest
+
+    if not against.is_dir():
+        old = load_manifest(against)
+        if len(manifests) == 1:
+            return {manifests[0].manifest_id: old.document}
+        found: dict[str, Mapping[str, Any] | None] = {old.manifest_id: old.document}
+    else:
+        loaded = [load_manifest(file) for file in sorted(against.glob("*.json"))]
+        found = {manifest.manifest_id: manifest.document for manifest in loaded}
+    if not any(manifest.manifest_id in found for manifest in manifests):
+        raise UsageError(
+            f"`{against}` holds none of these manifests", code=codes.USAGE, hint="name the file, or the folder of files"
+        )
+    return {manifest.manifest_id: found.get(manifest.manifest_id) for manifest in manifests}
+
+
+def _from_server(run: Run, manifests: Sequence[Manifest]) -> Olds:
+    """Return the active document of each manifest."""
+    from reinmaker_cli.cli.access import open_run_api
+    from reinmaker_cli.client.api import Seen, new_trace_id
+    from reinmaker_cli.client.patience import Patience
+
+    olds: dict[str, Mapping[str, Any] | None] = {}
+    trace_id = new_trace_id()
+    with open_run_api(run) as api:
+        for manifest in manifests:
+            name = manifest.manifest_id
+            patience = Patience(run.settings.timeout)
+            seen = patience.ask(lambda name=name: api.manifest(name, trace_id=trace_id))  # type: ignore[misc]
+            active = seen.submission.active if isinstance(seen, Seen) else None
+            olds[name] = None
+            if active is not None:
+                olds[name] = patience.ask(
+                    lambda name=name, version=active.version: api.manifest_document(  # type: ignore[misc]
+                        name, version, trace_id=trace_id
+                    )
+                )
+            run.output.progress.update(f"compared {len(olds):,} of {counted(len(manifests), 'manifest')}")
+    return olds
+
+
+def _show(run: Run, manifest: Manifest, old: Mapping[str, Any] | None, difference: Difference) -> None:
+    output, paint = run.output, run.output.paint_data
+    name = paint("bold", visible(manifest.manifest_id))
+    if difference.is_empty:
+        output.verbose(f"{manifest.manifest_id}: the same content")
+        return
+    output.data(f"{name}: new" if old is None else f"{name}: against version {visible(str(old.get('version')))}")
+    output.data(*difference_lines(difference, paint))
+    for change in difference.moved_bytes:
+        output.warn(f"`{change.id}` changed and keeps its URL", codes.ASSET_IMMUTABLE.cure)
+
+
+def difference_lines(difference: Difference, paint: Paint) -> Iterator[str]:
+    """Yield a line for each asset and field that changes; assets whose bytes change show both."""
+    for side in difference.removed:
+        yield paint("red", f"  - {_side(side)}")
+    for side in difference.added:
+        yield paint("green", f"  + {_side(side)}")
+    for change in difference.changed:
+        yield paint("yellow", f"  ~ {visible(change.id)}: {', '.join(change.members)}")
+        if "hash" in change.members:
+            yield (
+                f"      {change.old.sha256[:12]}, {human_size(change.old.bytes)}"
+                f" → {change.new.sha256[:12]}, {human_size(change.new.bytes)}"
+            )
+    for field in difference.fields:
+        yield f"  ~ {visible(field.pointer)}: {_value(field.old)} → {_value(field.new)}"
+
+
+def _side(side: AssetSide) -> str:
+    return f"{visible(side.id)}  {human_size(side.bytes)}  {visible(side.url)}"
+
+
+def _value(value: Any) -> str:
+    import json
+
+    text = "absent" if value is None else json.dumps(value, ensure_ascii=False)
+    return visible(text if len(text) <= 80 else text[:77] + "…")
+
+
+def _as_json(manifest: Manifest, old: Mapping[str, Any] | None, difference: Difference) -> dict[str, Any]:
+    return {
+        "manifestId": manifest.manifest_id,
+        "version": manifest.version,
+        "against": None if old is None else str(old.get("version")),
+        "same": difference.is_empty,
+        "added": [_side_json(side) for side in difference.added],
+        "removed": [_side_json(side) for side in difference.removed],
+        "changed": [
+            {"id": one.id, "members": list(one.members), "old": _side_json(one.old), "new": _side_json(one.new)}
+            for one in difference.changed
+        ],
+        "fields": [{"pointer": one.pointer, "old": one.old, "new": one.new} for one in difference.fields],
+        "movedBytes": [one.id for one in difference.moved_bytes],
+    }
+
+
+def _side_json(side: AssetSide) -> dict[str, Any]:
+    return {"id": side.id, "url": side.url, "sha256": side.sha256, "bytes": side.bytes}

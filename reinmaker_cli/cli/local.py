@@ -1,0 +1,109 @@
+"""`reinmaker local …`: steer the local server through its control API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reinmaker_cli.cli.access import open_local_control
+from reinmaker_cli.cli.run import Run
+from reinmaker_cli.cli.text import table, visible
+from reinmaker_cli.cli.verbs import SERVER, verb
+from reinmaker_cli.contract import codes, names
+from reinmaker_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from reinmaker_cli.client.local import ClientSecret, ListedClient
+    from reinmaker_cli.contract.models import Submission
+
+
+class ClientAction(StrEnum):
+    """What to do with the clients of the local server."""
+
+    list = "list"
+    add = "add"
+    rotate = "rotate"
+
+
+class Verdict(StrEnum):
+    """A verdict by hand."""
+
+    active = "active"
+    rejected = "rejected"
+
+
+@verb(flags=SERVER)
+def client(
+    run: Run,
+    action: Annotated[ClientAction, typer.Argument(help="What to do.")] = ClientAction.list,
+    client_id: Annotated[
+        str | None, typer.Argument(help="For rotate: which client; without it, the development client.")
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="For add: a name to know it by.")] = "",
+    scope: Annotated[
+        list[str] | None, typer.Option("--scope", help="For add: a scope; repeatable. Without it, all.")
+    ] = None,
+) -> None:
+    """List the clients of the local server, add one, or give one a new secret.
+
+    A new secret is shown this once; until the old one is 90 days old, both work.
+    """
+    if client_id is not None and action is not ClientAction.rotate:
+        raise UsageError(f"`{action}` takes no client id", code=codes.USAGE, hint="`reinmaker local client --help`")
+    with open_local_control(run) as control:
+        if action is ClientAction.list:
+            _show_clients(run, control.clients())
+        elif action is ClientAction.add:
+            _show_secret(run, control.add_client(name=name, scopes=scope or [str(one) for one in names.Scope]))
+        else:
+            _show_secret(run, control.rotate_client(client_id or _development_id(run)))
+
+
+@verb(flags=SERVER)
+def decide(
+    run: Run,
+    manifest_id: Annotated[str, typer.Argument(help="The manifest.")],
+    version: Annotated[str, typer.Argument(help="Its version.")],
+    verdict: Annotated[Verdict, typer.Argument(help="The verdict.")],
+    reason: Annotated[str | None, typer.Option("--reason", help="For rejected: why.")] = None,
+) -> None:
+    """Give the verdict by hand, on a server that runs with `--validation manual`."""
+    if reason is not None and verdict is Verdict.active:
+        raise UsageError("--reason goes with `rejected`", code=codes.USAGE, hint="leave it out")
+    with open_local_control(run) as control:
+        _show_verdict(run, control.decide(manifest_id, version, verdict.value, reason))
+
+
+def _development_id(run: Run) -> str:
+    from reinmaker_cli.cli.access import local_client
+
+    found = local_client(run)
+    assert found is not None, "open_local_control has read it"
+    return found.client_id
+
+
+def _show_clients(run: Run, clients: Sequence[ListedClient]) -> None:
+    run.output.add(results=[one.to_json() for one in clients])
+    run.output.ids(one.client_id for one in clients)
+    rows = [[one.client_id, visible(one.name), " ".join(one.scopes)] for one in clients]
+    run.output.data(*table(rows))
+
+
+def _show_secret(run: Run, made: ClientSecret) -> None:
+    """Show a secret of the local server, this once: it opens nothing beyond this machine."""
+    run.output.add(
+        results=[{"clientId": made.client_id, "clientSecret": made.client_secret, "scopes": list(made.scopes)}]
+    )
+    run.output.ids([made.client_id])
+    run.output.data(f"client  {made.client_id}", f"secret  {made.client_secret}", f"scopes  {' '.join(made.scopes)}")
+
+
+def _show_verdict(run: Run, decided: Submission | None) -> None:
+    if decided is None:
+        return
+    run.output.add(results=[decided.to_json()])
+    run.output.ids([decided.manifest_id])
+    run.output.data(f"{decided.status}  {decided.manifest_id} {decided.version}")

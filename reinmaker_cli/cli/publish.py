@@ -1,0 +1,307 @@
+"""`reinmaker publish` and `reinmaker rehearse`: from a folder to a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reinmaker_cli.cli.options import Allow, FoldersOrManifests, Only
+from reinmaker_cli.cli.run import Run
+from reinmaker_cli.cli.text import counted, human_size
+from reinmaker_cli.cli.verbs import PUBLISH, verb
+from reinmaker_cli.contract import codes
+from reinmaker_cli.errors import ContentInvalid, Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from reinmaker_cli.cli.wanted import Wanted
+    from reinmaker_cli.client.api import Api
+    from reinmaker_cli.client.local import LocalControl
+    from reinmaker_cli.client.report import PublishResult, Report
+    from reinmaker_cli.contract.models import Submission
+    from reinmaker_cli.manifest.assemble import Draft, Manifest
+    from reinmaker_cli.manifest.diff import Difference
+
+PRODUCTION = "production"
+
+Root = Annotated[
+    Path | None, typer.Option("--root", metavar="DIR", help="Folder of the assets of a manifest file; hashed again.")
+]
+Receipt = Annotated[
+    str | None, typer.Option("--receipt", metavar="FILE|DIR", help="Write what was published; several need a folder.")
+]
+KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Send what is clean although something else is not.")]
+AsNewVersion = Annotated[
+    bool, typer.Option("--as-new-version", help="Send a manifest file under the next free version.")
+]
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where a publication goes."""
+
+    api: Api
+    control: LocalControl | None
+    """For a local server: where the client says the bytes lie."""
+    name: str
+    url: str
+
+
+@verb(flags=PUBLISH)
+def publish(
+    run: Run,
+    paths: FoldersOrManifests = None,
+    root: Root = None,
+    only: Only = None,
+    allow: Allow = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but the sending.")] = False,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Leave once the server has it; do not await the verdict.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Answer every question with yes.")] = False,
+    receipt: Receipt = None,
+    keep_going: KeepGoing = False,
+    as_new_version: AsNewVersion = False,
+) -> None:
+    """Build, check, submit, and wait for the verdict.
+
+    Sends nothing unless everything is clean. Can be run again at any time: what is active stays, what is pending is
+    waited for.
+    """
+    from reinmaker_cli.cli.access import open_run_api
+
+    def open_server() -> Iterator[Server]:
+        control = _control(run)
+        try:
+            with open_run_api(run) as api:
+                yield Server(api, control, run.environment.name, run.environment.api_url)
+        finally:
+            if control is not None:
+                control.close()
+
+    journey = _Journey(run, receipt, keep_going=keep_going, yes=yes)
+    wanted = journey.load(paths, root, only, allow, as_new_version=as_new_version)
+    if not dry_run:
+        journey.ask_before_production(wanted)
+    with contextmanager(open_server)() as server:
+        journey.go(wanted, server, dry_run=dry_run, wait=not no_wait)
+
+
+@verb(flags=PUBLISH)
+def rehearse(
+    run: Run,
+    paths: FoldersOrManifests = None,
+    root: Root = None,
+    only: Only = None,
+    allow: Allow = None,
+    receipt: Receipt = None,
+    keep_going: KeepGoing = False,
+    as_new_version: AsNewVersion = False,
+) -> None:
+    """Publish to a throw-away server inside the command: every step, and nothing leaves the machine.
+
+    The server reads and hashes the local files, and rejects what it cannot read.
+    """
+    journey = _Journey(run, receipt, keep_going=keep_going, yes=True)
+    wanted = journey.load(paths, root, only, allow, as_new_version=as_new_version)
+    with _throw_away_server(run) as server:
+        journey.go(wanted, server)
+
+
+def _control(run: Run) -> LocalControl | None:
+    from reinmaker_cli.cli.access import open_local_control
+
+    return open_local_control(run) if run.environment.is_local else None
+
+
+@contextmanager
+def _throw_away_server(run: Run) -> Iterator[Server]:
+    from reinmaker_cli.cli.access import keyring_of, trace_log
+    from reinmaker_cli.client.api import open_api
+    from reinmaker_cli.client.credentials import locate_credentials
+    from reinmaker_cli.client.environment import Environment
+    from reinmaker_cli.client.local import LocalControl
+    from reinmaker_cli.server.running import ServerConfig, running_server
+
+    config = ServerConfig(port=0, data=None, verify="strict", network=False, log="off")
+    with running_server(config) as started:
+        environment = Environment.checked("local", started.url, defined_in="local")
+        run.output.add(environment={"name": "rehearsal", "apiUrl": started.url})
+        run.output.note(f"server    {started.url}, thrown away at the end")
+        credentials = locate_credentials(environment, variables={}, keyring=keyring_of(run), local=started.client)
+        with (
+            LocalControl(started.url, started.client.control_token, trace=trace_log(run)) as control,
+            open_api(environment, credentials, trace=trace_log(run)) as api,
+        ):
+            yield Server(api, control, "rehearsal", started.url)
+
+
+class _Journey:
+    """One publication from the words of the command line to its report."""
+
+    def __init__(self, run: Run, receipt: str | None, *, keep_going: bool, yes: bool) -> None:
+        self._run, self._output = run, run.output
+        self._receipt, self._keep_going, self._yes = receipt, keep_going, yes
+        self._started_at = datetime.now(UTC)
+
+    def load(
+        self,
+        paths: list[Path] | None,
+        root: Path | None,
+        only: list[str] | None,
+        allow: list[str] | None,
+        *,
+        as_new_version: bool,
+    ) -> Wanted:
+        """Build and check everything; the command ends here unless all is clean, or --keep-going."""
+        from reinmaker_cli.cli.assets import stats_of
+        from reinmaker_cli.cli.receipts import prepare_target
+        from reinmaker_cli.cli.wanted import load_wanted
+
+        self._allowed = frozenset(allow or ())
+        wanted = load_wanted(
+            self._run, paths or [], root=root, only=only or [], allow=allow or [], as_new_version=as_new_version
+        )
+        self._stats = stats_of(wanted.scans)
+        self._output.add(results=[], stats=self._stats)
+        for scan in wanted.scans:
+            size = human_size(sum(asset.bytes for asset in scan.assets))
+            self._output.note(f"scan      {counted(len(scan.assets), 'asset')}, {size}, in {scan.root}")
+        self._output.findings(wanted.findings, wanted.only_root)
+        if not wanted.is_clean and not self._keep_going:
+            self._output.add(results=[_unsent(item, wanted).to_json() for item in wanted.items])
+            raise _not_clean(wanted)
+        self._output.note(f"build     {counted(len(wanted.items), 'manifest')}, all checked")
+        if self._receipt is not None:
+            prepare_target(self._receipt, len(wanted.items))
+        return wanted
+
+    def ask_before_production(self, wanted: Wanted) -> None:
+        """Ask a person for a yes; without one, --yes is required."""
+        if self._run.environment.name != PRODUCTION or self._yes:
+            return
+        what = f"{counted(len(wanted.items), 'manifest')} to {self._run.environment.api_url}"
+        if not self._run.may_ask:
+            raise UsageError(
+                f"publishing {what} needs a yes", code=codes.CONFIRMATION_NEEDED, hint=codes.CONFIRMATION_NEEDED.cure
+            )
+        if not self._run.confirm(f"publish {what}?"):
+            raise UsageError("nothing was sent", code=codes.DECLINED, hint=codes.DECLINED.cure)
+
+    def go(self, wanted: Wanted, server: Server, *, dry_run: bool = False, wait: bool = True) -> None:
+        """Publish, say what came of it, write the receipts; raise what stopped it."""
+        from reinmaker_cli.cli.verdicts import Narrator, show_report
+        from reinmaker_cli.client.publish import Options, Surroundings
+        from reinmaker_cli.client.publish import publish as publish_all
+
+        settings = self._run.settings
+        broken = wanted.broken()
+        options = Options(
+            today=self._started_at.date(),
+            timeout_s=settings.timeout,
+            deadline_s=settings.deadline,
+            wait=wait,
+            dry_run=dry_run,
+            keep_going=self._keep_going,
+        )
+        report = publish_all(
+            [item for item in wanted.items if item.manifest_id not in broken],
+            server.api,
+            options,
+            Surroundings(
+                on_event=Narrator(self._output),
+                register=lambda manifest: self._register(manifest, wanted, server),
+                confirm_removed=self._confirm_removed,
+            ),
+        )
+        unsent = [_unsent(item, wanted) for item in wanted.items if item.manifest_id in broken]
+        report = replace(report, results=(*report.results, *unsent))
+        document = report.to_json()
+        self._output.add(results=document["results"], stats={**self._stats, **document["stats"]})
+        show_report(self._output, report, dry_run=dry_run)
+        self._write_receipts(report, wanted, server)
+        if server.control is not None and any(result.outcome == "active" for result in report.results):
+            self._say_what_was_not_checked()
+        if report.signal_number is not None:
+            raise Interrupted(
+                "interrupted", code=codes.INTERRUPTED, hint=codes.INTERRUPTED.cure, signal_number=report.signal_number
+            )
+        if report.error is not None:
+            raise report.error
+
+    def _register(self, manifest: Manifest, wanted: Wanted, server: Server) -> None:
+        root = wanted.roots.get(manifest.manifest_id)
+        if server.control is not None and root is not None:
+            server.control.register_sources(manifest.manifest_id, manifest.version, root, manifest.files)
+
+    def _confirm_removed(self, manifest_id: str, difference: Difference) -> bool:
+        if self._yes or codes.ASSETS_REMOVED in self._allowed:
+            return True
+        if not self._run.may_ask:
+            raise UsageError(
+                f"{counted(len(difference.removed), 'asset')} of the active version would go: `{manifest_id}`",
+                code=codes.CONFIRMATION_NEEDED,
+                hint="look with `reinmaker diff`; pass --yes if it is meant",
+            )
+        return self._run.confirm(
+            f"publish `{manifest_id}` without {counted(len(difference.removed), 'asset')} it has now?"
+        )
+
+    def _write_receipts(self, report: Report, wanted: Wanted, server: Server) -> None:
+        if self._receipt is None:
+            return
+        from reinmaker_cli.cli.receipts import write_receipts
+
+        published = list(self._published(report, wanted, server))
+        if not published:
+            self._output.note("receipt   none: nothing is active")
+            return
+        written = write_receipts(
+            self._receipt,
+            published,
+            wanted.roots,
+            environment=server.name,
+            api_url=server.url,
+            started_at=self._started_at,
+        )
+        self._output.note(f"receipt   {counted(len(written), 'file')}: {self._receipt}")
+
+    def _published(self, report: Report, wanted: Wanted, server: Server) -> Iterator[tuple[Manifest, Submission]]:
+        """Yield what is active; where nothing was sent, the server is asked for the verdict that it gave before."""
+        from reinmaker_cli.manifest.assemble import Draft
+
+        items = {item.manifest_id: item for item in wanted.items}
+        for result in report.results:
+            if result.status != "active" or result.version is None:
+                continue
+            submission = result.submission or server.api.submission(
+                result.manifest_id, result.version, trace_id=result.trace_id
+            )
+            item = items[result.manifest_id]
+            manifest = item.at(result.version) if isinstance(item, Draft) else item
+            if submission is not None:
+                yield manifest, submission
+
+    def _say_what_was_not_checked(self) -> None:
+        self._output.note("not checked: whether the assets' URLs serve these bytes; the local files were read instead")
+
+
+def _not_clean(wanted: Wanted) -> ContentInvalid:
+    errors = sum(finding.is_error for finding in wanted.findings)
+    return ContentInvalid(
+        f"{counted(errors, 'problem')} in the content; nothing was sent",
+        code=codes.CONTENT_INVALID,
+        hint="correct them and run the command again; `reinmaker explain CODE` says more of each",
+    )
+
+
+def _unsent(item: Draft | Manifest, wanted: Wanted) -> PublishResult:
+    from reinmaker_cli.client.ledger import unsent_result
+
+    findings = [finding for finding in wanted.findings if finding.manifest_id == item.manifest_id]
+    return unsent_result(item, findings, is_broken=item.manifest_id in wanted.broken())

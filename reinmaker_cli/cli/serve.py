@@ -1,0 +1,124 @@
+"""`reinmaker serve`: the whole API on this machine."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reinmaker_cli.cli.run import Run
+from reinmaker_cli.cli.verbs import TALK, verb
+from reinmaker_cli.contract import codes
+from reinmaker_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from reinmaker_cli.server.running import Started
+
+DEFAULT_PORT = 7040
+
+
+class Verify(StrEnum):
+    """What becomes of an asset whose bytes cannot be reached."""
+
+    available = "available"
+    strict = "strict"
+
+
+class Validation(StrEnum):
+    """How verdicts come about."""
+
+    real = "real"
+    immediate = "immediate"
+    manual = "manual"
+
+
+class Log(StrEnum):
+    """The access log on stderr."""
+
+    text = "text"
+    json = "json"
+    off = "off"
+
+
+@verb(flags=("data", *TALK))
+def serve(
+    run: Run,
+    host: Annotated[str, typer.Option(help="Loopback name or address to listen on.")] = "localhost",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = DEFAULT_PORT,
+    ephemeral: Annotated[
+        bool, typer.Option("--ephemeral", help="Keep nothing: a data folder that is thrown away.")
+    ] = False,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", metavar="URL_PREFIX=DIR", help="Where the bytes of URLs lie; may be given several times."
+        ),
+    ] = None,
+    verify: Annotated[
+        Verify, typer.Option(help="Assets whose bytes cannot be reached: accept with the count, or reject.")
+    ] = Verify.available,
+    validation: Annotated[
+        Validation, typer.Option(help="Read the bytes, accept at once, or wait for `local decide`.")
+    ] = Validation.real,
+    allow_host: Annotated[
+        list[str] | None, typer.Option("--allow-host", metavar="NAME", help="Host name to answer beside localhost.")
+    ] = None,
+    log: Annotated[Log, typer.Option(help="Access log on stderr.")] = Log.text,
+) -> None:
+    """Serve the whole API on this machine until ^C.
+
+    OAuth 2.0, manifests and their validation, in a durable database; the other commands find it by themselves.
+    """
+    from reinmaker_cli.server.running import ServerConfig, serve_forever
+
+    if ephemeral and run.settings.data:
+        raise UsageError(
+            "--ephemeral keeps nothing, and --data names where to keep it", code=codes.USAGE, hint="give one of the two"
+        )
+    config = ServerConfig(
+        host=host,
+        port=port,
+        data=None if ephemeral else run.data_folder,
+        maps=tuple(_parse_map(text) for text in map_ or ()),
+        verify=verify.value,
+        validation=validation.value,
+        allow_hosts=tuple(allow_host or ()),
+        log=log.value,
+    )
+    serve_forever(config, lambda started: _say_ready(run, started, ephemeral=ephemeral))
+
+
+def _parse_map(text: str) -> tuple[str, Path]:
+    prefix, separator, folder = text.partition("=")
+    example = "--map s3://lotd-reinmaker-assets/=./content"
+    if not separator or "://" not in prefix or not folder:
+        raise UsageError(f"--map cannot be read: `{text}`", code=codes.USAGE, hint=f"write it as `{example}`")
+    path = Path(folder).expanduser()
+    if not path.is_dir():
+        raise UsageError(f"--map names no folder: `{folder}`", code=codes.FOLDER_NOT_FOUND, hint="check the path")
+    return prefix, path.resolve()
+
+
+def _say_ready(run: Run, started: Started, *, ephemeral: bool) -> None:
+    """Say where the server is; the secret stays in client.json."""
+    output = run.output
+    output.add(url=started.url, data=str(started.data), clientId=started.client.client_id, pid=_process_id())
+    output.data(
+        f"{output.paint_data('bold', 'ready')} {started.url}",
+        f"  data     {started.data}",
+        f"  client   {started.client.client_id} (secret in client.json there)",
+    )
+    if ephemeral:
+        output.data("", "in other terminals, first:", f"  export REINMAKER_DATA={started.data}")
+    else:
+        output.data("", "try, in another terminal:", "  reinmaker health", "  reinmaker publish examples/first-lesson")
+    output.ids([started.url])
+    output.document_now()
+
+
+def _process_id() -> int:
+    import os
+
+    return os.getpid()

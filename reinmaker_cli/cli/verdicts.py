@@ -1,0 +1,110 @@
+"""A publication in words: what happens while it happens, and what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reinmaker_cli.cli.output import Output
+from reinmaker_cli.cli.text import counted, human_size, table
+
+if TYPE_CHECKING:
+    from reinmaker_cli.client.events import Event
+    from reinmaker_cli.client.report import PublishResult, Report
+
+_GOOD = frozenset({"active", "unchanged"})
+_OPEN = frozenset({"pending", "skipped", "interrupted"})
+
+
+class Narrator:
+    """Takes the events of a publication: a line for people, a line of JSON for `--events`."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def __call__(self, event: Event) -> None:
+        """Say one event."""
+        from reinmaker_cli.client import events
+
+        fields = event.to_json()
+        self._output.event(fields.pop("event"), **fields)
+        match event:
+            case events.PreflightStarted(manifests=number):
+                self._output.note(f"compare   {counted(number, 'manifest')} with what the server has")
+            case events.Submitting(manifest_id=name, version=version, size_bytes=size, attempt=attempt):
+                again = f", try {attempt}" if attempt > 1 else ""
+                self._output.note(f"submit    {name} {version} ({human_size(size)}{again})")
+            case events.Submitted(manifest_id=name, version=version, status=status, reconciled=reconciled):
+                how = "; its answer was lost, and read back" if reconciled else ""
+                self._output.verbose(f"accepted  {name} {version}: {status}{how}")
+            case events.AnswerLost(manifest_id=name, version=version, reason=reason):
+                self._output.note(f"lost      the answer for {name} {version} ({reason}); asking what became of it")
+            case events.VersionTaken(manifest_id=name, version=version, next_version=following, replaces=replaces):
+                what = f", which replaces {replaces}" if replaces else ""
+                self._output.note(f"taken     {name} {version} by somebody else; going on as {following}{what}")
+            case events.Waiting(manifest_id=name, version=version, status=status):
+                self._output.progress.update(f"waiting for the verdict on {name} {version}: {status}")
+            case events.Limited(seconds=seconds):
+                self._output.note(f"limited   the server asks to wait {seconds:.0f} s")
+            case events.Concluded(manifest_id=name, version=version, outcome=outcome) if outcome in _GOOD:
+                self._output.note(f"verdict   {name} {version}: {self._painted(outcome)}")
+            case _:
+                pass
+
+    def _painted(self, outcome: str) -> str:
+        return paint_outcome(self._output, outcome)
+
+
+def paint_outcome(output: Output, outcome: str, *, on_stdout: bool = False) -> str:
+    """Return an outcome or status in its colour; the word itself says it all."""
+    style = "green" if outcome in _GOOD else "yellow" if outcome in _OPEN else "red"
+    return (output.paint_data if on_stdout else output.paint)(style, outcome)
+
+
+def show_report(output: Output, report: Report, *, dry_run: bool) -> None:
+    """Show one line for each manifest on stdout, what is wrong with it on stderr, and the trace ids to ask about."""
+    for result in report.results:
+        output.findings(result.findings)
+    output.data(*_lines(output, report))
+    output.ids(result.manifest_id for result in report.results if result.outcome in _GOOD)
+    for result in report.results:
+        if result.error is not None:
+            output.note(f"trace id of {result.manifest_id}: {result.trace_id}")
+            _show_difference(output, result)
+    if dry_run:
+        output.note("dry run: nothing was sent", "next: the same command without --dry-run")
+    elif any(result.outcome == "pending" for result in report.results):
+        output.note("next: `reinmaker status --wait`")
+
+
+def _lines(output: Output, report: Report) -> list[str]:
+    rows = [
+        [
+            result.outcome,
+            result.manifest_id,
+            result.version or "",
+            counted(result.assets.count, "asset"),
+            human_size(result.assets.bytes),
+            _changes(result),
+        ]
+        for result in report.results
+    ]
+    lines = table(rows, right=frozenset({3, 4}))
+    return [
+        paint_outcome(output, result.outcome, on_stdout=True) + line[len(result.outcome) :]
+        for result, line in zip(report.results, lines, strict=True)
+    ]
+
+
+def _changes(result: PublishResult) -> str:
+    """Return `+1 ~2 -3`: added, changed and removed assets; empty where nothing is compared."""
+    counts = (("+", result.assets.added), ("~", result.assets.changed), ("-", result.assets.removed))
+    return " ".join(f"{sign}{number}" for sign, number in counts if number)
+
+
+def _show_difference(output: Output, result: PublishResult) -> None:
+    """Show what differs where a version exists with other content."""
+    if result.outcome != "conflict" or result.difference is None:
+        return
+    from reinmaker_cli.cli.diff import difference_lines
+
+    output.note(*difference_lines(result.difference, output.paint))

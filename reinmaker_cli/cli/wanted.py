@@ -1,0 +1,123 @@
+"""What `publish` and `rehearse` are to send: drafts from folders, and reviewed manifest files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reinmaker_cli.assets.project import PROJECT_FILE, load_project
+from reinmaker_cli.cli.folders import allowed_codes, judged, load_drafts
+from reinmaker_cli.cli.run import Run
+from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.findings import Finding, count_errors
+from reinmaker_cli.errors import ContentDiffers, UsageError
+from reinmaker_cli.manifest.assemble import Draft, draft_of
+from reinmaker_cli.manifest.document import Manifest, load_manifest
+
+if TYPE_CHECKING:
+    from reinmaker_cli.assets.scan import Scan
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The manifests that the command line means, checked offline."""
+
+    items: tuple[Draft | Manifest, ...]
+    findings: tuple[Finding, ...]
+    roots: Mapping[str, Path]
+    """Manifest id → the folder that its files lie in; a manifest file without --root has none."""
+    scans: tuple[Scan, ...]
+    only_root: Path | None = None
+    """The one folder; None where there are several, or none."""
+
+    @property
+    def is_clean(self) -> bool:
+        """True where nothing stops the publication."""
+        return count_errors(self.findings) == 0
+
+    def broken(self) -> frozenset[str]:
+        """Return the ids that cannot be sent. A finding that names no manifest counts for all: none is cut short."""
+        errors = [finding for finding in self.findings if finding.is_error]
+        if any(finding.manifest_id is None for finding in errors):
+            return frozenset(item.manifest_id for item in self.items)
+        return frozenset(finding.manifest_id for finding in errors if finding.manifest_id is not None)
+
+
+def load_wanted(
+    run: Run,
+    paths: Sequence[Path],
+    *,
+    root: Path | None = None,
+    only: Sequence[str] = (),
+    allow: Sequence[str] = (),
+    as_new_version: bool = False,
+) -> Wanted:
+    """Return what is to be published. `root` is the folder of the assets of manifest files; it is hashed again.
+
+    ContentDiffers where that folder is no longer what the manifest was made from. `as_new_version` gives manifest
+    files the next free version instead of the one that they name.
+    """
+    files = [path for path in paths if path.is_file()]
+    folders = [path for path in paths if not path.is_file()]
+    if root is not None and not files:
+        raise UsageError("--root goes with a manifest file", code=codes.USAGE, hint="a folder is its own root")
+    items: list[Draft | Manifest] = []
+    findings: list[Finding] = []
+    roots: dict[str, Path] = {}
+    scans: tuple[Scan, ...] = ()
+    only_root: Path | None = None
+    for path in files:
+        manifest = load_manifest(path)
+        findings += _examined(run, manifest, path, allow)
+        if root is not None:
+            manifest = _without_drift(run, manifest, root)
+            roots[manifest.manifest_id] = root
+        items.append(draft_of(manifest) if as_new_version else manifest)
+    if folders or not files:
+        loaded = load_drafts(run, folders, only=only, allow=allow)
+        items += loaded.drafts
+        findings += loaded.findings
+        roots |= {draft.manifest_id: folder for draft, folder in loaded.roots}
+        scans, only_root = loaded.scans, loaded.only_root
+    _refuse_repeated(items)
+    return Wanted(tuple(items), tuple(findings), roots, scans, only_root)
+
+
+def _examined(run: Run, manifest: Manifest, path: Path, allow: Sequence[str]) -> list[Finding]:
+    from reinmaker_cli.contract.validation import check_manifest
+
+    examination = check_manifest(manifest.document, local=run.environment.is_local)
+    named = (
+        replace(finding, path=path.as_posix(), manifest_id=manifest.manifest_id) for finding in examination.findings
+    )
+    return list(judged(list(named), "", allowed_codes(allow)))
+
+
+def _without_drift(run: Run, manifest: Manifest, root: Path) -> Manifest:
+    """Return the manifest with the local path of each asset, or raise ContentDiffers."""
+    from reinmaker_cli.manifest.verify import check_folder
+
+    project = load_project(root) if (root / PROJECT_FILE).is_file() else None
+    check = check_folder(manifest.document, root, project, environment=run.environment.name)
+    if check.findings:
+        raise ContentDiffers(
+            f"the folder is no longer what `{manifest.manifest_id}` was built from",
+            code=codes.DRIFT,
+            hint=codes.DRIFT.cure,
+            findings=check.findings,
+        )
+    return replace(manifest, files=check.files)
+
+
+def _refuse_repeated(items: Sequence[Draft | Manifest]) -> None:
+    seen: set[str] = set()
+    for item in items:
+        if item.manifest_id in seen:
+            raise UsageError(
+                f"named twice: `{item.manifest_id}`",
+                code=codes.USAGE,
+                hint="name each manifest once, as file or folder",
+            )
+        seen.add(item.manifest_id)

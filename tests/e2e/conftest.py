@@ -1,0 +1,113 @@
+"""The command line as people meet it: real processes, a home folder of its own, a server on a free port."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The one document of `--json`."""
+        return json.loads(self.out)
+
+    @property
+    def outcomes(self) -> list[str]:
+        """The outcome of each manifest, in order."""
+        return [result["outcome"] for result in self.document["results"]]
+
+
+class Reinmaker:
+    """Runs `reinmaker` in a clean environment."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "REINMAKER_DATA": str(home / "data"),
+            "PYTHONWARNINGS": "error::ResourceWarning",
+        }
+
+    def command(self, *words: str | Path) -> list[str]:
+        return [sys.executable, "-m", "reinmaker_cli", *map(str, words)]
+
+    def start(self, *words: str | Path, cwd: Path | None = None, **variables: str) -> subprocess.Popen[str]:
+        """Start a command and return at once."""
+        return subprocess.Popen(
+            self.command(*words),
+            cwd=cwd or self.home,
+            env={**self.environment, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *words: str | Path, cwd: Path | None = None, timeout_s: float = 100, **variables: str) -> Result:
+        """Run a command to its end."""
+        process = self.start(*words, cwd=cwd, **variables)
+        try:
+            out, err = process.communicate(timeout=timeout_s)
+        finally:
+            process.kill()
+        return Result(process.returncode, out, err)
+
+
+class Server:
+    """`reinmaker serve` in a process of its own."""
+
+    def __init__(self, reinmaker: Reinmaker, *options: str | Path) -> None:
+        self._process = reinmaker.start("serve", "--port", "0", "--json", *options)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(self._process.communicate()[1])
+        self.ready: dict[str, Any] = json.loads(line)
+        self.url: str = self.ready["url"]
+
+    def stop(self, number: int = signal.SIGTERM) -> Result:
+        """End the server with a signal and return what it said."""
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+        out, err = self._process.communicate(timeout=30)
+        return Result(self._process.returncode, out, err)
+
+
+@pytest.fixture
+def reinmaker(tmp_path: Path) -> Reinmaker:
+    home = tmp_path / "home"
+    home.mkdir()
+    return Reinmaker(home)
+
+
+@pytest.fixture
+def serve(reinmaker: Reinmaker) -> Iterator[Callable[..., Server]]:
+    """Return a function that starts `reinmaker serve` with options; ended after the test."""
+    started: list[Server] = []
+
+    def start(*options: str | Path) -> Server:
+        started.append(Server(reinmaker, *options))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
