@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reinmaker_cli.cli.output import Output
+from reinmaker_cli.cli.text import visible
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ConfigError, UsageError
 from reinmaker_cli.settings import Document, Settings, resolve_settings
@@ -89,15 +90,29 @@ class Run:
         self.output.prompt(f"{question} [y/N] ")
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
+    def ask(self, question: str) -> str:
+        """Ask for a word. Raises UsageError where nobody may be asked, or nothing is answered."""
+        self._require_person(question)
+        self.output.prompt(f"{question}: ")
+        answer = sys.stdin.readline().strip()
+        if not answer:
+            raise UsageError(f"no {question} was given", code=codes.USAGE, hint=f"`reinmaker {self.verb} --help`")
+        return answer
+
     def ask_hidden(self, question: str) -> str:
         """Ask for a secret without echo. Raises UsageError where nobody may be asked."""
-        if not self.may_ask:
-            raise UsageError(
-                "nobody is there to type the secret", code=codes.USAGE, hint="pipe it: `--secret-stdin < FILE`"
-            )
+        self._require_person(question)
         import getpass
 
-        return getpass.getpass(f"{question}: ")
+        return getpass.getpass(f"{visible(question)}: ")
+
+    def _require_person(self, question: str) -> None:
+        if not self.may_ask:
+            raise UsageError(
+                f"nobody is there to give the {question}",
+                code=codes.USAGE,
+                hint=f"give it by flag, variable or stdin: `reinmaker {self.verb} --help`",
+            )
 
 
 def user_file(flag: str | None, variables: Mapping[str, str]) -> Path:

@@ -46,6 +46,8 @@ class Verb:
 
     function: Callable[..., None]
     flags: tuple[str, ...]
+    reads_files: bool
+    """Whether the configuration files are read; those that must work with a broken one say no."""
 
     def command(self, name: str) -> TyperCommand:
         """Return the Typer command; calling it gives the values that were typed, and runs nothing."""
@@ -81,9 +83,10 @@ class Verb:
         return parameters + [_shared_parameter(BY_NAME[flag]) for flag in self.flags]
 
 
-def verb(*, flags: Sequence[str]) -> Callable[[Callable[..., None]], Verb]:
-    """Make a function a verb with these shared flags."""
-    return lambda function: Verb(function, tuple(flags))
+def verb(*, flags: Sequence[str], reads_files: bool | None = None) -> Callable[[Callable[..., None]], Verb]:
+    """Make a function a verb with these shared flags; one with `config` reads the files, if nothing else is said."""
+    reads = "config" in flags if reads_files is None else reads_files
+    return lambda function: Verb(function, tuple(flags), reads)
 
 
 def _with_variable(name: str, hint: Any) -> Any:
@@ -140,7 +143,7 @@ def call_verb(name: str, arguments: Sequence[str], output: Output) -> None:
     values = _typed_values(command, name, list(arguments))
     flags = {flag: values.pop(flag) for flag in found.flags}
     typed = {flag: value for flag, value in flags.items() if value is not None}
-    run = Run.start(name, typed, values, output, reads_files="config" in found.flags)
+    run = Run.start(name, typed, values, output, reads_files=found.reads_files)
     found.function(run, **values)
 
 

@@ -1,0 +1,91 @@
+"""What can be typed after each verb, read from the verbs themselves: for completion scripts and for docs/."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from reinmaker_cli.cli import tree
+from reinmaker_cli.cli.verbs import load_verb
+
+_ENVIRONMENTS = ("local", "staging", "production")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a verb."""
+
+    words: tuple[str, ...]
+    """As typed, such as `-e` and `--env`."""
+    help: str
+    takes_value: bool
+    metavar: str
+    """What the value is called; "" for switches."""
+    choices: tuple[str, ...]
+    """Values to offer; none: files."""
+    variable: str
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One verb: its options, and what its arguments may be."""
+
+    name: str
+    summary: str
+    help: str
+    usage: str
+    options: tuple[Option, ...]
+    arguments: tuple[tuple[str, str], ...]
+    """Metavar and help of each."""
+    choices: tuple[str, ...]
+    """Values to offer for the first argument; none: files."""
+
+
+def leaves() -> tuple[Leaf, ...]:
+    """Return every verb in tree order. Imports all their modules."""
+    return tuple(_leaf(name) for name in tree.COMMANDS)
+
+
+def _leaf(name: str) -> Leaf:
+    import typer
+
+    command: Any = load_verb(name).command(name)
+    context = typer.Context(command, info_name=f"reinmaker {name}", resilient_parsing=True)
+    options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
+    arguments = [one for one in command.params if one.param_type_name == "argument"]
+    return Leaf(
+        name=name,
+        summary=tree.summary(name),
+        help=command.help or "",
+        usage=" ".join(command.collect_usage_pieces(context)).replace("[OPTIONS]", "").strip(),
+        options=tuple(_option(one, context) for one in options),
+        arguments=tuple((one.make_metavar(context), one.help or "") for one in arguments),
+        choices=_first_choices(name, arguments),
+    )
+
+
+def _option(option: Any, context: Any) -> Option:
+    words = tuple(sorted(option.opts, key=len))
+    metavar = "" if option.is_flag else option.make_metavar(context)
+    choices = tuple(str(choice) for choice in getattr(option.type, "choices", ()))
+    if "--env" in words:
+        choices = _ENVIRONMENTS
+    elif not choices and "|" in metavar and metavar == metavar.lower():
+        choices = tuple(metavar.split("|"))
+    long = next((word for word in words if word.startswith("--")), words[0])
+    variable = f"REINMAKER_{long.lstrip('-').replace('-', '_').upper()}"
+    return Option(words, option.help or "", not option.is_flag, metavar, choices, variable)
+
+
+def _first_choices(name: str, arguments: list[Any]) -> tuple[str, ...]:
+    if name == "explain":
+        from reinmaker_cli.contract import codes
+
+        return tuple(codes.ALL)
+    if name == "spec schema":
+        from reinmaker_cli.cli.spec import schema_names
+
+        return ("manifest", *schema_names())
+    if not arguments:
+        return ()
+    return tuple(str(getattr(choice, "value", choice)) for choice in getattr(arguments[0].type, "choices", ()))

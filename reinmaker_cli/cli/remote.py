@@ -1,0 +1,190 @@
+"""`reinmaker status`, `list` and `health`: what the API says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reinmaker_cli.cli.options import Only
+from reinmaker_cli.cli.run import Run
+from reinmaker_cli.cli.text import counted, table, visible
+from reinmaker_cli.cli.verbs import PUBLISH, SERVER, verb
+from reinmaker_cli.contract import codes, names
+from reinmaker_cli.errors import ManifestRejected, ServerUnreachable, StillPending, UsageError
+
+if TYPE_CHECKING:
+    from reinmaker_cli.client.api import Api
+    from reinmaker_cli.contract.models import Submission
+
+
+@verb(flags=PUBLISH)
+def status(
+    run: Run,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[DIR|ID...]", help="Folders, manifest ids; default: the project.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the verdict of each.")] = False,
+    only: Only = None,
+) -> None:
+    """Show what the API says about manifests: version, status, what players have. Exit 6 rejected, 8 pending."""
+    from reinmaker_cli.cli.access import open_run_api
+
+    ids = _manifest_ids(run, words or [], only or [])
+    with open_run_api(run) as api:
+        rows = [_look(run, api, manifest_id, wait=wait) for manifest_id in ids]
+    run.output.add(results=[_as_json(name, submission) for name, submission in zip(ids, rows, strict=True)])
+    run.output.ids(ids)
+    run.output.data(*table([_row(name, submission) for name, submission in zip(ids, rows, strict=True)]))
+    for submission in rows:
+        if submission is not None:
+            run.output.findings(_findings_of(submission))
+    _conclude(rows)
+
+
+def _manifest_ids(run: Run, words: Sequence[str], only: Sequence[str]) -> list[str]:
+    """Return the ids that the words name: a word that is a folder stands for its manifests."""
+    from reinmaker_cli.cli.folders import load_drafts
+
+    folders = [Path(word) for word in words if Path(word).is_dir()]
+    ids = [word for word in words if not Path(word).is_dir()]
+    if folders or not words:
+        # The ids need no hashes, but a capture may come from anywhere: the whole journey is the one truth.
+        ids += [draft.manifest_id for draft in load_drafts(run, folders, only=only, probe=False).drafts]
+    if not ids:
+        raise UsageError("no manifest to ask for", code=codes.NOTHING_SELECTED, hint="name an id: `reinmaker list`")
+    return ids
+
+
+def _look(run: Run, api: Api, manifest_id: str, *, wait: bool) -> Submission | None:
+    from reinmaker_cli.client.api import Seen, new_trace_id
+    from reinmaker_cli.client.patience import Patience
+    from reinmaker_cli.client.submit import wait_for_verdict
+
+    patience, trace_id = Patience(run.settings.timeout), new_trace_id()
+    seen = patience.ask(lambda: api.manifest(manifest_id, trace_id=trace_id))
+    if not isinstance(seen, Seen):
+        return None
+    if not wait:
+        return seen.submission
+    run.output.progress.update(f"waiting for the verdict of {manifest_id}")
+    return wait_for_verdict(api, seen, patience=patience, trace_id=trace_id)
+
+
+def _conclude(rows: Sequence[Submission | None]) -> None:
+    found = [submission for submission in rows if submission is not None]
+    if len(found) < len(rows):
+        raise UsageError(
+            f"the server does not know {len(rows) - len(found)} of {counted(len(rows), 'manifest')}",
+            code=codes.MANIFEST_NOT_FOUND,
+            hint=codes.MANIFEST_NOT_FOUND.cure,
+        )
+    if rejected := [one for one in found if one.status is names.Status.REJECTED]:
+        raise ManifestRejected(
+            f"{counted(len(rejected), 'manifest')} rejected", code=codes.REJECTED, hint=codes.REJECTED.cure
+        )
+    if pending := [one for one in found if not one.status.is_final]:
+        raise StillPending(
+            f"{counted(len(pending), 'manifest')} without a verdict yet",
+            code=codes.OUT_OF_TIME,
+            hint="`--wait` waits for it",
+        )
+
+
+def _findings_of(submission: Submission) -> list[Any]:
+    from reinmaker_cli.contract.findings import Finding
+
+    return [
+        Finding(
+            error.code,
+            error.detail,
+            codes.ALL[error.code].cure if error.code in codes.ALL else "",
+            pointer=error.pointer,
+            asset_id=error.asset_id,
+            manifest_id=submission.manifest_id,
+            expected=error.expected,
+            found=error.found,
+        )
+        for error in submission.validation.errors
+    ]
+
+
+def _row(name: str, submission: Submission | None) -> list[str]:
+    if submission is None:
+        return [visible(name), "-", "unknown", ""]
+    active = f"active: {submission.active.version}" if submission.active is not None else "nothing active"
+    return [visible(name), visible(submission.version), str(submission.status), visible(active)]
+
+
+def _as_json(name: str, submission: Submission | None) -> dict[str, Any]:
+    if submission is None:
+        return {"manifestId": name, "version": None, "status": "unknown", "active": None}
+    return {
+        "manifestId": name,
+        "version": submission.version,
+        "status": str(submission.status),
+        "digest": submission.digest,
+        "active": submission.active.to_json() if submission.active is not None else None,
+        "submissionId": submission.submission_id,
+        "submittedAt": submission.submitted_at,
+        "updatedAt": submission.updated_at,
+        "traceId": submission.trace_id,
+        "validation": submission.validation.to_json(),
+    }
+
+
+@verb(flags=(*SERVER, "timeout"))
+def list_manifests(run: Run) -> None:
+    """List every manifest that the API knows."""
+    from reinmaker_cli.cli.access import open_run_api
+    from reinmaker_cli.client import preflight
+    from reinmaker_cli.client.api import new_trace_id
+    from reinmaker_cli.client.patience import Patience
+
+    with open_run_api(run) as api:
+        found = preflight.list_manifests(api, patience=Patience(run.settings.timeout), trace_id=new_trace_id())
+    if found is None:
+        raise ServerUnreachable(
+            "the server has no listing",
+            code=codes.ANSWER_UNUSABLE,
+            hint="ask for one manifest: `reinmaker status ID`",
+        )
+    items = sorted(found.values(), key=lambda item: item.manifest_id)
+    run.output.add(manifests=[item.to_json() for item in items])
+    run.output.ids(item.manifest_id for item in items)
+    run.output.data(
+        *table(
+            [
+                [
+                    visible(item.manifest_id),
+                    visible(item.active.version) if item.active is not None else "-",
+                    f"{visible(item.newest.version)} {item.newest.status}",
+                ]
+                for item in items
+            ]
+        )
+    )
+    run.output.note(counted(len(items), "manifest"))
+
+
+@verb(flags=tuple(flag for flag in SERVER if flag != "no_input"))
+def health(run: Run) -> None:
+    """Ask whether the API is up. Exit 7 where it is not. Needs no credentials."""
+    from reinmaker_cli.cli.access import ca_file, trace_log
+    from reinmaker_cli.client.api import new_trace_id, open_api
+
+    with open_api(run.environment, None, ca_file=ca_file(run), trace=trace_log(run)) as api:
+        answer = api.health(trace_id=new_trace_id())
+    run.output.add(health=answer.to_json())
+    run.output.ids([answer.status])
+    run.output.data(f"{run.environment.api_url}: {answer.status}, version {answer.version}, {answer.time}")
+    for name, value in (answer.checks or {}).items():
+        run.output.data(f"  {name}: {value}")
+    if answer.status == "failing":
+        raise ServerUnreachable(
+            f"the server says that it is failing: `{run.environment.api_url}`",
+            code=codes.SERVER_FAILED,
+            hint=codes.SERVER_FAILED.cure,
+        )
