@@ -13,7 +13,7 @@ _AUDIO: Final = frozenset([".mp3", ".wav", ".ogg", ".oga", ".opus", ".flac", ".m
 _SAME_FORMAT: Final = {"jpeg": "jpg", "tif": "tiff", "aif": "aiff"}
 
 MAX_READ_BYTES = 16 * 1024 * 1024
-_FREE_READS = 10_000
+MAX_READS = 5_000  # 30 s of frames, from which tinytag estimates a VBR file, are 1,200
 _UNLIMITED_BYTES = 64 * 1024  # even four bytes at a time that is a few milliseconds
 
 
@@ -67,8 +67,9 @@ def _limited(open_file: OpenFile, head: bytes, size: int) -> BinaryIO:
     source = io.BytesIO(head) if size <= len(head) else open_file()
     if size <= _UNLIMITED_BYTES:
         return source
-    # An Ogg file is read page by page to its end; garbage would be read four bytes at a time.
-    return cast(BinaryIO, _Limited(source, reads_left=_FREE_READS + size // 1024))
+    # An Ogg file is read page by page to its end; garbage in an MP3 would be read four bytes at a time.
+    pages = size // 1024 if head[:4] == b"OggS" else 0
+    return cast(BinaryIO, _Limited(source, reads_left=MAX_READS + pages))
 
 
 class _Limited:

@@ -187,7 +187,8 @@ class _Walker:
     ) -> None:
         path = folder.prefix + name
         described = name.removesuffix(SIDECAR_SUFFIX)
-        if described not in entries or entries[described].is_dir() or described.endswith(SIDECAR_SUFFIX):
+        base = entries.get(described)
+        if base is None or base.is_dir(follow_symlinks=False) or described.endswith(SIDECAR_SUFFIX):
             message = f"sidecar of a file that is not there, `{folder.prefix}{described}`: `{path}`"
             hint = "rename it after the file it describes, or remove it"
             self.findings.append(codes.BROKEN_SIDECAR.finding(message, hint=hint, path=path))

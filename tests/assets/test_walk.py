@@ -156,6 +156,13 @@ def test_a_sidecar_without_its_file_is_broken(tmp_path: Path) -> None:
     assert walk.files == ()
 
 
+def test_a_sidecar_of_a_folder_or_of_a_link_to_itself_breaks_nothing(tmp_path: Path) -> None:
+    write(tmp_path, "folder/a.mp3", "folder.meta.json", "loop.mp3.meta.json")
+    (tmp_path / "loop.mp3").symlink_to("loop.mp3")
+    walk = walk_folder(tmp_path)
+    assert codes_of(walk) == [("broken-sidecar", "folder.meta.json"), ("link-outside-root", "loop.mp3")]
+
+
 def test_a_sidecar_of_an_ignored_file_is_not_orphaned(tmp_path: Path) -> None:
     write(tmp_path, "a.bak", "a.bak.meta.json")
     walk = walk_folder(tmp_path, ignore=["*.bak"])
