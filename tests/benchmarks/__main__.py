@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reinmaker_cli import __version__
-from tests.benchmarks import trees
+from tests.benchmarks import health, trees
 from tests.benchmarks.measure import Comparison, Figures, compare
 
 REINMAKER = str(Path(sys.executable).with_name("reinmaker"))
@@ -22,10 +22,13 @@ PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 def main() -> None:
     """Run every comparison and print the table."""
     with tempfile.TemporaryDirectory(prefix="reinmaker-bench-") as folder:
-        figures = [
-            compare(comparison, runs=runs, environment=_environment(folder)) for comparison, runs in _all(Path(folder))
-        ]
-    table = _table(figures)
+        environment = _environment(folder)
+        figures = [compare(comparison, runs=runs, environment=environment) for comparison, runs in _all(Path(folder))]
+        manifest = trees.manifest_of(Path(folder), assets=100_000)
+        watched = health.measure(Path(folder), manifest, submissions=20, environment=environment)
+    table = f"{_table(figures)}
+
+{_health_sentence(watched)}"
     print(table)
     PAGE.write_text(_page(table), encoding="utf-8")
 
@@ -88,6 +91,15 @@ def _table(figures: list[Figures]) -> str:
             f" {row.other[1] * unit:.0f} ms | {ratios} | ≤ {row.comparison.aim:.2f} | {row.peak_mib:.0f} |"
         )
     return "\n".join(lines)
+
+
+def _health_sentence(watched: health.HealthFigures) -> str:
+    answers = ", ".join(f"{number} × {status}" for status, number in sorted(watched.statuses.items()))
+    return (
+        f"`/v1/health`, asked every 20 ms while the server took 20 manifests of 100,000 assets ({answers}):"
+        f" {watched.asked} answers, median {watched.median_ms:.0f} ms, worst {watched.worst_ms:.0f} ms (aim: under 250 ms);"
+        f" the server's process stayed under {watched.peak_mib:.0f} MiB."
+    )
 
 
 def _page(table: str) -> str:
