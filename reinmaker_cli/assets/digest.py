@@ -27,6 +27,9 @@ SMALL_BYTES = 1024 * 1024  # up to here one read takes all of it; threads lose o
 CHUNK_BYTES = 1024 * 1024  # hashlib with 1 MiB reads is faster than `openssl dgst`
 
 
+_Bytes = bytes  # Digest has a field of that name
+
+
 @dataclass(frozen=True, slots=True)
 class Digest:
     """The identity of a file's bytes."""
@@ -34,7 +37,7 @@ class Digest:
     sha256: str
     """64 lower-case hex digits."""
     bytes: int
-    head: bytes
+    head: _Bytes
     """The first KiB, so that looking at the format needs no second read; empty where `look` has seen it already."""
     seen: Any = None
     """What `look` returned."""
@@ -61,6 +64,10 @@ class Content:
 Look = Callable[[WalkedFile, Content], Any]
 OnRead = Callable[[int], None]
 """Called with the number of bytes after each read; what it raises ends the reading."""
+
+
+_Read = tuple[str, bytes, bytes | None]
+"""Digest, head, and all the bytes where they are few."""
 
 
 def hash_walked(
@@ -124,7 +131,7 @@ def _attempt(
         os.close(descriptor)
 
 
-def _read_small(descriptor: int, size: int, on_read: OnRead | None) -> tuple[str, bytes, bytes] | None:
+def _read_small(descriptor: int, size: int, on_read: OnRead | None) -> _Read | None:
     # One byte more than there should be: a read of 1 MiB would cost three times as much in allocation.
     data = os.read(descriptor, size + 1)
     if len(data) < size:
@@ -136,9 +143,7 @@ def _read_small(descriptor: int, size: int, on_read: OnRead | None) -> tuple[str
     return hashlib.sha256(data).hexdigest(), data[:HEAD_BYTES], data
 
 
-def _read_large(
-    descriptor: int, size: int, on_read: OnRead | None, buffer: bytearray
-) -> tuple[str, bytes, None] | None:
+def _read_large(descriptor: int, size: int, on_read: OnRead | None, buffer: bytearray) -> _Read | None:
     stream = io.FileIO(descriptor, closefd=False)
     window = memoryview(buffer)
     hasher = hashlib.sha256()

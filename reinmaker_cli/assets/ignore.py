@@ -91,6 +91,6 @@ def _compiled(lines: Iterable[str], origin: str) -> tuple[_Pattern, ...]:
                 code=codes.CONFIG_INVALID,
                 hint="patterns have the syntax of .gitignore",
             ) from error
-        if pattern.include is not None:
+        if pattern.include is not None and pattern.regex is not None:
             compiled.append(_Pattern(line, pattern.include, pattern.regex))
     return tuple(reversed(compiled))
