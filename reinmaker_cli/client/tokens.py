@@ -184,9 +184,13 @@ def _token_refused(answer: Answer, credentials: Credentials) -> ReinmakerError:
 
 def _refusal(said: TokenError, credentials: Credentials) -> AccessDenied:
     # An issuer that quotes the request back must not bring the secret into a message.
-    description = plain(said.error_description or said.error).replace(credentials.client_secret, "…")
+    description = said.error_description or said.error
+    secret = credentials.client_secret
+    for form in (secret, quote_plus(secret), _basic(credentials).removeprefix("Basic ")):
+        description = description.replace(form, "…")
+    description = plain(description)
     if said.error == "invalid_scope":
-        return _scope_refused(description)
+        return _scope_refused(f"the issuer refused the scope: {description}")
     if credentials.source == "local":
         hint = "start the local server again, or `reinmaker local client rotate`"
     else:
