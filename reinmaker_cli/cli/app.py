@@ -66,14 +66,16 @@ def run_verb(name: str, arguments: Sequence[str]) -> int:
 
 def _outcome(name: str, arguments: Sequence[str], output: Output) -> ReinmakerError | BaseException | None:
     """Run the verb; return what stopped it, or None."""
+    from reinmaker_cli.cli.document import exit_code_of
+    from reinmaker_cli.cli.signals import received
     from reinmaker_cli.errors import Interrupted, ReinmakerError
 
     try:
         from reinmaker_cli.cli.verbs import call_verb
 
         call_verb(name, arguments, output)
-    except Interrupted:
-        return _interruption()
+    except Interrupted as error:
+        return error if exit_code_of(error) == 128 + received() else _interruption()
     except ReinmakerError as error:
         return error
     except KeyboardInterrupt:
