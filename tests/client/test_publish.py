@@ -1,0 +1,470 @@
+"""The whole journey, at a real server."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from reinmaker_cli.client.api import Api, open_api
+from reinmaker_cli.client.credentials import Credentials
+from reinmaker_cli.client.events import Event, Planned, Submitted, VersionTaken
+from reinmaker_cli.client.journey import Options, Surroundings
+from reinmaker_cli.client.local import LocalControl
+from reinmaker_cli.client.patience import Patience
+from reinmaker_cli.client.preflight import Wanted, list_manifests
+from reinmaker_cli.client.publish import publish
+from reinmaker_cli.client.report import Report
+from reinmaker_cli.errors import Interrupted, UsageError
+from reinmaker_cli.manifest.assemble import Draft, Manifest
+from reinmaker_cli.server.running import Started
+from tests.client.conftest import FakeTime, OpenedApi, local_environment
+from tests.client.lessons import PLAIN, lesson, upload
+from tests.client.scripted import NOT_FOUND, Script, answer, shown
+from tests.faults import Fault, fault_proxy
+
+TODAY = date(2026, 11, 23)
+POSTS = "POST /v1/content/manifests"
+
+Publish = Callable[..., Report]
+
+
+def run(api: Api, *wanted: Wanted, around: Surroundings | None = None, **options: Any) -> Report:
+    return publish(wanted, api, Options(today=TODAY, **options), around)
+
+
+def outcomes(report: Report) -> list[str]:
+    return [result.outcome for result in report.results]
+
+
+@pytest.fixture
+def api(server: Started, open_to: OpenedApi) -> Api:
+    return open_to(server)
+
+
+# --- one manifest ----------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_goes_to_active_and_the_second_time_nothing_is_sent(
+    server: Started, open_to: OpenedApi, bucket: Path
+) -> None:
+    draft = lesson(bucket, "twice", {"a.mp3": b"a", "b.mp3": b"bb"})
+    first = run(open_to(server), draft)
+    (result,) = first.results
+    assert (result.outcome, result.status, result.version, first.exit_code) == ("active", "active", "2026.11.23", 0)
+    assert result.assets.to_json() == {"count": 2, "bytes": 3, "added": 2, "changed": 0, "removed": 0}
+    with fault_proxy(server.url) as proxy:
+        second = run(open_to(server, proxy.url), draft)
+    assert (outcomes(second), second.exit_code) == (["unchanged"], 0)
+    assert second.results[0].version == "2026.11.23"
+    assert POSTS not in proxy.requests
+
+
+def test_changed_content_under_auto_gets_the_next_version(api: Api, bucket: Path) -> None:
+    run(api, lesson(bucket, "changed", {"a.mp3": b"a", "b.mp3": b"b"}))
+    report = run(api, lesson(bucket, "changed", {"a.mp3": b"A", "b.mp3": b"b"}))
+    (result,) = report.results
+    assert (result.outcome, result.version) == ("active", "2026.11.23-2")
+    assert result.assets.to_json() | {"bytes": 0} == {"count": 2, "bytes": 0, "added": 0, "changed": 1, "removed": 0}
+    old = api.manifest("changed", version="2026.11.23", trace_id="t")
+    assert old is not None and old.submission.status == "superseded"  # type: ignore[union-attr]
+
+
+def test_going_back_to_older_content_is_a_new_version(api: Api, bucket: Path) -> None:
+    first, second = (lesson(bucket, "back", {"a.mp3": content}) for content in (b"a", b"b"))
+    versions = [run(api, draft).results[0].version for draft in (first, second, first)]
+    assert versions == ["2026.11.23", "2026.11.23-2", "2026.11.23-3"]
+
+
+def test_other_content_under_a_fixed_version_is_a_conflict_with_what_changed(
+    server: Started, open_to: OpenedApi, bucket: Path
+) -> None:
+    run(open_to(server), lesson(bucket, "fixed", {"a.mp3": b"a"}, version="2026.11.23"))
+    with fault_proxy(server.url) as proxy:
+        report = run(open_to(server, proxy.url), lesson(bucket, "fixed", {"a.mp3": b"A"}, version="2026.11.23"))
+    (result,) = report.results
+    assert (result.outcome, report.exit_code) == ("conflict", 5)
+    assert result.difference is not None
+    assert [change.id for change in result.difference.changed] == ["a.mp3"]
+    assert POSTS not in proxy.requests
+
+
+def test_the_same_document_under_a_fixed_version_is_unchanged(api: Api, bucket: Path) -> None:
+    draft = lesson(bucket, "same", {"a.mp3": b"a"}, version="2026.11.20")
+    assert outcomes(run(api, draft)) == ["active"]
+    assert outcomes(run(api, draft)) == ["unchanged"]
+    assert outcomes(run(api, draft.at("2026.11.20"))) == ["unchanged"]
+
+
+def test_a_fixed_version_that_is_too_old_is_a_conflict_before_anything_is_sent(api: Api, bucket: Path) -> None:
+    run(api, lesson(bucket, "too-old", {"a.mp3": b"a"}, version="2026.11.20"))
+    report = run(api, lesson(bucket, "too-old", {"a.mp3": b"A"}, version="2026.11.19"))
+    assert (outcomes(report), report.exit_code) == (["conflict"], 5)
+    assert report.error is not None and report.error.code == "version-not-newer"
+
+
+def test_a_superseded_version_is_a_conflict_and_never_sent_again(api: Api, bucket: Path) -> None:
+    old = lesson(bucket, "superseded", {"a.mp3": b"a"}, version="2026.11.20")
+    run(api, old)
+    run(api, lesson(bucket, "superseded", {"a.mp3": b"A"}, version="2026.11.21"))
+    report = run(api, old)
+    assert outcomes(report) == ["conflict"]
+
+
+def test_wrong_bytes_are_rejected_and_the_findings_name_the_file(api: Api, bucket: Path) -> None:
+    draft = lesson(bucket, "rejected", {"a.mp3": b"a", "b.mp3": b"b"})
+    upload(bucket, list(draft.files)[1], b"B")
+    report = run(api, draft)
+    (result,) = report.results
+    assert (result.outcome, result.status, report.exit_code) == ("rejected", "rejected", 6)
+    (finding,) = result.findings
+    assert (finding.code, finding.asset_id, finding.path) == ("asset-hash", "b.mp3", "b.mp3")
+    assert finding.expected != finding.found
+
+
+def test_a_rejected_one_is_sent_again_as_it_is_when_the_world_has_changed(api: Api, bucket: Path) -> None:
+    draft = lesson(None, "late-upload", {"a.mp3": b"a"})
+    upload(bucket, next(iter(draft.files)), b"b")
+    rejected = run(api, draft).results[0]
+    upload(bucket, next(iter(draft.files)), b"a")
+    told: list[Event] = []
+    (result,) = run(api, draft, around=Surroundings(on_event=told.append)).results
+    assert (result.outcome, result.version) == ("active", rejected.version)
+    assert [event.action for event in told if isinstance(event, Planned)] == ["send-again"]
+
+
+def test_the_version_of_a_rejected_one_is_free_for_other_content(api: Api, bucket: Path) -> None:
+    wrong = lesson(None, "free", {"a.mp3": b"a"})
+    upload(bucket, next(iter(wrong.files)), b"b")
+    assert outcomes(run(api, wrong)) == ["rejected"]
+    (result,) = run(api, lesson(bucket, "free", {"a.mp3": b"c"})).results
+    assert (result.outcome, result.version) == ("active", "2026.11.23")
+
+
+def test_a_changed_asset_under_its_old_url_is_found_before_anything_is_sent(
+    server: Started, open_to: OpenedApi, bucket: Path
+) -> None:
+    run(open_to(server), lesson(bucket, "immutable", {"a.mp3": b"a"}, url=PLAIN))
+    with fault_proxy(server.url) as proxy:
+        report = run(open_to(server, proxy.url), lesson(None, "immutable", {"a.mp3": b"A"}, url=PLAIN))
+    (finding,) = report.results[0].findings
+    assert (outcomes(report), report.exit_code) == (["invalid"], 3)
+    assert (finding.code, finding.path) == ("asset-immutable", "a.mp3")
+    assert "{sha256:8}" in finding.hint
+    assert POSTS not in proxy.requests
+
+
+def test_missing_assets_are_asked_about_and_a_no_sends_nothing(api: Api, bucket: Path) -> None:
+    run(api, lesson(bucket, "shrunk", {"a.mp3": b"a", "b.mp3": b"b"}))
+    smaller = lesson(bucket, "shrunk", {"a.mp3": b"a"})
+    with pytest.raises(UsageError) as caught:
+        run(api, smaller, around=Surroundings(confirm_removed=lambda _, difference: False))
+    assert caught.value.code == "declined"
+    (result,) = run(api, smaller, around=Surroundings(confirm_removed=lambda _, difference: True)).results
+    assert (result.outcome, result.assets.removed) == ("active", 1)
+
+
+def test_missing_assets_are_a_warning_where_nobody_can_be_asked(api: Api, bucket: Path) -> None:
+    run(api, lesson(bucket, "shrunk-ci", {"a.mp3": b"a", "b.mp3": b"b"}))
+    (result,) = run(api, lesson(bucket, "shrunk-ci", {"a.mp3": b"a"})).results
+    (finding,) = result.findings
+    assert (result.outcome, finding.code, finding.severity) == ("active", "assets-removed", "warning")
+
+
+def test_a_dry_run_sends_nothing_and_says_what_would_be(server: Started, open_to: OpenedApi, bucket: Path) -> None:
+    with fault_proxy(server.url) as proxy:
+        report = run(open_to(server, proxy.url), lesson(bucket, "dry", {"a.mp3": b"a"}), dry_run=True)
+    (result,) = report.results
+    assert (result.outcome, result.version, result.assets.added, report.exit_code) == ("skipped", "2026.11.23", 1, 0)
+    assert POSTS not in proxy.requests
+
+
+@pytest.mark.parametrize("kind", ["drop", "reset"])
+def test_a_lost_answer_is_reported_as_reconciled(
+    kind: str, server: Started, open_to: OpenedApi, bucket: Path, fake_time: FakeTime
+) -> None:
+    draft = lesson(bucket, f"journey-{kind}", {"a.mp3": b"a"})
+    around = Surroundings(world=fake_time.world)
+    with fault_proxy(server.url, Fault(1, kind)) as proxy:  # type: ignore[arg-type]
+        report = run(open_to(server, proxy.url), draft, around=around)
+    (result,) = report.results
+    assert (result.outcome, result.reconciled, report.exit_code) == ("active", True, 0)
+    assert proxy.requests.count(POSTS) == 1
+
+
+def test_bytes_registered_before_the_post_are_what_is_judged(server: Started, api: Api, tmp_path: Path) -> None:
+    """Publishing to the local server: no bucket is asked, the folder is."""
+    (tmp_path / "a.mp3").write_bytes(b"a")
+    draft = lesson(None, "registered", {"a.mp3": b"a"}, url="s3://elsewhere/{id}/{sha8}-{name}")
+    with LocalControl(server.url, server.client.control_token) as control:
+
+        def register(manifest: Manifest) -> None:
+            control.register_sources(manifest.manifest_id, manifest.version, tmp_path, manifest.files)
+
+        around = Surroundings(register=register)
+        (result,) = run(api, draft, around=around).results
+        assert result.submission is not None
+        assert {check.source for check in result.submission.validation.checks if check.name == "asset-hash"} == {
+            "folder"
+        }
+        (tmp_path / "a.mp3").write_bytes(b"b")
+        other = lesson(None, "registered", {"a.mp3": b"c"}, url="s3://elsewhere/{id}/{sha8}-{name}")
+        assert outcomes(run(api, other, around=around)) == ["rejected"]
+        (tmp_path / "a.mp3").write_bytes(b"c")
+        assert outcomes(run(api, other, around=around)) == ["active"]
+
+
+# --- verdicts that take their time -----------------------------------------------------------------------------------
+
+
+def test_content_that_is_pending_already_is_waited_for_and_not_sent(
+    manual_server: Started, manual_control: LocalControl, open_to: OpenedApi
+) -> None:
+    draft = lesson(None, "pending", {"a.mp3": b"a"})
+    first = run(open_to(manual_server), draft, wait=False)
+    assert (outcomes(first), first.results[0].status, first.exit_code) == (["pending"], "pending", 0)
+
+    def decide(request: str) -> None:
+        if request == "GET /v1/content/manifests/pending" and proxy.requests.count(request) == 2:
+            manual_control.decide("pending", "2026.11.23", "active")
+
+    with fault_proxy(manual_server.url, on_request=decide) as proxy:
+        second = run(open_to(manual_server, proxy.url), draft)
+    assert outcomes(second) == ["active"]
+    assert POSTS not in proxy.requests
+
+
+def test_no_verdict_in_time_is_pending_and_exit_8(manual_server: Started, open_to: OpenedApi) -> None:
+    report = run(open_to(manual_server), lesson(None, "slow", {"a.mp3": b"a"}), timeout_s=0.2)
+    (result,) = report.results
+    assert (result.outcome, result.status, report.exit_code) == ("pending", "pending", 8)
+
+
+def test_somebody_who_was_quicker_is_noticed_and_named(
+    manual_server: Started, manual_control: LocalControl, open_to: OpenedApi
+) -> None:
+    """The race: another publication takes today's version between our look and our POST."""
+    ours, theirs = (lesson(None, "race", {"a.mp3": content}) for content in (b"ours", b"theirs"))
+    told: list[Event] = []
+    other = open_to(manual_server)
+
+    def quicker(manifest: Manifest) -> None:
+        if manifest.version == "2026.11.23":
+            run(other, theirs, wait=False)
+
+    report = run(
+        open_to(manual_server),
+        ours,
+        wait=False,
+        around=Surroundings(on_event=told.append, register=quicker),
+    )
+    assert report.results[0].version == "2026.11.23-2"
+    assert [event for event in told if isinstance(event, VersionTaken)] == [
+        VersionTaken("race", "2026.11.23", "2026.11.23-2", "2026.11.23")
+    ]
+
+
+def test_somebody_who_is_always_quicker_ends_as_a_conflict(manual_server: Started, open_to: OpenedApi) -> None:
+    other = open_to(manual_server)
+
+    def quicker(manifest: Manifest) -> None:
+        run(other, lesson(None, "races", {"a.mp3": manifest.version.encode()}), wait=False)
+
+    report = run(
+        open_to(manual_server),
+        lesson(None, "races", {"a.mp3": b"ours"}),
+        wait=False,
+        around=Surroundings(register=quicker),
+    )
+    assert (outcomes(report), report.exit_code) == (["conflict"], 5)
+
+
+def test_a_version_that_passed_when_a_newer_one_was_active_is_a_conflict(
+    manual_server: Started, manual_control: LocalControl, open_to: OpenedApi
+) -> None:
+    """The race: ours is pending, a newer one becomes active, ours passes and is superseded at once."""
+    api = open_to(manual_server)
+    ours = lesson(None, "overtaken", {"a.mp3": b"ours"}, version="2026.11.22")
+    run(api, ours, wait=False)
+    run(api, lesson(None, "overtaken", {"a.mp3": b"theirs"}, version="2026.11.23"), wait=False)
+    told: list[Event] = []
+
+    def overtake(event: Event) -> None:
+        told.append(event)
+        if isinstance(event, Planned):
+            manual_control.decide("overtaken", "2026.11.23", "active")
+            manual_control.decide("overtaken", "2026.11.22", "active")
+
+    report = run(api, ours, around=Surroundings(on_event=overtake))
+    assert (outcomes(report), report.results[0].status) == (["conflict"], "superseded")
+
+
+# --- several manifests -----------------------------------------------------------------------------------------------
+
+
+def several(bucket: Path, name: str, count: int) -> list[Draft]:
+    return [lesson(bucket, f"{name}-{number:03}", {"a.mp3": b"%d" % number}) for number in range(count)]
+
+
+def test_one_that_cannot_go_stops_all_before_anything_is_sent(
+    server: Started, open_to: OpenedApi, bucket: Path
+) -> None:
+    api = open_to(server)
+    good, same = several(bucket, "stopped", 2)
+    run(api, same)
+    run(api, lesson(bucket, "stopped-bad", {"a.mp3": b"a"}, url=PLAIN))
+    bad = lesson(None, "stopped-bad", {"a.mp3": b"A"}, url=PLAIN)
+    with fault_proxy(server.url) as proxy:
+        report = run(open_to(server, proxy.url), good, bad, same)
+    assert (outcomes(report), report.exit_code) == (["skipped", "invalid", "unchanged"], 10)
+    assert POSTS not in proxy.requests
+    report = run(api, good, bad, same, keep_going=True)
+    assert (outcomes(report), report.exit_code) == (["active", "invalid", "unchanged"], 10)
+
+
+def test_a_rejected_one_does_not_stop_the_others(api: Api, bucket: Path) -> None:
+    wrong = lesson(None, "partly-0", {"a.mp3": b"a"})
+    upload(bucket, next(iter(wrong.files)), b"b")
+    report = run(api, wrong, lesson(bucket, "partly-1", {"a.mp3": b"a"}))
+    assert (outcomes(report), report.exit_code) == (["rejected", "active"], 10)
+    assert report.error is not None and report.error.code == "partly-done"
+
+
+def test_many_manifests_are_asked_for_by_the_listing(server: Started, open_to: OpenedApi, bucket: Path) -> None:
+    drafts = several(bucket, "many", 51)
+    with fault_proxy(server.url) as proxy:
+        report = run(open_to(server, proxy.url), *drafts, dry_run=True)
+    assert set(outcomes(report)) == {"skipped"}
+    assert proxy.requests == ["POST /oauth/token", "GET /v1/content/manifests"]
+
+
+@pytest.mark.parametrize("status", [b"404 Not Found", b"405 Method Not Allowed"])
+def test_a_server_without_a_listing_is_asked_one_by_one(
+    status: bytes, server: Started, open_to: OpenedApi, bucket: Path
+) -> None:
+    refusal = b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    fault = Fault(1, "answer", "GET", "/v1/content/manifests", refusal)
+    with fault_proxy(server.url, fault) as proxy:
+        report = run(open_to(server, proxy.url), *several(bucket, "one-by-one", 51), dry_run=True)
+    assert set(outcomes(report)) == {"skipped"}
+    assert len(proxy.requests) == 2 + 51
+
+
+def test_pages_of_the_listing_are_put_together(fake_time: FakeTime) -> None:
+    def page(name: str, following: str | None) -> httpx.Response:
+        newest = {"submissionId": "s", "version": "2026.11.23", "digest": "d", "contentDigest": "c", "status": "active"}
+        return answer({"items": [{"manifestId": name, "active": None, "newest": newest}], "next": following})
+
+    script = Script([page("a", "cursor-2"), page("b", None)])
+    found = list_manifests(script.api(), patience=Patience(9, world=fake_time.world), trace_id="t")
+    assert found is not None and list(found) == ["a", "b"]
+    assert script.requests[1].url.params["cursor"] == "cursor-2"
+
+
+# --- when it cannot go on --------------------------------------------------------------------------------------------
+
+
+def test_a_stopped_server_is_exit_7(open_to: OpenedApi, server: Started, fake_time: FakeTime, bucket: Path) -> None:
+    with fault_proxy(server.url) as proxy:
+        url = proxy.url
+    around = Surroundings(world=fake_time.world)
+    report = run(open_to(server, url), *several(bucket, "stopped-server", 2), around=around)
+    assert (outcomes(report), report.exit_code) == (["unreachable", "skipped"], 7)
+
+
+def test_a_server_that_dies_after_the_post_is_exit_7_with_the_last_known_state(
+    server: Started, open_to: OpenedApi, fake_time: FakeTime, manual_server: Started
+) -> None:
+    path = "/v1/content/manifests/dying"
+    faults = [Fault(nth, "refuse", "GET", path) for nth in range(2, 20)]
+    with fault_proxy(manual_server.url, *faults) as proxy:
+        around = Surroundings(world=fake_time.world)
+        draft = lesson(None, "dying", {"a.mp3": b"a"})
+        report = run(open_to(manual_server, proxy.url), draft, around=around, timeout_s=0.9)
+    (result,) = report.results
+    assert (result.outcome, report.exit_code) == ("unreachable", 7)
+    assert result.status in ("pending", "validating")
+
+
+def test_a_wrong_secret_is_exit_4_and_asks_nothing_more(server: Started, bucket: Path) -> None:
+    with fault_proxy(server.url) as proxy:
+        wrong = Credentials(server.client.client_id, "wrong", "local")
+        with open_api(local_environment(proxy.url), wrong) as api:
+            report = run(api, *several(bucket, "wrong-secret", 3))
+    assert (outcomes(report), report.exit_code) == (["unreachable", "skipped", "skipped"], 4)
+    assert proxy.requests == ["POST /oauth/token"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "exit_code"),
+    [
+        (KeyboardInterrupt(), 130),
+        (Interrupted("stopped", code="interrupted", hint="again", signal_number=signal.SIGTERM), 143),
+    ],
+)
+def test_a_signal_ends_it_with_what_is_known_and_nothing_new_sent(
+    raised: BaseException, exit_code: int, manual_server: Started, open_to: OpenedApi
+) -> None:
+    drafts = [lesson(None, f"signal-{exit_code}-{number}", {"a.mp3": b"a"}) for number in range(3)]
+
+    def strike(event: Event) -> None:
+        if isinstance(event, Submitted):
+            raise raised
+
+    with fault_proxy(manual_server.url) as proxy:
+        around = Surroundings(on_event=strike)
+        report = run(open_to(manual_server, proxy.url), *drafts, around=around, timeout_s=0.1)
+        assert (outcomes(report), report.exit_code) == (["interrupted"] * 3, exit_code)
+        assert proxy.requests.count(POSTS) == 1
+        again = run(open_to(manual_server, proxy.url), *drafts, wait=False)
+    assert (outcomes(again), proxy.requests.count(POSTS)) == (["pending"] * 3, 3)
+
+
+def test_a_deadline_leaves_the_rest_unsent(manual_server: Started, open_to: OpenedApi, fake_time: FakeTime) -> None:
+    drafts = [lesson(None, f"deadline-{number}", {"a.mp3": b"a"}) for number in range(2)]
+
+    def slowly(event: Event) -> None:
+        if isinstance(event, Submitted):
+            fake_time.now += 100
+
+    around = Surroundings(on_event=slowly, world=fake_time.world)
+    report = run(open_to(manual_server), *drafts, deadline_s=0.9, around=around)
+    assert outcomes(report) == ["pending", "unreachable"]
+    assert report.results[1].status is None
+    assert report.exit_code == 7
+
+
+def test_a_version_of_the_server_that_is_none_is_no_bug_of_ours(fake_time: FakeTime) -> None:
+    draft = lesson(None, "odd", {"a.mp3": b"a"})
+    script = Script([answer(shown(draft.at("2026.11.23")) | {"version": "latest"})])
+    report = run(script.api(), draft, around=Surroundings(world=fake_time.world))
+    assert (outcomes(report), report.exit_code) == (["unreachable"], 7)
+
+
+def test_a_result_is_the_envelopes(fake_time: FakeTime) -> None:
+    draft = lesson(None, "envelope", {"a.mp3": b"a"})
+    active = shown(draft.at("2026.11.23"), "active")
+    script = Script([NOT_FOUND, answer(active)])
+    around = Surroundings(world=fake_time.world, make_trace_id=lambda: "trace-1")
+    assert run(script.api(), draft, around=around).to_json() == {
+        "results": [
+            {
+                "manifestId": "envelope",
+                "version": "2026.11.23",
+                "digest": draft.at("2026.11.23").digest,
+                "outcome": "active",
+                "status": "active",
+                "reconciled": False,
+                "assets": {"count": 1, "bytes": 1, "added": 1, "changed": 0, "removed": 0},
+                "traceId": "trace-1",
+                "findings": [],
+                "submissionId": "sub_1",
+            }
+        ],
+        "stats": {"requests": 2, "limitedSeconds": 0.0},
+    }
