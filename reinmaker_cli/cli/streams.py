@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import BinaryIO, TextIO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO, TextIO
 
 
 class Stream:

@@ -5,7 +5,9 @@ Help, completion and dispatch read this and import nothing, so that a verb costs
 
 from __future__ import annotations
 
-from typing import Final
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 GROUPS: Final[dict[str, str]] = {
     "auth": "credentials: keep, prove, rotate",
