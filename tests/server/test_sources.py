@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -232,3 +234,29 @@ def test_a_file_without_permission_says_so(root):
 
 def test_a_name_too_long_for_the_system_is_refused(root):
     assert _refusal(root, "x" * 5000).startswith("cannot read `xxx")
+
+
+def test_a_folder_exchanged_for_a_link_while_it_is_read_never_leads_outside(root, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "a.mp3").write_bytes(b"outside")
+    inside, link = root / "deep" / "er", root / "deep" / "link"
+    link.symlink_to(outside)
+    over = threading.Event()
+
+    def exchange():
+        while not over.is_set():
+            inside.rename(root / "deep" / "aside")
+            link.rename(inside)
+            inside.rename(link)
+            (root / "deep" / "aside").rename(inside)
+
+    exchanging = threading.Thread(target=exchange)
+    exchanging.start()
+    try:
+        for _ in range(2000):
+            with suppress(FileRefused):
+                assert read_content(root, ("deep", "er", "a.mp3")) == INSIDE
+    finally:
+        over.set()
+        exchanging.join()
