@@ -10,7 +10,7 @@ from typing import Final
 from reinmaker_cli.client.api import Api, new_trace_id
 from reinmaker_cli.client.events import Limited, OnEvent, ignore
 from reinmaker_cli.client.ledger import Ledger
-from reinmaker_cli.client.patience import Clockwork, Patience
+from reinmaker_cli.client.patience import MAX_ATTEMPTS, Clockwork, Patience
 from reinmaker_cli.client.preflight import Wanted
 from reinmaker_cli.client.report import Report
 from reinmaker_cli.errors import AccessDenied, Interrupted, ReinmakerError, ServerUnreachable
@@ -66,12 +66,13 @@ class Journey:
         self._deadline_at = None if options.deadline_s is None else around.world.clock() + options.deadline_s
         self._patiences: list[Patience] = []
 
-    def patience(self, manifest_id: str | None = None) -> Patience:
+    def patience(self, manifest_id: str, *, max_attempts: int = MAX_ATTEMPTS) -> Patience:
         """Return the time for one step with one manifest, starting now."""
         patience = Patience(
             self.options.timeout_s,
             deadline_at=self._deadline_at,
             world=self.around.world,
+            max_attempts=max_attempts,
             on_limit=lambda seconds: self.around.on_event(Limited(manifest_id, seconds)),
         )
         self._patiences.append(patience)

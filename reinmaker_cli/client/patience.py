@@ -14,6 +14,7 @@ from reinmaker_cli.errors import ServerUnreachable
 Result = TypeVar("Result")
 
 MAX_ATTEMPTS: Final = 6  # with the pauses below about 15 s: a server that restarts is back by then
+LOOKING_ATTEMPTS: Final = 3  # about 1.5 s: as long as nothing was sent, giving up costs nothing
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 8.0
 MAX_LIMITS_IN_A_ROW: Final = 30  # a server that only ever says "later" ends too
@@ -44,12 +45,14 @@ class Patience:
         *,
         deadline_at: float | None = None,
         world: Clockwork | None = None,
+        max_attempts: int = MAX_ATTEMPTS,
         on_limit: Callable[[float], None] = lambda _: None,
     ) -> None:
         """Start now. `deadline_at` is on the clock of `world`; `on_limit` gets the seconds about to be waited."""
         self._world = world or Clockwork()
         self._end_at = self._world.clock() + timeout_s
         self._deadline_at = deadline_at
+        self._max_attempts = max_attempts
         self._on_limit = on_limit
         self._limits_in_a_row = 0
         self.limited_s = 0.0
@@ -70,7 +73,7 @@ class Patience:
 
     def back_off(self, attempt: int, error: ServerUnreachable) -> None:
         """Pause after the failed attempt number `attempt`, from 1; raise the error where it was the last one."""
-        if attempt >= MAX_ATTEMPTS or self.left_s() <= 0 or error.code in PERMANENT:
+        if attempt >= self._max_attempts or self.left_s() <= 0 or error.code in PERMANENT:
             raise error
         self.pause(self._jittered(min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)))
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from reinmaker_cli.client.events import Action, Planned, PreflightStarted
 from reinmaker_cli.client.journey import Journey
-from reinmaker_cli.client.patience import Patience
+from reinmaker_cli.client.patience import LOOKING_ATTEMPTS, Patience
 from reinmaker_cli.client.preflight import (
     LIST_ABOVE,
     Await,
@@ -41,7 +41,7 @@ def plan_all(journey: Journey) -> dict[int, Plan]:
     plans: dict[int, Plan] = {}
     listing: Mapping[str, ListedManifest] | None = None
     for place, wanted in enumerate(journey.wanted):
-        patience = journey.patience(wanted.manifest_id)
+        patience = journey.patience(wanted.manifest_id, max_attempts=LOOKING_ATTEMPTS)
         try:
             if place == 0 and len(journey.wanted) > LIST_ABOVE:
                 listing = list_manifests(journey.api, patience=patience, trace_id=journey.run_trace_id)

@@ -375,6 +375,7 @@ def test_a_stopped_server_is_exit_7(open_to: OpenedApi, server: Started, fake_ti
     around = Surroundings(world=fake_time.world)
     report = run(open_to(server, url), *several(bucket, "stopped-server", 2), around=around)
     assert (outcomes(report), report.exit_code) == (["unreachable", "skipped"], 7)
+    assert sum(fake_time.slept) < 2  # nothing was sent, so there is nothing to find out
 
 
 def test_a_server_that_dies_after_the_post_is_exit_7_with_the_last_known_state(
