@@ -12,7 +12,7 @@ from reinmaker_cli.server.edge import SERVER_LOG
 from reinmaker_cli.server.threads import Threads
 
 FRESH_FOR_S = 1.0
-PATIENCE_S = 0.1  # of one answer; monitoring wants to know soon rather than exactly
+PATIENCE_S = 0.05  # of one answer; monitoring wants to know soon rather than exactly
 SLOW_AFTER_S = 10.0
 
 
@@ -37,7 +37,7 @@ class WriteProbe:
         self._running: asyncio.Task[None] | None = None
 
     async def look(self) -> Probed:
-        """Return the newest result, at most a second old or on its way, within a tenth of a second."""
+        """Return the newest result, at most a second old or on its way, within 50 ms."""
         if self._running is None and time.monotonic() - self._last_at >= FRESH_FOR_S:
             self._running = asyncio.create_task(self._probe())
         if self._running is not None:

@@ -25,6 +25,8 @@ class ApiProblem(Exception):
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
+        self.status = code.status or 400
+        """What is wrong with a body's JSON is a finding as well as a problem, and has no status of its own: 400."""
         self.detail = detail
         self.headers = dict(headers or {})
         self.errors = list(errors)
@@ -35,11 +37,11 @@ class ApiProblem(Exception):
         document: dict[str, Any] = {
             "type": PROBLEM_TYPE_PREFIX + self.code,
             "title": self.code.summary,
-            "status": self.code.status,
+            "status": self.status,
             "detail": self.detail,
             "instance": TRACE_URL_PREFIX + trace_id,
             "code": str(self.code),
         }
         if self.errors:
             document |= {"errors": self.errors, "errorCount": self.error_count}
-        return JSONResponse(document, status_code=self.code.status, headers=self.headers, media_type=PROBLEM_MEDIA_TYPE)
+        return JSONResponse(document, status_code=self.status, headers=self.headers, media_type=PROBLEM_MEDIA_TYPE)

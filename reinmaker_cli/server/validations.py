@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from reinmaker_cli.contract.names import Status
+from reinmaker_cli.server.bodies import LARGE_BODY_BYTES
 from reinmaker_cli.server.changes import Changes
 from reinmaker_cli.server.clock import Clock
 from reinmaker_cli.server.edge import SERVER_LOG
-from reinmaker_cli.server.judging import Rules, decide, judge, judge_in_worker
+from reinmaker_cli.server.judging import Rules, decide, judge, never_stop, with_own_store
 from reinmaker_cli.server.store import Store
 from reinmaker_cli.server.store.records import Claim
 from reinmaker_cli.server.threads import Threads, run_detached
 from reinmaker_cli.server.workers import WorkerDied, Workers
 
 AT_ONCE = 4
-LARGE_BODY_BYTES = 1024 * 1024
 ATTEMPTS = 3  # a manifest that kills its worker each time must not do so for ever; the next start tries again
 
 
@@ -52,10 +53,10 @@ class Validations:
 
     async def decide(self, no: int, reason: str | None) -> Status | None:
         """Give the verdict that a person decided; None where there is one already. Overtakes a validation under way."""
-        claim = await self._claim(no)
+        claim = await self._threads.write(self._store.submissions.claim, no, now=self._clock.now())
         if claim is None:
             return None
-        status = await self._threads.write(decide, self._store, claim, reason, self._clock)
+        status = await self._run(decide, claim, reason, self._clock)
         self._changes.announce(claim.manifest_id)
         return status
 
@@ -74,7 +75,7 @@ class Validations:
                 if claim is None or self._rules.mode == "manual":
                     return
                 try:
-                    await self._judge(claim)
+                    await self._run(judge, claim, self._rules, self._clock)
                 except WorkerDied:
                     if self._stopping.is_set():
                         return
@@ -93,9 +94,9 @@ class Validations:
             self._changes.announce(claim.manifest_id)
         return claim
 
-    async def _judge(self, claim: Claim) -> None:
-        if claim.body_bytes > LARGE_BODY_BYTES:
-            await self._workers.call(judge_in_worker, self._data, claim, self._rules, self._clock)
-        else:
-            work = functools.partial(judge, self._store, claim, self._rules, self._clock, self._stopping.is_set)
-            await run_detached(work)
+    async def _run(self, conclude: Callable[..., Status | None], claim: Claim, *args: Any) -> Status | None:
+        """Call `judge` or `decide`: in a thread, or in a worker process where the manifest is large."""
+        if claim.body_bytes <= LARGE_BODY_BYTES:
+            return await run_detached(conclude, self._store, claim, *args, self._stopping.is_set)
+        status: Status | None = await self._workers.call(with_own_store, self._data, conclude, claim, *args, never_stop)
+        return status

@@ -1,23 +1,21 @@
 """Worker processes for what would hold the interpreter's lock too long: 28 MB of JSON stall all other threads 0.3 s.
 
-A worker is a spawned process at the end of a pipe. It takes one call at a time, is started when first needed, ignores
-SIGINT, runs at lower priority than the server, and ends with it.
+A worker takes one call at a time, is started when first needed, runs at lower priority than the server, and ends with
+it. It is a plain subprocess: `multiprocessing` would import the caller's main module again, and run what stands there.
 """
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import os
-import signal
-import traceback
+import contextlib
+import pickle
+import subprocess
+import sys
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from typing import Any
 
 from reinmaker_cli.server.threads import run_detached
-
-NICENESS = 10  # a manifest of 28 MB may take a second longer; an answer of /v1/health may not
+from reinmaker_cli.server.worker import LENGTH, read_frame
 
 
 class WorkerDied(Exception):
@@ -40,10 +38,13 @@ class Workers:
     async def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Return `function(*args)` as a worker computes it; function, arguments and result must be picklable.
 
-        A `bytearray` among the arguments arrives as `bytes`, sent as it is.
+        A `bytearray` among the arguments arrives as `bytes`, and is not copied on its way into the pipe.
         """
         async with self._turns:
-            worker = self._free.pop() if self._free else self._start()
+            if self._is_closed:
+                raise WorkerDied("the server is stopping")
+            worker = self._free.pop() if self._free else _Worker()
+            self._all.add(worker)
             try:
                 result = await run_detached(worker.call, function, args)
             except WorkerFailed:
@@ -62,69 +63,54 @@ class Workers:
         for worker in tuple(self._all):
             self._discard(worker)
 
-    def _start(self) -> _Worker:
-        if self._is_closed:
-            raise WorkerDied
-        worker = _Worker()
-        self._all.add(worker)
-        return worker
-
     def _discard(self, worker: _Worker) -> None:
         self._all.discard(worker)
         worker.kill()
 
 
 class _Worker:
+    """One process. `call` runs in a thread, `kill` may come from another at any time."""
+
     def __init__(self) -> None:
-        # spawn: a fork of a process with threads can copy a lock that nobody will ever release.
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve_calls, args=(theirs,), daemon=True, name="reinmaker-worker")
-        self._started = False
-        self._theirs = theirs
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_killed = False
 
     def call(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        process = self._process = self._process or _start()
+        if self._is_killed:  # between the decision to start and the start
+            self.kill()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        bodies = [index for index, value in enumerate(args) if isinstance(value, bytearray)]
+        call = (function, [None if index in bodies else value for index, value in enumerate(args)], bodies)
         try:
-            if not self._started:
-                self._process.start()
-                self._theirs.close()  # so that the end of the process is the end of the pipe
-                self._started = True
-            bodies = [index for index, value in enumerate(args) if isinstance(value, bytearray)]
-            self._pipe.send(
-                (function, [None if index in bodies else value for index, value in enumerate(args)], bodies)
-            )
-            for index in bodies:
-                self._pipe.send_bytes(args[index])
-            succeeded, result = self._pipe.recv()
-        except (EOFError, OSError) as error:
-            raise WorkerDied(f"worker ended with {self._process.exitcode}") from error
+            for frame in (pickle.dumps(call), *(args[index] for index in bodies)):
+                process.stdin.write(LENGTH.pack(len(frame)))
+                process.stdin.write(frame)
+            process.stdin.flush()
+            answer = read_frame(process.stdout)
+        except (OSError, ValueError) as error:  # ValueError: closed by `kill`
+            raise WorkerDied(f"the pipe broke: {error}") from error
+        if answer is None:
+            raise WorkerDied(f"ended with {process.wait()}")
+        succeeded, result = pickle.loads(answer)
         if not succeeded:
             raise WorkerFailed(result)
         return result
 
     def kill(self) -> None:
-        if self._started:
+        self._is_killed = True
+        if self._process is not None and self._process.stdin is not None and self._process.stdout is not None:
             self._process.kill()
-            self._process.join(1)
-        self._pipe.close()
+            self._process.wait()
+            with contextlib.suppress(BrokenPipeError):  # of what nobody will read any more
+                self._process.stdin.close()
+            self._process.stdout.close()
 
 
-def _serve_calls(pipe: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C reaches the whole group; the server decides what ends
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
-    while True:
-        try:
-            function, args, bodies = pipe.recv()
-            for index in bodies:
-                args[index] = pipe.recv_bytes()
-        except EOFError:
-            return  # the server has ended, however it did
-        try:
-            answer = (True, function(*args))
-        except Exception:  # noqa: BLE001  (sent to the caller, who raises it)
-            answer = (False, traceback.format_exc())
-        try:
-            pipe.send(answer)
-        except OSError:
-            return
+def _start() -> subprocess.Popen[bytes]:
+    # The same modules as here, from the same places, also where this process was started in an unusual way.
+    program = (
+        f"import sys; sys.path[:] = {sys.path!r}; from reinmaker_cli.server.worker import serve_calls; serve_calls()"
+    )
+    return subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

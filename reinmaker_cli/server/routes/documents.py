@@ -39,11 +39,8 @@ async def _openapi(_: Request, services: Services) -> Response:
 async def _health(request: Request, services: Services) -> Response:
     probed = await services.probe.look()
     status = {"ok": "ok", "slow": "degraded", "failing": "failing"}[probed.status]
-    document: dict[str, Any] = {
-        "status": status,
-        "version": reinmaker_cli.__version__,
-        "time": rfc3339(services.clock.now()),
-    }
+    now = rfc3339(services.clock.now())
+    document: dict[str, Any] = {"status": status, "version": reinmaker_cli.__version__, "time": now}
     if _may_see_checks(request, services):
         document["checks"] = {"database": {"status": probed.status, "writeMs": probed.write_ms}}
     return JSONResponse(document, 503 if status == "failing" else 200, {"Cache-Control": "no-store"})

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, case, func, insert, select, update
 
 from reinmaker_cli.contract.names import Status
 from reinmaker_cli.contract.versions import is_newer
@@ -90,10 +90,16 @@ class Submissions:
     def claim(self, no: int, *, now: float) -> Claim | None:
         """Mark the submission as being validated and return the claim; None where it has its verdict."""
         with self._database.write() as connection:
+            is_pending = submissions.c.status == Status.PENDING.value
             changed = (
                 update(submissions)
                 .where(submissions.c.no == no, submissions.c.status.in_(_OPEN))
-                .values(status=Status.VALIDATING.value, attempt=submissions.c.attempt + 1, updated_at=now)
+                .values(
+                    status=Status.VALIDATING.value,
+                    attempt=submissions.c.attempt + 1,
+                    # A claim that is only taken over changes nothing for those who watch the submission.
+                    updated_at=case((is_pending, now), else_=submissions.c.updated_at),
+                )
             )
             if connection.execute(changed).rowcount == 0:
                 return None

@@ -1,0 +1,132 @@
+"""A live server and a caller of it, for tests: a real port, a real database, plain httpx."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import httpx
+
+from reinmaker_cli.server.clock import Clock
+from reinmaker_cli.server.running import ServerConfig, Started, running_server
+
+QUIET = ServerConfig(port=0, log="off", network=False)
+MANIFESTS = "/v1/content/manifests"
+
+
+class Caller:
+    """Speaks to one server: `http` without a token, `api` with one for all scopes, `control` with the control token."""
+
+    def __init__(self, started: Started) -> None:
+        self.started = started
+        self.http = httpx.Client(base_url=started.url, timeout=40, trust_env=False)
+        self.api = httpx.Client(base_url=started.url, timeout=40, trust_env=False)
+        self.api.headers["Authorization"] = "Bearer " + self.token()
+        self.control = httpx.Client(base_url=started.url, timeout=40, trust_env=False)
+        self.control.headers["Authorization"] = "Bearer " + started.client.control_token
+
+    def token(self, **form: str) -> str:
+        """Return a new access token."""
+        answer = self.ask_token(**form)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["access_token"]
+
+    def ask_token(self, **form: str) -> httpx.Response:
+        """Ask for a token with the development client, by HTTP Basic."""
+        client = self.started.client
+        form = {"grant_type": "client_credentials", **form}
+        return self.http.post("/oauth/token", data=form, auth=(client.client_id, client.client_secret))
+
+    def submit(self, document: dict[str, Any], *, wait: int | None = 20) -> httpx.Response:
+        """POST a manifest; by default wait for its verdict."""
+        headers = {} if wait is None else {"Prefer": f"wait={wait}"}
+        return self.api.post(MANIFESTS, json=document, headers=headers)
+
+    def status(self, manifest_id: str, version: str | None = None, **more: str) -> httpx.Response:
+        """GET where a manifest stands."""
+        query = {**({"version": version} if version else {}), **more}
+        return self.api.get(f"{MANIFESTS}/{manifest_id}", params=query)
+
+    def decide(self, manifest_id: str, version: str, status: str, reason: str | None = None) -> httpx.Response:
+        """Give the verdict by hand, under `--validation manual`."""
+        body = {"manifestId": manifest_id, "version": version, "status": status, "reason": reason}
+        return self.control.post("/_local/decide", json=body)
+
+    def close(self) -> None:
+        """Close the connections."""
+        for client in (self.http, self.api, self.control):
+            client.close()
+
+
+@contextmanager
+def live_server(config: ServerConfig = QUIET, *, clock: Clock | None = None, **changes: Any) -> Iterator[Caller]:
+    """Yield a caller of a server that runs until the block is left."""
+    with running_server(replace(config, **changes), clock=clock) as started:
+        caller = Caller(started)
+        try:
+            yield caller
+        finally:
+            caller.close()
+
+
+def manifest(manifest_id: str = "water-cycle", version: str = "2026.11.23", **changes: Any) -> dict[str, Any]:
+    """Return a valid manifest of one asset; `sha256`, `url` and `size` change the asset, all else the document."""
+    asset = {
+        "id": "welcome",
+        "type": "audio",
+        "url": changes.pop("url", f"s3://bucket/{manifest_id}/{version}/welcome.mp3"),
+        "hash": changes.pop("sha256", "0" * 64),
+        "bytes": changes.pop("size", 3),
+    }
+    document = {
+        "manifestId": manifest_id,
+        "version": version,
+        "product": "reinmaker",
+        "source": {"phaseDNAId": "water-cycle", "locale": "en-US", "agePersona": "2-5"},
+        "assets": [asset],
+    }
+    return document | changes
+
+
+def large_manifest(assets: int, manifest_id: str = "large", version: str = "2026.11.23") -> dict[str, Any]:
+    """Return a valid manifest of many assets, about 280 bytes each."""
+    document = manifest(manifest_id, version)
+    document["assets"] = [
+        {
+            "id": f"overlays-water-cycle-{number:06}-png",
+            "type": "overlay",
+            "url": f"s3://lotd-reinmaker-assets/water-cycle/overlays/{manifest_id}/{number:06}.{version}.png",
+            "hash": f"{number:064x}",
+            "bytes": 1000 + number,
+            "metadata": {"resolution": "1920x1080", "format": "png", "safeZone": "center"},
+        }
+        for number in range(assets)
+    ]
+    return document
+
+
+def gzipped(document: Any) -> bytes:
+    """Return the gzip of a document's JSON."""
+    return gzip.compress(json.dumps(document).encode(), 1)
+
+
+def token_part(token: str, number: int) -> dict[str, Any]:
+    """Return the header (0) or the claims (1) of a JWT, unverified."""
+    part = token.split(".")[number]
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def problem_code(answer: httpx.Response) -> str:
+    """Return the code of a problem document, after a look at its form."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    problem = answer.json()
+    assert problem["status"] == answer.status_code
+    assert problem["type"].endswith("/problems/" + problem["code"])
+    assert problem["instance"].endswith("/traces/" + answer.headers["x-lesson-trace-id"])
+    assert "Traceback" not in answer.text
+    return problem["code"]

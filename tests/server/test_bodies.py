@@ -1,0 +1,195 @@
+"""Request bodies that are too large, wrongly packed, or JSON that readers disagree about."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import select
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.server.live import MANIFESTS, Caller, gzipped, large_manifest, live_server, manifest, problem_code
+
+MIB = 1024 * 1024
+JSON = {"Content-Type": "application/json"}
+GZIP = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+
+
+def send_raw(caller: Caller, head: str, body: bytes = b"") -> bytes:
+    """Send a request as it is written here and return the whole answer, read to its end."""
+    port = int(caller.started.url.rpartition(":")[2])
+    authorization = caller.api.headers["Authorization"]
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        fields = f"Host: localhost\r\nAuthorization: {authorization}\r\nConnection: close\r\n"
+        connection.sendall(f"POST {MANIFESTS} HTTP/1.1\r\n{fields}{head}\r\n".encode() + body)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+        return answer
+
+
+def test_body_over_64_mib_is_refused_before_a_byte_of_it_is_read(live: Caller):
+    answer = send_raw(live, f"Content-Type: application/json\r\nContent-Length: {64 * MIB + 1}\r\n")
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b'"code":"body-too-large"' in answer
+
+
+def test_client_that_sends_all_of_a_large_body_sees_the_answer(live: Caller):
+    answer = live.api.post(MANIFESTS, content=bytes(64 * MIB + 1), headers=JSON)
+    assert (answer.status_code, problem_code(answer)) == (413, "body-too-large")
+    assert live.http.get("/v1/health").status_code == 200
+
+
+def test_chunked_body_over_64_mib_is_refused_when_it_is_over(live: Caller):
+    pieces = (b" " * MIB for _ in range(66))
+    answer = live.api.post(MANIFESTS, content=pieces, headers=JSON)
+    assert problem_code(answer) == "body-too-large"
+
+
+def test_client_without_a_token_sees_the_answer_after_a_large_body(live: Caller):
+    answer = live.http.post(MANIFESTS, content=bytes(20 * MIB), headers=JSON)
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Content-Type": "text/plain"}, JSON | {"Content-Encoding": "br"}, JSON | {"Content-Encoding": "gzip, gzip"}],
+)
+def test_other_types_and_encodings_are_unsupported(live: Caller, headers):
+    answer = live.api.post(MANIFESTS, content=b"{}", headers=headers)
+    assert (answer.status_code, problem_code(answer)) == (415, "media-type-unsupported")
+
+
+# --- gzip ------------------------------------------------------------------------------------------------------------
+
+
+def test_gzip_body_is_the_manifest_it_holds(live: Caller):
+    plain = live.submit(manifest("packed")).json()
+    packed = live.api.post(MANIFESTS, content=gzipped(manifest("packed")), headers=GZIP)
+    assert packed.headers["idempotent-replayed"] == "true"
+    assert packed.json()["digest"] == plain["digest"]
+
+
+def test_gzip_bomb_stops_at_the_limit(live: Caller):
+    bomb = gzip.compress(bytes(200 * MIB), 9)
+    assert len(bomb) < MIB
+    answer = live.api.post(MANIFESTS, content=bomb, headers=GZIP)
+    assert (answer.status_code, problem_code(answer)) == (413, "body-too-large")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(gzipped(manifest("x")) * 2, id="two members"),
+        pytest.param(gzipped(manifest("x")) + b"\0", id="a byte after it"),
+        pytest.param(gzipped(manifest("x"))[:-3], id="cut"),
+        pytest.param(b"{}", id="not gzip"),
+        pytest.param(b"", id="empty"),
+        pytest.param(gzipped(manifest("x"))[:-8] + bytes(8), id="wrong checksum"),
+    ],
+)
+def test_gzip_that_is_not_one_whole_member_is_a_bad_request(live: Caller, body):
+    answer = live.api.post(MANIFESTS, content=body, headers=GZIP)
+    assert (answer.status_code, problem_code(answer)) == (400, "bad-request")
+
+
+def test_byte_after_a_member_is_seen_in_a_chunk_of_its_own(live: Caller):
+    answer = live.api.post(MANIFESTS, content=iter([gzipped(manifest("x")), b"\0"]), headers=GZIP)
+    assert problem_code(answer) == "bad-request"
+
+
+# --- JSON ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "not-json"),
+        (b"{", "not-json"),
+        (b"\xff\xfe", "not-json"),
+        (b'{"a": 1, "a": 2}', "not-i-json"),
+        (b'{"a": NaN}', "not-i-json"),
+        (b'{"a": "\\ud800"}', "not-i-json"),
+        (b'{"a": 9007199254740992}', "not-i-json"),
+        (b"[" * 100_000, "not-i-json"),
+        (b"[" * 65 + b"]" * 65, "not-i-json"),
+    ],
+)
+def test_json_that_readers_disagree_about_is_refused(live: Caller, body, code):
+    answer = live.api.post(MANIFESTS, content=body, headers=JSON)
+    assert (answer.status_code, problem_code(answer)) == (400, code)
+
+
+# --- large bodies ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def roomy():
+    with live_server() as caller:
+        yield caller
+
+
+def test_large_manifest_goes_through_workers_to_its_verdict(roomy: Caller):
+    document = large_manifest(5_000)
+    answer = roomy.submit(document, wait=30)
+    assert (answer.status_code, answer.json()["status"]) == (200, "active")
+    assert roomy.status("large", include="manifest").json()["manifest"] == document
+
+
+def test_large_manifest_that_is_invalid_is_refused_with_its_errors(roomy: Caller):
+    document = large_manifest(5_000, "large-and-wrong")
+    document["assets"][4_999]["bytes"] = 0
+    problem = roomy.submit(document).json()
+    assert [error["pointer"] for error in problem["errors"]] == ["/assets/4999/bytes"]
+
+
+def test_third_large_body_at_once_is_told_to_come_back(roomy: Caller):
+    """Two uploads are held open after 2 of 3 MiB; one that the third came before is begun again."""
+    port = int(roomy.started.url.rpartition(":")[2])
+    head = (
+        f"POST {MANIFESTS} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {roomy.api.headers['Authorization']}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {3 * MIB}\r\n\r\n"
+    )
+
+    def upload() -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+        connection.sendall(head.encode() + b" " * (2 * MIB))
+        return connection
+
+    held = [upload(), upload()]
+    try:
+        while (answer := roomy.api.post(MANIFESTS, content=b" " * (2 * MIB), headers=JSON)).status_code != 503:
+            for refused in select.select(held, [], [], 0)[0]:
+                refused.close()
+                held[held.index(refused)] = upload()
+        assert problem_code(answer) == "server-busy"
+        assert int(answer.headers["retry-after"]) > 0
+    finally:
+        for connection in held:
+            connection.close()
+    while roomy.api.post(MANIFESTS, content=b" " * (2 * MIB), headers=JSON).status_code == 503:
+        pass  # an upload that broke off gives its place back
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="child processes are found through /proc")
+def test_worker_that_dies_costs_one_answer_and_no_more(roomy: Caller):
+    with ThreadPoolExecutor(1) as pool:
+        posting = pool.submit(roomy.submit, large_manifest(60_000, "killed"), wait=None)
+        while not posting.done():
+            for children in Path("/proc/self/task").glob("*/children"):
+                for pid in children.read_text().split():
+                    os.kill(int(pid), signal.SIGKILL)
+    answer = posting.result()
+    assert (answer.status_code, problem_code(answer)) == (503, "server-busy")
+    assert roomy.submit(large_manifest(5_000, "after")).json()["status"] == "active"
+
+
+def test_bytes_of_the_manifest_are_kept_as_they_were_received(live: Caller):
+    body = json.dumps(manifest("verbatim"), indent=7).encode() + os.linesep.encode()
+    live.api.post(MANIFESTS, content=body, headers=JSON)
+    assert body.strip() in live.status("verbatim", include="manifest").content
