@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -143,15 +143,20 @@ def _superseded(submission: Submission) -> VersionConflict:
 
 
 def _first_row(item: Wanted, trace_id: str) -> PublishResult:
-    document = item.content if isinstance(item, Draft) else item.document
-    assets = document["assets"]
     return PublishResult(
         manifest_id=item.manifest_id,
         version=item.version,
         digest=item.digest if isinstance(item, Manifest) else None,
-        assets=AssetCounts(count=len(assets), bytes=sum(asset["bytes"] for asset in assets)),
+        assets=_count_assets(item.content if isinstance(item, Draft) else item.document),
         trace_id=trace_id,
     )
+
+
+def _count_assets(document: Mapping[str, Any]) -> AssetCounts:
+    """Count what can be read: a file that breaks the schema has a result too."""
+    assets = document.get("assets")
+    sizes = [asset.get("bytes") for asset in assets if isinstance(asset, Mapping)] if isinstance(assets, list) else []
+    return AssetCounts(count=len(sizes), bytes=sum(size for size in sizes if isinstance(size, int)))
 
 
 def _place_of(pointer: str) -> int:

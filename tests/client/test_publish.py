@@ -15,6 +15,7 @@ from reinmaker_cli.client.api import Api, open_api
 from reinmaker_cli.client.credentials import Credentials
 from reinmaker_cli.client.events import Event, Planned, Submitted, VersionTaken
 from reinmaker_cli.client.journey import Options, Surroundings
+from reinmaker_cli.client.ledger import unsent_result
 from reinmaker_cli.client.local import LocalControl
 from reinmaker_cli.client.patience import Patience
 from reinmaker_cli.client.preflight import Wanted, list_manifests
@@ -22,6 +23,7 @@ from reinmaker_cli.client.publish import publish
 from reinmaker_cli.client.report import Report
 from reinmaker_cli.errors import Interrupted, UsageError
 from reinmaker_cli.manifest.assemble import Draft, Manifest
+from reinmaker_cli.manifest.document import manifest_from_document
 from reinmaker_cli.server.running import Started
 from tests.client.conftest import FakeTime, OpenedApi, local_environment
 from tests.client.lessons import PLAIN, lesson, upload
@@ -445,6 +447,14 @@ def test_a_version_of_the_server_that_is_none_is_no_bug_of_ours(fake_time: FakeT
     script = Script([answer(shown(draft.at("2026.11.23")) | {"version": "latest"})])
     report = run(script.api(), draft, around=Surroundings(world=fake_time.world))
     assert (outcomes(report), report.exit_code) == (["unreachable"], 7)
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"assets": None}, {"assets": [5, {}, {"bytes": "1"}]}, {"manifestId": 7, "assets": {"bytes": 1}}]
+)
+def test_a_document_that_breaks_the_schema_has_a_result_too(document: dict[str, Any]) -> None:
+    result = unsent_result(manifest_from_document(document), (), is_broken=True)
+    assert (result.outcome, result.exit_code, result.assets.bytes) == ("invalid", 3, 0)
 
 
 def test_a_result_is_the_envelopes(fake_time: FakeTime) -> None:
