@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-# Shapes with enough random characters that prose and asset names do not have them.
+# Shapes that prose and asset names do not have: long enough, and a digit where words could be meant.
 _SHAPES: Final = (
     ("a private key", re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")),
     ("a webhook secret", re.compile(r"\bwhsec_[A-Za-z0-9+/=_-]{8,}")),
-    ("a bearer token", re.compile(r"\bBearer\s+[A-Za-z0-9._~+/=-]{12,}", re.IGNORECASE)),
-    ("a Basic authorization", re.compile(r"\bBasic\s+[A-Za-z0-9+/]{16,}={0,2}(?![A-Za-z0-9+/])")),
+    ("a bearer token", re.compile(r"\bBearer\s+(?=\S*[0-9])[A-Za-z0-9._~+/=-]{12,}", re.IGNORECASE)),
+    ("a Basic authorization", re.compile(r"\bBasic\s+(?=\S*[0-9=])[A-Za-z0-9+/]{16,}={0,2}")),
     ("a JSON web token", re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*")),
     ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
     ("a GitHub token", re.compile(r"\b(?:gh[opsur]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,})")),

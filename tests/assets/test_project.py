@@ -152,6 +152,7 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
         '[env.other]\ntoken = "hunter2hunter2"',
         '[extra]\nnote = "whsec_aHVudGVyMmh1bnRlcjI="',
         '[extra]\nnote = "Bearer hunter2hunter2"',
+        '[extra]\nnote = "Authorization: Basic aHVudGVyMmh1bnRlcjI="',
         f'[extra]\nlist = ["{JWT}"]',
         f"# {JWT}",
         '[extra]\nkey = """-----BEGIN RSA PRIVATE KEY-----\nhunter2hunter2"""',
@@ -166,10 +167,9 @@ def test_what_looks_like_a_secret_is_refused_and_never_repeated(tmp_path: Path, 
 
 
 def test_names_that_only_resemble_secrets_pass(tmp_path: Path) -> None:
-    assert (
-        load(tmp_path, DOCUMENTED.replace("[extra]", '[extra]\ntokens = 3\nsecretGarden = "a lesson"')).extra["tokens"]
-        == 3
-    )
+    words = "# Basic internationalization for every bearer of good-news-for-all\n"
+    text = words + DOCUMENTED.replace("[extra]", '[extra]\ntokens = 3\nsecretGarden = "a lesson"')
+    assert load(tmp_path, text).extra["tokens"] == 3
 
 
 @pytest.mark.parametrize(
