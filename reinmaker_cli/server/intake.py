@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from reinmaker_cli.contract import codes
@@ -96,12 +97,14 @@ def examine_folder(body: bytes) -> FolderFiles | Refused:
         isinstance(manifest_id, str)
         and isinstance(version, str | None)
         and isinstance(root, str)
+        and Path(root).is_absolute()
         and isinstance(files, dict)
         and all(isinstance(path, str) for path in files.values())
     )
     if not is_well_formed:
         return Refused(
-            str(codes.REQUEST_INVALID), "needs manifestId, version (or null), root, and files: an object of URL to path"
+            str(codes.REQUEST_INVALID),
+            "needs manifestId, version or null, an absolute root, and files: an object of URL to path",
         )
     packed = gzip.compress(json.dumps(files).encode(), FASTEST, mtime=0)
     return FolderFiles(str(manifest_id), version, str(root), packed)

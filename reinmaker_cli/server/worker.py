@@ -5,6 +5,7 @@ One frame is 8 bytes of length and a pickle; the bodies of a call follow it as f
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -46,10 +47,14 @@ def read_frame(stream: IO[bytes]) -> bytes | None:
 
 
 def _made(function: Any, args: list[Any]) -> tuple[bool, Any]:
+    # A parsed manifest is half a million objects and no cycle: looking for cycles in them takes a third of the time.
+    gc.disable()
     try:
         return True, function(*args)
     except Exception:  # noqa: BLE001  (sent to the caller, who raises it)
         return False, traceback.format_exc()
+    finally:
+        gc.enable()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping, Select, case, func, insert, selec
 from reinmaker_cli.contract.names import Status
 from reinmaker_cli.contract.versions import is_newer
 from reinmaker_cli.server.store.database import Database, insert_or_replace
-from reinmaker_cli.server.store.published import moved_assets, remember_published
+from reinmaker_cli.server.store.published import keyed_assets, moved_assets, remember_published
 from reinmaker_cli.server.store.records import (
     Accepted,
     Claim,
@@ -120,15 +120,16 @@ class Submissions:
         A manifest that passes is looked at again: `moved` makes the verdict where a URL was published with another
         hash meanwhile; one whose manifest has a newer active version by now is superseded at once.
         """
+        keyed = keyed_assets(assets)
         with self._database.write() as connection:
             if not _is_current(connection, claim):
                 return None
-            if verdict.passes and (conflicts := moved_assets(connection, assets)):
+            if verdict.passes and (conflicts := moved_assets(connection, keyed)):
                 verdict = moved(conflicts)
             if not verdict.passes:
                 _set_status(connection, claim.no, Status.REJECTED, now, verdict.validation)
                 return Status.REJECTED
-            remember_published(connection, assets, claim.no)
+            remember_published(connection, keyed, claim.no)
             return _activate(connection, claim, verdict, now)
 
 

@@ -1,0 +1,65 @@
+"""`/v1/health`: what it says, to whom, and that it never waits for anything."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+from reinmaker_cli.server.store import DATABASE_NAME
+from tests.server.live import MANIFESTS, Caller, large_manifest, live_server
+
+
+def test_health_says_status_version_and_time(live: Caller):
+    answer = live.http.get("/v1/health")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ok"
+    assert set(answer.json()) == {"status", "version", "time", "checks"}
+    assert answer.json()["checks"]["database"]["status"] == "ok"
+
+
+def test_checks_are_not_for_everybody_behind_a_proxy(live: Caller):
+    forwarded = {"X-Forwarded-For": "192.0.2.1"}
+    assert "checks" not in live.http.get("/v1/health", headers=forwarded).json()
+    assert "checks" in live.api.get("/v1/health", headers=forwarded).json()
+
+
+def test_health_does_not_wait_for_a_writer():
+    with live_server() as caller:
+        caller.http.get("/v1/health")
+        with closing(sqlite3.connect(caller.started.data / DATABASE_NAME, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            until = time.monotonic() + 1.5  # longer than a result of the probe stays fresh
+            while time.monotonic() < until:
+                started = time.monotonic()
+                assert caller.http.get("/v1/health").status_code == 200
+                assert time.monotonic() - started < 0.25
+            other.execute("ROLLBACK")
+
+
+def test_health_is_failing_when_the_database_cannot_be_written():
+    with live_server() as caller:
+        with closing(sqlite3.connect(caller.started.data / DATABASE_NAME)) as other, other:
+            other.execute("DROP TABLE facts")
+        answer = caller.http.get("/v1/health")
+        assert (answer.status_code, answer.json()["status"]) == (503, "failing")
+        assert answer.json()["checks"]["database"]["status"] == "failing"
+
+
+def test_health_stays_quick_while_large_manifests_come_in():
+    """A small form of tests/benchmarks/health_load.py: there it is 20 manifests of 100,000 assets."""
+    bodies = [json.dumps(large_manifest(8_000, f"large-{number}")).encode() for number in range(3)]
+    slowest_s = 0.0
+    with live_server() as caller, ThreadPoolExecutor(2) as pool:
+        caller.http.get("/v1/health")
+        headers = {"Content-Type": "application/json", "Prefer": "wait=30"}
+        posts = [pool.submit(caller.api.post, MANIFESTS, content=body, headers=headers) for body in bodies]
+        while not all(post.done() for post in posts):
+            started = time.monotonic()
+            assert caller.http.get("/v1/health").status_code == 200
+            slowest_s = max(slowest_s, time.monotonic() - started)
+            time.sleep(0.02)
+        assert [post.result().json()["status"] for post in posts] == ["active"] * 3
+    assert slowest_s < 0.25
