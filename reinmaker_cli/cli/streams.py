@@ -18,6 +18,7 @@ class Stream:
     """
 
     def __init__(self, text: TextIO | None) -> None:
+        self._text = text  # let go of, it would close the bytes below it
         # None where the process was started with the descriptor closed (`>&-`).
         self._bytes: BinaryIO | None = getattr(text, "buffer", None)
         self.is_terminal = bool(text is not None and not text.closed and text.isatty())
