@@ -1,4 +1,4 @@
-"""The access log: one line per request on stderr, from an allow-list of fields, as text or as JSON."""
+"""The logs: one line per request from an allow-list of fields, and what went wrong; on stderr, as text or as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from reinmaker_cli.server.config import LogForm
-from reinmaker_cli.server.edge import ACCESS_LOG, SERVER_LOG
+
+ACCESS_LOG = logging.getLogger("reinmaker.access")
+SERVER_LOG = logging.getLogger("reinmaker.server")
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from typing import Any
 from starlette.routing import Router
 
 from reinmaker_cli.contract import codes
-from reinmaker_cli.server.edge import Edge, allowed_hosts
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.control import control_resources
 from reinmaker_cli.server.routes.documents import document_resources
+from reinmaker_cli.server.routes.edge import Edge, allowed_hosts
 from reinmaker_cli.server.routes.manifests import manifest_resources
 from reinmaker_cli.server.routes.oauth import oauth_resources
 from reinmaker_cli.server.services import Foundation, Services, run_services

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from reinmaker_cli.server.edge import SERVER_LOG
+from reinmaker_cli.server.access_log import SERVER_LOG
 from reinmaker_cli.server.threads import Threads
 
 FRESH_FOR_S = 1.0

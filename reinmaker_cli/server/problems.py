@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from starlette.responses import JSONResponse
-
 from reinmaker_cli.contract.codes import Code
-from reinmaker_cli.contract.names import PROBLEM_MEDIA_TYPE, PROBLEM_TYPE_PREFIX, TRACE_URL_PREFIX
+from reinmaker_cli.contract.names import PROBLEM_TYPE_PREFIX, TRACE_URL_PREFIX
 
 
 class ApiProblem(Exception):
@@ -32,8 +30,8 @@ class ApiProblem(Exception):
         self.errors = list(errors)
         self.error_count = error_count
 
-    def response(self, trace_id: str) -> JSONResponse:
-        """Return the answer that carries the problem."""
+    def document(self, trace_id: str) -> dict[str, Any]:
+        """Return the problem document."""
         document: dict[str, Any] = {
             "type": PROBLEM_TYPE_PREFIX + self.code,
             "title": self.code.summary,
@@ -44,4 +42,4 @@ class ApiProblem(Exception):
         }
         if self.errors:
             document |= {"errors": self.errors, "errorCount": self.error_count}
-        return JSONResponse(document, status_code=self.status, headers=self.headers, media_type=PROBLEM_MEDIA_TYPE)
+        return document

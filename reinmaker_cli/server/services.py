@@ -11,7 +11,6 @@ from typing import TypeVar
 
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.models import LocalClient
-from reinmaker_cli.server.bodies import BUSY_RETRY_AFTER_S, Bodies, Body
 from reinmaker_cli.server.changes import Changes
 from reinmaker_cli.server.clock import Clock
 from reinmaker_cli.server.config import ServerConfig
@@ -19,6 +18,7 @@ from reinmaker_cli.server.data_folder import write_client
 from reinmaker_cli.server.judging import Rules
 from reinmaker_cli.server.probe import WriteProbe
 from reinmaker_cli.server.problems import ApiProblem
+from reinmaker_cli.server.routes.bodies import BUSY_RETRY_AFTER_S, Bodies, Body
 from reinmaker_cli.server.store import Store
 from reinmaker_cli.server.threads import Threads
 from reinmaker_cli.server.tokens import Tokens

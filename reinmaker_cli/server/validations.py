@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from reinmaker_cli.contract.names import Status
-from reinmaker_cli.server.bodies import LARGE_BODY_BYTES
+from reinmaker_cli.server.access_log import SERVER_LOG
 from reinmaker_cli.server.changes import Changes
 from reinmaker_cli.server.clock import Clock
-from reinmaker_cli.server.edge import SERVER_LOG
 from reinmaker_cli.server.judging import Rules, decide, judge, never_stop, with_own_store
 from reinmaker_cli.server.store import Store
 from reinmaker_cli.server.store.records import Claim
 from reinmaker_cli.server.threads import Threads, run_detached
-from reinmaker_cli.server.workers import WorkerDied, Workers
+from reinmaker_cli.server.workers import LARGE_BODY_BYTES, WorkerDied, Workers
 
-AT_ONCE = 4
+SMALL_AT_ONCE = 4
+LARGE_AT_ONCE = 1
 ATTEMPTS = 3  # a manifest that kills its worker each time must not do so for ever; the next start tries again
 
 
@@ -35,19 +35,22 @@ class Validations:
         self._changes = changes
         self._rules = rules
         self._clock = clock
-        self._workers = Workers(1)
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._workers = Workers(LARGE_AT_ONCE)
+        # Two queues: a small manifest must not wait behind four that take ten seconds each.
+        self._small_turns = asyncio.Semaphore(SMALL_AT_ONCE)
+        self._large_turns = asyncio.Semaphore(LARGE_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = threading.Event()
 
     async def resume(self) -> None:
         """Enqueue what a previous run of the server left without a verdict, oldest first."""
-        for no in await self._threads.read(self._store.submissions.open):
-            self.enqueue(no)
+        for no, body_bytes in await self._threads.read(self._store.submissions.open):
+            self.enqueue(no, body_bytes)
 
-    def enqueue(self, no: int) -> None:
+    def enqueue(self, no: int, body_bytes: int) -> None:
         """Validate this submission when its turn comes."""
-        task = asyncio.create_task(self._validate(no))
+        turns = self._large_turns if body_bytes > LARGE_BODY_BYTES else self._small_turns
+        task = asyncio.create_task(self._validate(no, turns))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -68,8 +71,8 @@ class Validations:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _validate(self, no: int) -> None:
-        async with self._turns:
+    async def _validate(self, no: int, turns: asyncio.Semaphore) -> None:
+        async with turns:
             for _ in range(ATTEMPTS):
                 claim = await self._claim(no)
                 if claim is None or self._rules.mode == "manual":

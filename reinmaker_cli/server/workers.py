@@ -17,6 +17,9 @@ from typing import Any
 from reinmaker_cli.server.threads import run_detached
 from reinmaker_cli.server.worker import LENGTH, read_frame
 
+LARGE_BODY_BYTES = 1024 * 1024
+"""What is larger belongs into a worker: below, a call costs more than it saves."""
+
 
 class WorkerDied(Exception):
     """The worker process ended during the call: killed, or out of memory."""

@@ -158,7 +158,19 @@ def test_data_folder_that_is_a_file_is_a_clear_error(tmp_path):
     assert refused(replace(QUIET, data=tmp_path / "file")).code == "database-failed"
 
 
-def test_database_is_durable_and_has_one_writer(tmp_path):
+def test_database_that_cannot_be_opened_is_a_clear_error(tmp_path):
+    (tmp_path / DATABASE_NAME).mkdir()
+    assert refused(replace(QUIET, data=tmp_path)).code == "database-failed"
+
+
+def test_database_is_for_its_owner_alone(tmp_path):
+    with live_server(data=tmp_path) as caller:
+        caller.submit(manifest())
+        modes = {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.glob(DATABASE_NAME + "*")}
+        assert modes == {0o600}
+
+
+def test_database_writes_ahead(tmp_path):
     with live_server(data=tmp_path) as caller:
         caller.submit(manifest())
         with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as database:

@@ -95,6 +95,14 @@ def test_rejected_version_may_be_submitted_with_other_content(manual: Caller):
     assert manual.decide("mended", "2026.11.23", "active").json()["status"] == "active"
 
 
+def test_rejected_version_behind_the_active_one_is_not_newer(manual: Caller):
+    manual.submit(manifest("left-behind", "2026.11.23"), wait=None)
+    manual.decide("left-behind", "2026.11.23", "rejected")
+    manual.submit(manifest("left-behind", "2026.11.24"), wait=None)
+    manual.decide("left-behind", "2026.11.24", "active")
+    assert problem_code(manual.submit(manifest("left-behind", "2026.11.23"))) == "version-not-newer"
+
+
 def test_invalid_manifest_names_each_place(live: Caller):
     answer = live.submit(manifest("bad", "2025.13.45", product="other"))
     assert (answer.status_code, problem_code(answer)) == (422, "manifest-invalid")

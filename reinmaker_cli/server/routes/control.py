@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse, Response
 from reinmaker_cli.contract import codes, names
 from reinmaker_cli.server.client_secrets import new_client_id, new_secret
 from reinmaker_cli.server.clock import rfc3339
-from reinmaker_cli.server.edge import is_loopback_peer
 from reinmaker_cli.server.intake import Refused, examine_folder
 from reinmaker_cli.server.problems import ApiProblem
+from reinmaker_cli.server.routes.edge import is_loopback_peer
 from reinmaker_cli.server.routes.manifests import refusal_problem
 from reinmaker_cli.server.routes.resource import Resource, bearer_token
 from reinmaker_cli.server.routes.submission_json import submission_document

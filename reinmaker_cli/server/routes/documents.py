@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 import reinmaker_cli
 from reinmaker_cli.contract import names
 from reinmaker_cli.server.clock import rfc3339
-from reinmaker_cli.server.edge import is_loopback_peer
+from reinmaker_cli.server.routes.edge import is_loopback_peer
 from reinmaker_cli.server.routes.resource import Resource, bearer_token
 from reinmaker_cli.server.services import Services
 from reinmaker_cli.server.tokens import TokenRefused

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from reinmaker_cli.contract import codes, names
-from reinmaker_cli.server.edge import trace_id
 from reinmaker_cli.server.intake import Manifest, Refused, examine_manifest
 from reinmaker_cli.server.problems import ApiProblem
+from reinmaker_cli.server.routes.edge import trace_id
 from reinmaker_cli.server.routes.preferences import is_known, preferred_wait, waited
 from reinmaker_cli.server.routes.resource import Resource, needs_scope
 from reinmaker_cli.server.routes.submission_json import (
@@ -81,7 +81,7 @@ async def _accept(services: Services, manifest: Manifest, trace: str) -> tuple[S
     accepted = await services.threads.write(services.store.submissions.accept, new, now=services.clock.now())
     match accepted:
         case Created(submission):
-            services.validations.enqueue(submission.no)
+            services.validations.enqueue(submission.no, submission.body_bytes)
             services.changes.announce(submission.manifest_id)
             return submission, False
         case Replayed(submission):

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from reinmaker_cli.contract import names
 from reinmaker_cli.server.clock import DAY_S
-from reinmaker_cli.server.edge import note_client
+from reinmaker_cli.server.routes.edge import note_client
 from reinmaker_cli.server.routes.resource import Resource
 from reinmaker_cli.server.services import Services
 from reinmaker_cli.server.store.clients import StoredClient

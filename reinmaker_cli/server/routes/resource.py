@@ -11,8 +11,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from reinmaker_cli.contract import codes, names
-from reinmaker_cli.server.edge import note_client, note_route
 from reinmaker_cli.server.problems import ApiProblem
+from reinmaker_cli.server.routes.edge import note_client, note_route
 from reinmaker_cli.server.services import Services
 from reinmaker_cli.server.tokens import TokenRefused
 

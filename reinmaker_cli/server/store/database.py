@@ -6,6 +6,7 @@ alone is in this file (`_sqlite…`, `insert_or_skip`); the other files of the r
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -54,11 +55,14 @@ def open_database(file: Path) -> Database:
     """Return the database in `file`, made when it is not there; `database-newer`, `database-failed` otherwise."""
     database = Database(_sqlite_engine(file))
     try:
+        # SQLite gives its side files the mode of the database, which holds the key that signs tokens.
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
         _bring_up_to_date(database, file)
-    except DBAPIError as error:
+    except (DBAPIError, OSError) as error:
         database.close()
+        reason = error.orig if isinstance(error, DBAPIError) else error.strerror
         raise ReinmakerError(
-            f"cannot use the database: `{file}` ({error.orig})",
+            f"cannot use the database: `{file}` ({reason})",
             code=codes.DATABASE_FAILED,
             hint="check the folder's permissions and free space, or use another with --data",
         ) from error

@@ -81,11 +81,11 @@ class Submissions:
         with self._database.read() as connection:
             return bytes(connection.execute(query).scalar_one())
 
-    def open(self) -> tuple[int, ...]:
-        """Return the numbers of all submissions without a verdict, oldest first."""
-        query = select(submissions.c.no).where(submissions.c.status.in_(_OPEN)).order_by(submissions.c.no)
+    def open(self) -> tuple[tuple[int, int], ...]:
+        """Return number and body size of all submissions without a verdict, oldest first."""
+        query = select(submissions.c.no, submissions.c.body_bytes).where(submissions.c.status.in_(_OPEN))
         with self._database.read() as connection:
-            return tuple(connection.execute(query).scalars())
+            return tuple((no, size) for no, size in connection.execute(query.order_by(submissions.c.no)))
 
     def claim(self, no: int, *, now: float) -> Claim | None:
         """Mark the submission as being validated and return the claim; None where it has its verdict."""

@@ -12,8 +12,8 @@ from starlette.requests import Request
 
 from reinmaker_cli.contract import codes
 from reinmaker_cli.server.problems import ApiProblem
+from reinmaker_cli.server.workers import LARGE_BODY_BYTES
 
-LARGE_BODY_BYTES = 1024 * 1024
 LARGE_AT_ONCE = 2
 BUSY_RETRY_AFTER_S = 2  # about what examining 28 MB takes
 IDLE_LIMIT_S = 30.0  # uvicorn has no time limit for a body

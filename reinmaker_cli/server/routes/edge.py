@@ -11,14 +11,13 @@ from collections.abc import Collection
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reinmaker_cli.contract import codes
-from reinmaker_cli.contract.names import TRACE_HEADER, TRACE_PATTERN
+from reinmaker_cli.contract.names import PROBLEM_MEDIA_TYPE, TRACE_HEADER, TRACE_PATTERN
+from reinmaker_cli.server.access_log import ACCESS_LOG, SERVER_LOG
 from reinmaker_cli.server.problems import ApiProblem
-
-ACCESS_LOG = logging.getLogger("reinmaker.access")
-SERVER_LOG = logging.getLogger("reinmaker.server")
 
 _TRACE = re.compile(TRACE_PATTERN)
 _TRACE_KEY = "reinmaker.trace_id"
@@ -94,7 +93,10 @@ class _Answer:
     async def refuse(self, problem: ApiProblem, scope: Scope, receive: Receive) -> None:
         if self.status:  # too late for another answer; uvicorn closes the connection that was cut short
             return
-        await problem.response(self._trace)(scope, receive, self.send)
+        response = JSONResponse(
+            problem.document(self._trace), problem.status, problem.headers, media_type=PROBLEM_MEDIA_TYPE
+        )
+        await response(scope, receive, self.send)
 
 
 def allowed_hosts(host: str, more: Collection[str]) -> set[str]:
