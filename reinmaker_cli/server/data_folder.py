@@ -85,7 +85,7 @@ def _read_client(data: Path) -> LocalClient | None:
     """Return what an earlier start wrote; None where there is nothing that can be used, and a new one is made."""
     try:
         return LocalClient.model_validate_json((data / CLIENT_FILE).read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return None
 
 
