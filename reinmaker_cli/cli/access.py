@@ -16,15 +16,22 @@ if TYPE_CHECKING:
     from reinmaker_cli.client.credentials import Credentials
     from reinmaker_cli.client.keyring_store import KeyringStore
     from reinmaker_cli.client.local import LocalControl
-    from reinmaker_cli.client.tokens import TokenSource
+    from reinmaker_cli.client.tokens import OnToken, TokenSource
     from reinmaker_cli.contract.models import LocalClient
 
 
-def open_run_api(run: Run, *, scope: str | None = names.Scope.CONTENT_WRITE) -> Api:
+def open_run_api(run: Run, *, scope: str | None = names.Scope.CONTENT_WRITE, on_token: OnToken | None = None) -> Api:
     """Return the API of the environment that --env chose, with its credentials. Sends nothing yet."""
     from reinmaker_cli.client.api import open_api
 
-    return open_api(run.environment, run_credentials(run), scope=scope, ca_file=ca_file(run), trace=trace_log(run))
+    return open_api(
+        run.environment,
+        run_credentials(run),
+        scope=scope,
+        ca_file=ca_file(run),
+        trace=trace_log(run),
+        on_token=on_token,
+    )
 
 
 def open_run_token_source(run: Run) -> TokenSource:

@@ -15,6 +15,7 @@ from reinmaker_cli.cli.options import Allow, FoldersOrManifests, Only
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted, human_size
 from reinmaker_cli.cli.verbs import PUBLISH, verb
+from reinmaker_cli.cli.verdicts import Narrator, show_report
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ContentInvalid, Interrupted, UsageError
 
@@ -78,7 +79,7 @@ def publish(
     def open_server() -> Iterator[Server]:
         control = _control(run)
         try:
-            with open_run_api(run) as api:
+            with open_run_api(run, on_token=Narrator(run.output).token) as api:
                 yield Server(api, control, run.environment.name, run.environment.api_url)
         finally:
             if control is not None:
@@ -136,7 +137,7 @@ def _throw_away_server(run: Run) -> Iterator[Server]:
         credentials = locate_credentials(environment, variables={}, keyring=keyring_of(run), local=started.client)
         with (
             LocalControl(started.url, started.client.control_token, trace=trace_log(run)) as control,
-            open_api(environment, credentials, trace=trace_log(run)) as api,
+            open_api(environment, credentials, trace=trace_log(run), on_token=Narrator(run.output).token) as api,
         ):
             yield Server(api, control, "rehearsal", started.url)
 
@@ -195,7 +196,6 @@ class _Journey:
 
     def go(self, wanted: Wanted, server: Server, *, dry_run: bool = False, wait: bool = True) -> None:
         """Publish, say what came of it, write the receipts; raise what stopped it."""
-        from reinmaker_cli.cli.verdicts import Narrator, show_report
         from reinmaker_cli.client.publish import Options, Surroundings
         from reinmaker_cli.client.publish import publish as publish_all
 

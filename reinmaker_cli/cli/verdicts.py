@@ -10,6 +10,7 @@ from reinmaker_cli.cli.text import counted, human_size, table
 if TYPE_CHECKING:
     from reinmaker_cli.client.events import Event
     from reinmaker_cli.client.report import PublishResult, Report
+    from reinmaker_cli.contract.models import TokenAnswer
 
 _GOOD = frozenset({"active", "unchanged"})
 _OPEN = frozenset({"pending", "skipped", "interrupted"})
@@ -45,13 +46,19 @@ class Narrator:
                 self._output.progress.update(f"waiting for the verdict on {name} {version}: {status}")
             case events.Limited(seconds=seconds):
                 self._output.note(f"limited   the server asks to wait {seconds:.0f} s")
-            case events.Concluded(manifest_id=name, version=version, outcome=outcome) if outcome in _GOOD:
-                self._output.note(f"verdict   {name} {version}: {self._painted(outcome)}")
+            case events.Concluded() if event.outcome in _GOOD | {"rejected"}:
+                said = paint_outcome(self._output, event.outcome)
+                read = f"; {counted(event.hashed, 'asset')} hashed, from {event.source}" if event.hashed else ""
+                self._output.note(f"verdict   {event.manifest_id} {event.version}: {said}{read}")
             case _:
                 pass
 
-    def _painted(self, outcome: str) -> str:
-        return paint_outcome(self._output, outcome)
+    def token(self, client_id: str, answer: TokenAnswer) -> None:
+        """Say that a token was fetched; never the token."""
+        fields = {"clientId": client_id, "scope": answer.scope, "expiresIn": answer.expires_in}
+        self._output.event("token", **fields)
+        life = f", for {answer.expires_in} s" if answer.expires_in else ""
+        self._output.note(f"token     {client_id}: {answer.scope or 'scope not said'}{life}")
 
 
 def paint_outcome(output: Output, outcome: str, *, on_stdout: bool = False) -> str:

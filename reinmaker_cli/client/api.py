@@ -13,7 +13,7 @@ from reinmaker_cli.client.answers import Answer, error_of
 from reinmaker_cli.client.connection import Body, Connection, TraceLog, open_http
 from reinmaker_cli.client.credentials import Credentials
 from reinmaker_cli.client.environment import Environment
-from reinmaker_cli.client.tokens import ClientCredentialsAuth, TokenSource
+from reinmaker_cli.client.tokens import ClientCredentialsAuth, OnToken, TokenSource
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.models import Health, ManifestPage, Submission, Wire
 from reinmaker_cli.contract.names import (
@@ -170,22 +170,29 @@ def open_api(
     scope: str | None = Scope.CONTENT_WRITE,
     ca_file: Path | None = None,
     trace: TraceLog | None = None,
+    on_token: OnToken | None = None,
 ) -> Api:
     """Return the API of an environment; without credentials only `health` can be asked. Sends nothing yet."""
     http = open_http(env.api_url, ca_file=ca_file, local_host=env.local_host, trace=trace)
     if credentials is None:
         return Api(Connection(http, env.api_url, trace=trace))
-    source = open_token_source(env, credentials, ca_file=ca_file, trace=trace)
+    source = open_token_source(env, credentials, ca_file=ca_file, trace=trace, on_token=on_token)
     auth = ClientCredentialsAuth(source, scope=scope)
     return Api(Connection(http, env.api_url, auth=auth, trace=trace), on_close=source.close)
 
 
 def open_token_source(
-    env: Environment, credentials: Credentials, *, ca_file: Path | None = None, trace: TraceLog | None = None
+    env: Environment,
+    credentials: Credentials,
+    *,
+    ca_file: Path | None = None,
+    trace: TraceLog | None = None,
+    on_token: OnToken | None = None,
 ) -> TokenSource:
     """Return where the tokens of an environment come from. Sends nothing yet."""
     http = open_http(env.token_origin, ca_file=ca_file, local_host=env.local_host, trace=trace)
-    return TokenSource(Connection(http, env.token_origin, trace=trace), env, credentials, trace_id=new_trace_id())
+    connection = Connection(http, env.token_origin, trace=trace)
+    return TokenSource(connection, env, credentials, trace_id=new_trace_id(), on_token=on_token)
 
 
 def _path(manifest_id: str) -> str:

@@ -113,6 +113,9 @@ class Concluded(Event):
     outcome: str
     status: str | None
     trace_id: str
+    hashed: int | None = None
+    """How many assets the server read and hashed for its verdict, and from where."""
+    source: str | None = None
 
 
 OnEvent = Callable[[Event], None]

@@ -71,7 +71,19 @@ class Ledger:
         self.note(place, outcome=outcome, finished=finished, **known)
         self._concluded.add(place)
         row = self._rows[place]
-        self._on_event(Concluded(row.manifest_id, row.version, row.outcome, row.status, row.trace_id))
+        checks = row.submission.validation.checks if row.submission is not None else ()
+        hashing = next((check for check in checks if check.name == "asset-hash"), None)
+        self._on_event(
+            Concluded(
+                row.manifest_id,
+                row.version,
+                row.outcome,
+                row.status,
+                row.trace_id,
+                hashed=hashing.checked if hashing is not None else None,
+                source=hashing.source if hashing is not None else None,
+            )
+        )
 
     def conclude_with(self, place: int, error: ReinmakerError) -> None:
         """Close the row with what went wrong."""

@@ -37,13 +37,25 @@ class TokenError(Wire):
     model_config = TokenAnswer.model_config
 
 
+OnToken = Callable[[str, TokenAnswer], None]
+"""Told of each new token: client id and answer. The token itself is for requests only."""
+
+
 class TokenSource:
     """Fetches tokens from an environment's token endpoint, which it finds out at the first one."""
 
-    def __init__(self, connection: Connection, env: Environment, credentials: Credentials, *, trace_id: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        env: Environment,
+        credentials: Credentials,
+        *,
+        trace_id: str,
+        on_token: OnToken | None = None,
+    ) -> None:
         """`connection` goes to the origin `env.token_origin`."""
         self._connection, self._env, self._credentials = connection, env, credentials
-        self._trace_id = trace_id
+        self._trace_id, self._on_token = trace_id, on_token
         self._token_url = env.known_token_url
 
     @property
@@ -56,7 +68,10 @@ class TokenSource:
         if self._token_url is None:
             assert self._env.issuer is not None
             self._token_url = discover_token_url(self._connection, self._env.issuer, trace_id=self._trace_id)
-        return fetch_token(self._connection, self._token_url, self._credentials, scope=scope, trace_id=self._trace_id)
+        answer = fetch_token(self._connection, self._token_url, self._credentials, scope=scope, trace_id=self._trace_id)
+        if self._on_token is not None:
+            self._on_token(self._credentials.client_id, answer)
+        return answer
 
     def close(self) -> None:
         """Close the connection to the issuer."""
