@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from reinmaker_cli.cli.text import Paint, counted, visible
 from reinmaker_cli.contract.findings import Finding
+
+_LFS_HINT = re.compile(r'`git lfs pull --include="([^",]*)"`')
 
 MAX_SHOWN = 200  # more than anyone reads; `--json` has them all
 
@@ -18,7 +21,7 @@ def finding_lines(findings: Sequence[Finding], paint: Paint) -> Iterator[str]:
         if place:
             yield paint("bold", visible(place))
         for finding in group:
-            yield f"  {_label(finding, paint)}: {visible(finding.message)}"
+            yield f"  {_label(finding, paint)}: {visible(finding.message)}{_within(finding)}"
             for word in ("expected", "found"):
                 value = getattr(finding, word)
                 if value is not None:
@@ -27,14 +30,32 @@ def finding_lines(findings: Sequence[Finding], paint: Paint) -> Iterator[str]:
                 hints[finding.hint] = None
     if len(findings) > MAX_SHOWN:
         yield f"and {counted(len(findings) - MAX_SHOWN, 'more finding')}; `--json` lists all"
-    for hint in hints:
+    for hint in _joined(hints):
         yield f"{paint('cyan', 'hint')}: {visible(hint)}"
+
+
+def _joined(hints: Iterable[str]) -> Iterator[str]:
+    """Yield the hints, those of many Git LFS pointers as one command."""
+    included: list[str] = []
+    for hint in hints:
+        match = _LFS_HINT.fullmatch(hint)
+        if match is None:
+            yield hint
+        else:
+            included.append(match[1])
+    if included:
+        yield f'`git lfs pull --include="{",".join(included)}"`'
 
 
 def _place(finding: Finding) -> str:
     if finding.path:
         return finding.path
     return " ".join(part for part in (finding.manifest_id, finding.pointer) if part)
+
+
+def _within(finding: Finding) -> str:
+    """Return the place inside the file, where the file itself is the heading."""
+    return f", at {visible(finding.pointer)}" if finding.path and finding.pointer else ""
 
 
 def _label(finding: Finding, paint: Paint) -> str:

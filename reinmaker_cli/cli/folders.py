@@ -124,6 +124,7 @@ def scan_folders(
     scanned = []
     for folder in find_folders(paths):
         project = _project_of(run, folder, needs_project)
+        run.output.event("scan.started", root=folder.root.as_posix())
         scan = scan_folder(project, jobs=run.settings.jobs, probe=probe, progress=_shower(run))
         scanned.append((project, replace(scan, findings=judged(scan.findings, folder.label, allowed))))
     run.output.progress.clear()

@@ -161,7 +161,7 @@ class Output:
 
         if isinstance(error, ReinmakerError):
             shown = {id(finding) for finding in self._findings}
-            self.findings(finding for finding in error.findings if id(finding) not in shown)
+            self.findings([finding for finding in error.findings if id(finding) not in shown])
             self._say_error(error)
         elif error is not None:
             error = self._say_bug(error)
@@ -175,7 +175,7 @@ class Output:
 
     def _say_error(self, error: ReinmakerError) -> None:
         self._talk(f"{self.paint('red', f'error[{error.code}]')}: {visible(error.message)}")
-        if error.hint:
+        if error.hint and error.hint not in {finding.hint for finding in self._findings}:  # said already
             self._talk(f"{self.paint('cyan', 'hint')}: {visible(error.hint)}")
 
     def _say_bug(self, bug: BaseException) -> ReinmakerError:
@@ -243,7 +243,9 @@ class Output:
 def output_failed(where: str, error: OSError) -> UsageError:
     """Return the error for a result that could not be written."""
     return UsageError(
-        f"cannot write {where}: {error.strerror or error}", code=codes.OUTPUT_FAILED, hint=codes.OUTPUT_FAILED.cure
+        f"cannot write {where}: {error.strerror or error}",
+        code=codes.OUTPUT_FAILED,
+        hint="choose another place, or free some space",
     )
 
 

@@ -171,8 +171,14 @@ def _usage_error(name: str, error: typer.TyperException) -> UsageError:
     message = message[:1].lower() + message[1:]
     possible = getattr(error, "possibilities", None)
     if possible:
-        hint = f"did you mean `{sorted(possible)[0]}`?"
         message = message.split(" (Possible")[0]
+        hint = f"did you mean `{_nearest(getattr(error, 'option_name', ''), possible)}`?"
     else:
         hint = f"`reinmaker {name} --help` lists the options"
     return UsageError(message, code=codes.USAGE, hint=hint)
+
+
+def _nearest(typed: str, possible: Sequence[str]) -> str:
+    import difflib
+
+    return max(possible, key=lambda word: difflib.SequenceMatcher(None, typed, word).ratio())

@@ -1,0 +1,59 @@
+# Completion of reinmaker for bash; written by `reinmaker completion bash`.
+# Load it with: source <(reinmaker completion bash)
+_reinmaker() {
+  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" verb="" words="" flags=""
+  COMPREPLY=()
+  ((COMP_CWORD > 1)) && verb="${COMP_WORDS[1]}"
+  case "$verb" in
+    auth|config|local|spec) ((COMP_CWORD > 2)) && verb+=" ${COMP_WORDS[2]}" ;;
+  esac
+  case "$previous" in
+    --color) COMPREPLY=($(compgen -W 'auto always never' -- "$current")); return ;;
+    -e) COMPREPLY=($(compgen -W 'local staging production' -- "$current")); return ;;
+    --env) COMPREPLY=($(compgen -W 'local staging production' -- "$current")); return ;;
+    --verify) COMPREPLY=($(compgen -W 'available strict' -- "$current")); return ;;
+    --validation) COMPREPLY=($(compgen -W 'real immediate manual' -- "$current")); return ;;
+    --log) COMPREPLY=($(compgen -W 'text json off' -- "$current")); return ;;
+    --events|--config|--allow|--id|--product|--phase-dna|--locale|--persona|--base-url|--data|--jobs|-o|--output|--copy-plan|--only|--ca-file|--against|--timeout|--root|--receipt|--deadline|--client-id|--scope|--host|--port|--map|--allow-host|--name|--reason) COMPREPLY=($(compgen -f -- "$current")); return ;;
+  esac
+  case "$verb" in
+    '') words='init scan build check diff publish rehearse status list verify auth serve local health config explain spec completion --version --help' ;;
+    'auth') words='login status token rotate logout --help' ;;
+    'config') words='show path --help' ;;
+    'local') words='client decide --help' ;;
+    'spec') words='openapi schema --help' ;;
+    'init') flags='--ignore-leftovers --force --dry-run --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'scan') flags='--ignored --no-probe --allow --id --product --phase-dna --locale --persona --base-url -e --env --data --jobs --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'build') flags='-o --output --copy-plan --only --allow --id --product --phase-dna --locale --persona --base-url -e --env --data --jobs --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'check') flags='--online --only --allow --id --product --phase-dna --locale --persona --base-url -e --env --data --jobs --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'diff') flags='--against --only --id --product --phase-dna --locale --persona --base-url -e --env --data --jobs --timeout --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'publish') flags='--root --only --allow --dry-run --no-wait --yes --receipt --keep-going --as-new-version --id --product --phase-dna --locale --persona --base-url -e --env --data --jobs --timeout --deadline --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'rehearse') flags='--root --only --allow --receipt --keep-going --as-new-version --id --product --phase-dna --locale --persona --base-url -e --env --data --jobs --timeout --deadline --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'status') flags='--wait --only --id --product --phase-dna --locale --persona --base-url -e --env --data --jobs --timeout --deadline --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'list') flags='-e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --timeout --help' ;;
+    'verify') flags='--root --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'auth login') flags='--client-id --secret-stdin -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'auth status') flags='-e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'auth token') flags='--scope -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'auth rotate') flags='--secret-stdin -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'auth logout') flags='-e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'serve') flags='--host --port --ephemeral --map --verify --validation --allow-host --log --data --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'local client') flags='--name --scope -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' words='list add rotate' ;;
+    'local decide') flags='--reason -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'health') flags='-e --env --data --trace --ca-file --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'config show') flags='--origin -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --jobs --timeout --deadline --help' ;;
+    'config path') flags='--json --events -q --quiet -v --verbose --color --config --data --help' ;;
+    'explain') flags='--json --events -q --quiet -v --verbose --color --help' words='lfs-pointer empty-file file-changed magic-mismatch unreadable special-file link-outside-root case-collision unicode-collision unportable-name unmatched-file ambiguous-match broken-sidecar coverage-gap unknown-capture schema-violation manifest-id duplicate-asset-id duplicate-asset-url duplicate-content version-not-a-date no-assets url-not-absolute url-scheme unknown-property not-i-json not-json asset-unreachable asset-bytes asset-hash asset-unverified asset-immutable assets-removed drift secret-old secret-in-file not-found method-not-allowed host-not-allowed token-missing token-invalid insufficient-scope control-refused quota-exceeded body-too-large media-type-unsupported bad-request manifest-invalid request-invalid manifest-not-found version-conflict version-not-newer server-busy server-error usage bug config-invalid config-unreadable config-missing config-exists unknown-environment folder-not-found not-a-folder inside-project folder-empty nothing-selected content-invalid content-differs receipt-invalid output-failed server-unreachable tls-failed plain-http answer-unusable server-failed out-of-time limited rejected credentials-missing credentials-refused credentials-unbound scope-refused secret-unusable keyring-unavailable keyring-locked discovery-failed local-only no-local-server port-taken database-newer database-failed confirmation-needed declined interrupted unknown-code partly-done' ;;
+    'spec openapi') flags='-o --output --json --events -q --quiet -v --verbose --color --help' ;;
+    'spec schema') flags='-o --output --json --events -q --quiet -v --verbose --color --help' words='manifest auth-login auth-logout auth-rotate auth-status auth-token build check config-path config-show diff error explain health init list local-client local-decide publish rehearse scan serve spec-openapi spec-schema status verify' ;;
+    'completion') flags='--json --events -q --quiet -v --verbose --color --help' words='bash zsh fish powershell' ;;
+  esac
+  if [[ "$current" == -* && -n "$flags" ]]; then
+    COMPREPLY=($(compgen -W "$flags" -- "$current"))
+  elif [[ -n "$words" ]]; then
+    COMPREPLY=($(compgen -W "$words" -- "$current"))
+  else
+    COMPREPLY=($(compgen -f -- "$current"))
+  fi
+}
+complete -o filenames -F _reinmaker reinmaker

@@ -1,0 +1,212 @@
+"""Hostile situations: each ends clearly, without a traceback, and its stderr is kept in snapshots/."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reinmaker_cli import __version__
+from tests.cli.command import as_process, command_line
+from tests.cli.folders import make_project, wav
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+WRITES_SNAPSHOTS = bool(os.environ.get("REINMAKER_UPDATE_SNAPSHOTS"))  # read before the home fixture clears it
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals, /dev and FIFOs of POSIX")
+
+
+def check_snapshot(name: str, text: str, folder: Path) -> None:
+    """Compare with the file in snapshots/; REINMAKER_UPDATE_SNAPSHOTS=1 writes it anew."""
+    shown = re.sub(r"\d{4}\.\d{2}\.\d{2}", "<today>", text.replace(str(folder), "<folder>"))
+    shown = shown.replace(__version__, "<version>")
+    assert "Traceback" not in shown
+    file = SNAPSHOTS / f"{name}.txt"
+    if WRITES_SNAPSHOTS:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(shown)
+    assert shown == file.read_text()
+
+
+@pytest.fixture(autouse=True)
+def _here(work: Path) -> None:
+    """Run in an empty folder with an empty home."""
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "code"),
+    [
+        ("flags-before-the-verb", ["--env", "local", "scan", "--json"], 2),
+        ("misspelt-verb", ["pubish"], 2),
+        ("group-without-verb", ["config"], 2),
+        ("folder-without-files", ["scan", "empty"], 3),
+        ("file-instead-of-folder", ["scan", "a.wav"], 2),
+        ("no-such-folder", ["scan", "nowhere"], 2),
+        ("inside-a-project", ["scan", "project/sub"], 2),
+        ("no-project", ["build", "loose"], 2),
+        ("only-selects-nothing", ["build", "project", "--only", "locale=es-ES"], 2),
+        ("unknown-environment", ["build", "project", "--env", "nowhere"], 2),
+        ("never-allowed", ["build", "project", "--allow", "lfs-pointer"], 2),
+        ("output-into-nowhere", ["build", "project", "--only", "locale=en-US", "-o", "nowhere/m.json"], 2),
+        ("several-into-one-file", ["build", "project", "-o", "a.wav"], 2),
+        ("config-not-toml", ["scan", "project", "--config", "broken.toml"], 2),
+        ("config-missing", ["scan", "project", "--config", "nowhere.toml"], 2),
+        ("manifest-not-json", ["check", "broken.toml"], 3),
+        ("manifest-is-no-manifest", ["check", "empty.json"], 3),
+        ("bad-number", ["scan", "project", "--jobs", "many"], 2),
+        ("jobs-zero", ["scan", "project", "--jobs", "0"], 2),
+        ("init-over-a-file", ["init", "project"], 2),
+        ("no-local-server", ["status", "some-id"], 4),
+    ],
+)
+def test_stderr_is_as_kept(work: Path, name: str, words: list[str], code: int) -> None:
+    _prepare(work)
+    ended = as_process(*words)
+    check_snapshot(name, ended.stderr.decode(), work)
+    assert ended.returncode == code
+
+
+def _prepare(work: Path) -> None:
+    make_project(work / "project")
+    for folder in ("empty", "project/sub", "loose"):
+        (work / folder).mkdir()
+    (work / "a.wav").write_bytes(wav())
+    (work / "loose" / "a.wav").write_bytes(wav())
+    (work / "broken.toml").write_text("[settings\n")
+    (work / "empty.json").write_text("{}")
+
+
+@posix_only
+def test_reader_that_leaves_changes_neither_run_nor_code(work: Path) -> None:
+    make_project(work)
+    whole = as_process("build", "--json", "-o", "out/")
+    cut = subprocess.Popen(
+        command_line("build", "--json", "-o", "out/"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert cut.stdout is not None
+    assert cut.stderr is not None
+    cut.stdout.close()
+    stderr = cut.stderr.read()
+    cut.stderr.close()
+    assert (cut.wait(), whole.returncode) == (0, 0)
+    assert stderr == whole.stderr
+
+
+@posix_only
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["explain"], ["scan", "--help"], ["completion", "zsh"]])
+def test_reader_that_leaves_gets_no_traceback(words: list[str]) -> None:
+    cut = subprocess.Popen(command_line(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert cut.stdout is not None
+    assert cut.stderr is not None
+    cut.stdout.close()
+    assert cut.stderr.read() == b""
+    cut.stderr.close()
+    assert cut.wait() == 0
+
+
+@posix_only
+def test_closed_stdout_changes_nothing(work: Path) -> None:
+    make_project(work)
+    words = " ".join(f"'{word}'" for word in command_line("scan", "--json"))
+    ended = subprocess.run(f"{words} >&-", shell=True, capture_output=True, check=False)
+    assert ended.returncode == 0
+    assert b"Traceback" not in ended.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("full-output-file", ["build", "--only", "locale=en-US", "-o", "/dev/full"]),
+        ("full-copy-plan", ["build", "--copy-plan", "/dev/full"]),
+        ("full-events", ["build", "--events", "/dev/full"]),
+    ],
+)
+def test_full_disk_is_a_clear_end(work: Path, name: str, words: list[str]) -> None:
+    make_project(work)
+    ended = as_process(*words)
+    check_snapshot(name, ended.stderr.decode(), work)
+    assert ended.returncode == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("words", [["scan", "--json"], ["scan"], ["explain"], ["--help"], ["build", "-o", "-"]])
+def test_full_stdout_is_a_clear_end(work: Path, words: list[str]) -> None:
+    make_project(work)
+    with open("/dev/full", "wb") as full:
+        ended = as_process(*words, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+    assert ended.returncode == 2
+    assert b"error[output-failed]: cannot write stdout: No space left on device" in ended.stderr
+    assert b"Traceback" not in ended.stderr
+
+
+@posix_only
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signal_while_hashing_ends_at_once_with_a_document(work: Path, number: int, code: int) -> None:
+    make_project(work)
+    with (work / "hello-en.wav").open("ab") as file:
+        file.truncate(200 << 30)  # sparse: hours of hashing, no disk
+    running = subprocess.Popen(
+        command_line("scan", "--no-probe", "--json", "--events", "../events.ndjson"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    while b"scan.started" not in _bytes_of(work.parent / "events.ndjson"):
+        assert running.poll() is None
+    running.send_signal(number)
+    out, err = running.communicate(timeout=10)
+    assert running.returncode == code
+    assert b'"code": "interrupted"' in out
+    assert b"Traceback" not in err
+
+
+def _bytes_of(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may read everything")
+def test_unreadable_config_is_a_clear_end(work: Path) -> None:
+    make_project(work)
+    (work / "config.toml").write_text("")
+    (work / "config.toml").chmod(0)
+    ended = as_process("scan", "--config", "config.toml")
+    check_snapshot("config-unreadable", ended.stderr.decode(), work)
+    assert ended.returncode == 2
+
+
+def test_config_that_is_a_folder_is_a_clear_end(work: Path) -> None:
+    make_project(work)
+    (work / "config.toml").mkdir()
+    ended = as_process("scan", "--config", "config.toml")
+    check_snapshot("config-is-a-folder", ended.stderr.decode(), work)
+    assert ended.returncode == 2
+
+
+def test_twenty_thousand_files_are_listed(work: Path) -> None:
+    (work / "audio").mkdir()
+    content = wav()
+    for number in range(20_000):
+        (work / "audio" / f"{number:05}.wav").write_bytes(content)
+    ended = as_process("scan", "--quiet", "--no-probe")
+    assert ended.returncode == 0
+    assert len(ended.stdout.splitlines()) == 20_000
+
+
+@posix_only
+def test_names_cannot_steer_the_terminal(work: Path) -> None:
+    make_project(work)
+    (work / "evil\x1b[2J\x1b]0;owned\x07\u202egnp.txt").write_text("x")
+    (work / os.fsdecode(b"not-utf8-\xff.wav")).write_bytes(wav())
+    for words in (["scan"], ["scan", "--json"], ["check", "--color", "always"]):
+        ended = as_process(*words)
+        assert ended.returncode == 3
+        for stream in (ended.stdout, ended.stderr):
+            assert not re.search(rb"\x1b(?!\[(0|1;31|1;33|1;32|36|1|2)m)", stream)
+            assert b"\x07" not in stream
+            assert "\u202e".encode() not in stream
+            stream.decode("utf-8")

@@ -1,0 +1,162 @@
+"""What is printed where: streams, colours, progress, escapes, GitHub Actions."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from reinmaker_cli.cli.findings import finding_lines
+from reinmaker_cli.cli.github import annotation_lines
+from reinmaker_cli.cli.progress import Progress
+from reinmaker_cli.cli.streams import Stream
+from reinmaker_cli.cli.text import Paint, human_size, visible, visible_line, wants_colour
+from reinmaker_cli.contract import codes
+from tests.cli.command import Command
+from tests.cli.folders import make_project
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "shown"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (150 * 1024, "150 KiB"),
+        (5 << 20, "5.0 MiB"),
+        (3 << 40, "3.0 TiB"),
+    ],
+)
+def test_sizes_are_readable(size_bytes: int, shown: str) -> None:
+    assert human_size(size_bytes) == shown
+
+
+def test_what_a_terminal_obeys_is_written_out() -> None:
+    assert visible("a\x1b[2J\n\u202eb\x9b\udcff") == "a\\x1b[2J\\n\\u202eb\\x9b\\udcff"
+    assert visible("Größe 雪") == "Größe 雪"
+
+
+def test_our_own_colours_survive_and_others_do_not() -> None:
+    assert visible_line(f"{Paint(True)('red', 'no')} \x1b[5m") == "\x1b[1;31mno\x1b[0m \\x1b[5m"
+
+
+@pytest.mark.parametrize(
+    ("choice", "terminal", "variables", "colour"),
+    [
+        ("auto", True, {}, True),
+        ("auto", False, {}, False),
+        ("auto", True, {"NO_COLOR": "1"}, False),
+        ("auto", True, {"NO_COLOR": ""}, True),
+        ("auto", False, {"CLICOLOR_FORCE": "1"}, True),
+        ("auto", False, {"CLICOLOR_FORCE": "1", "NO_COLOR": "1"}, False),
+        ("auto", True, {"TERM": "dumb"}, False),
+        ("auto", True, {"CLICOLOR": "0"}, False),
+        ("always", False, {"NO_COLOR": "1"}, True),
+        ("never", True, {"CLICOLOR_FORCE": "1"}, False),
+    ],
+)
+def test_who_decides_about_colour(choice: str, terminal: bool, variables: dict[str, str], colour: bool) -> None:
+    assert wants_colour(choice, terminal, variables) is colour
+
+
+def progress_of(live: bool, updates: int, seconds_between: float) -> str:
+    """Return what a progress line writes when it is updated at these times."""
+    times = iter(index * seconds_between for index in range(10 * updates + 10))
+    now = [0.0]
+    text = io.TextIOWrapper(io.BytesIO())
+    progress = Progress(Stream(text), live=live, enabled=True, clock=lambda: now[0])
+    for number in range(1, updates + 1):
+        next(times)
+        now[0] = number * seconds_between
+        progress.update(f"{number}")
+    progress.clear()
+    written: bytes = text.buffer.raw.getvalue() if hasattr(text.buffer, "raw") else text.buffer.getvalue()  # type: ignore[attr-defined]
+    return written.decode()
+
+
+def test_without_a_terminal_progress_is_a_line_every_15_s() -> None:
+    assert progress_of(live=False, updates=50, seconds_between=1.0) == "15\n30\n45\n"
+
+
+def test_on_a_terminal_progress_is_one_line_that_goes_away() -> None:
+    shown = progress_of(live=True, updates=3, seconds_between=0.06)
+    assert shown.count("\n") == 0
+    assert shown.endswith("\r\x1b[2K")
+
+
+def test_findings_say_the_same_hint_once_and_lfs_as_one_command() -> None:
+    findings = [
+        codes.LFS_POINTER.finding("pointer", hint=f'`git lfs pull --include="{name}"`', path=name)
+        for name in ("a", "b")
+    ]
+    findings += [codes.EMPTY_FILE.finding("empty", path=name) for name in ("c", "d")]
+    lines = list(finding_lines(findings, Paint(False)))
+    assert [line for line in lines if line.startswith("hint")] == [
+        f"hint: {codes.EMPTY_FILE.cure}",
+        'hint: `git lfs pull --include="a,b"`',
+    ]
+
+
+# --- GitHub Actions --------------------------------------------------------------------------------------------------
+
+
+def test_annotations_stop_at_nine_and_count_the_rest() -> None:
+    findings = [codes.EMPTY_FILE.finding("empty", path=f"{number}.wav") for number in range(12)]
+    lines = annotation_lines(findings, "content")
+    assert len(lines) == 10
+    assert lines[0].startswith("::error file=content/0.wav,title=empty-file::empty (")
+    assert lines[-1] == "::error title=reinmaker::and 3 more findings; see the log"
+
+
+def test_a_file_name_cannot_inject_a_command() -> None:
+    finding = codes.EMPTY_FILE.finding("bad\n::set-env name=X::y", path="a,b:c%0A\n::stop-commands::x")
+    (line,) = annotation_lines([finding], ".")
+    assert "\n" not in line
+    assert line.startswith("::error file=a%2Cb%3Ac%250A\\n%3A%3Astop-commands%3A%3Ax,title=empty-file::bad\\n")
+
+
+@pytest.fixture
+def runner(work: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The variables and files of a GitHub runner."""
+    make_project(work)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(work.parent))
+    for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):
+        monkeypatch.setenv(name, str(work.parent / name))
+    return work
+
+
+def test_on_actions_findings_are_annotations_with_paths_from_the_checkout(reinmaker: Command, runner: Path) -> None:
+    (runner / "hello-en.wav").write_bytes(b"")
+    ended = reinmaker("check")
+    assert "::error file=work/hello-en.wav,title=empty-file::" in ended.err
+    assert "\x1b" not in ended.out + ended.err
+
+
+def test_on_actions_there_is_a_summary_and_outputs(reinmaker: Command, runner: Path) -> None:
+    assert reinmaker("build").code == 0
+    summary = (runner.parent / "GITHUB_STEP_SUMMARY").read_text()
+    assert summary.startswith("### reinmaker build: ok (exit 0)")
+    assert "| tiny-en-US |" in summary
+    outputs = dict(line.split("=", 1) for line in (runner.parent / "GITHUB_OUTPUT").read_text().splitlines())
+    assert outputs["ok"] == "true"
+    assert [row["manifestId"] for row in json.loads(outputs["results"])] == ["tiny-en-US", "tiny-fr-FR"]
+
+
+def test_on_actions_a_summary_cell_is_text(reinmaker: Command, runner: Path) -> None:
+    (runner / "<img src=x>|`a`.wav").write_bytes(b"x")
+    reinmaker("check")
+    summary = (runner.parent / "GITHUB_STEP_SUMMARY").read_text()
+    assert "<img" not in summary
+    assert "|`a`" not in summary
+
+
+def test_a_runner_without_its_files_is_no_failure(
+    reinmaker: Command, runner: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_OUTPUT", str(runner / "nowhere" / "out"))
+    ended = reinmaker("build")
+    assert ended.code == 0
+    assert "cannot write $GITHUB_OUTPUT" in ended.err

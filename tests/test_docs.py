@@ -1,0 +1,71 @@
+"""The documentation that is generated is what the code says today, and points at things that exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from reinmaker_cli import errors
+from reinmaker_cli.cli import tree
+from reinmaker_cli.contract import codes
+from tests.generate import EXIT_CODES, ROOT, generated
+
+
+@pytest.mark.parametrize("path", generated())
+def test_generated_file_is_up_to_date(path: str) -> None:
+    assert (ROOT / path).read_text(encoding="utf-8") == generated()[path], "run `make generated`"
+
+
+def test_every_exit_code_is_documented() -> None:
+    classes = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.ReinmakerError)]
+    used = {one.exit_code for one in classes} | {0, 1, 130, 143}
+    assert used == set(EXIT_CODES)
+
+
+def documents() -> list[Path]:
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
+        assert (document.parent / target).exists(), target
+
+
+def commands_in(text: str) -> set[str]:
+    """Return what follows `reinmaker` in back quotes, and in the lines of sessions that start with $."""
+    quoted = re.findall(r"`reinmaker ([a-z][a-z ]*)", text)
+    typed = re.findall(r"^\s*\$ reinmaker ([a-z][a-z ]*)", text, flags=re.MULTILINE)
+    return {" ".join(words.split()) for words in quoted + typed}
+
+
+def is_command(words: str) -> bool:
+    """Return whether the words start with a command, or are a group."""
+    parts = words.split()
+    return any(" ".join(parts[:length]) in tree.COMMANDS for length in (1, 2)) or parts[0] in tree.GROUPS
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)
+def test_commands_in_the_documentation_exist(document: Path) -> None:
+    unknown = {words for words in commands_in(document.read_text(encoding="utf-8")) if not is_command(words)}
+    assert unknown == set()
+
+
+def test_commands_in_cures_exist() -> None:
+    for code in codes.ALL.values():
+        assert all(is_command(words) for words in commands_in(code.cure + code.meaning)), code
+
+
+def test_commands_in_hints_exist() -> None:
+    unknown = {
+        (file.name, words)
+        for file in (ROOT / "reinmaker_cli").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for words in commands_in(node.value)
+        if not is_command(words)
+    }
+    assert unknown == set()
