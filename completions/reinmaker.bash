@@ -14,7 +14,7 @@ _reinmaker() {
     --verify) COMPREPLY=($(compgen -W 'available strict' -- "$current")); return ;;
     --validation) COMPREPLY=($(compgen -W 'real immediate manual' -- "$current")); return ;;
     --log) COMPREPLY=($(compgen -W 'text json off' -- "$current")); return ;;
-    --events|--config|--allow|--id|--product|--phase-dna|--locale|--persona|--base-url|--data|--jobs|-o|--output|--copy-plan|--only|--ca-file|--against|--timeout|--root|--receipt|--deadline|--client-id|--scope|--host|--port|--map|--allow-host|--name|--reason) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    --events|--allow|--id|--product|--phase-dna|--locale|--persona|--base-url|--data|--jobs|--config|-o|--output|--copy-plan|--only|--ca-file|--against|--timeout|--root|--receipt|--deadline|--client-id|--scope|--host|--port|--map|--allow-host|--name|--reason) COMPREPLY=($(compgen -f -- "$current")); return ;;
   esac
   case "$verb" in
     '') words='init scan build check diff publish rehearse status list verify auth serve local health config explain spec completion --version --help' ;;
@@ -22,7 +22,7 @@ _reinmaker() {
     'config') words='show path --help' ;;
     'local') words='client decide --help' ;;
     'spec') words='openapi schema --help' ;;
-    'init') flags='--ignore-leftovers --force --dry-run --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'init') flags='--ignore-leftovers --force --dry-run --json --events -q --quiet -v --verbose --color --help' ;;
     'scan') flags='--ignored --no-probe --allow --id --product --phase-dna --locale --persona --base-url -e --env --data --jobs --json --events -q --quiet -v --verbose --color --config --help' ;;
     'build') flags='-o --output --copy-plan --only --allow --id --product --phase-dna --locale --persona --base-url -e --env --data --jobs --json --events -q --quiet -v --verbose --color --config --help' ;;
     'check') flags='--online --only --allow --id --product --phase-dna --locale --persona --base-url -e --env --data --jobs --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;

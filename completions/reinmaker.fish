@@ -47,7 +47,6 @@ complete -c reinmaker -n '__reinmaker_in init' -l events -r -F -d 'write what ha
 complete -c reinmaker -n '__reinmaker_in init' -s q -l quiet -d 'print ids only'
 complete -c reinmaker -n '__reinmaker_in init' -s v -l verbose -d 'say more on stderr'
 complete -c reinmaker -n '__reinmaker_in init' -l color -x -a 'auto always never' -d 'colours'
-complete -c reinmaker -n '__reinmaker_in init' -l config -r -F -d 'the user\'s configuration file, instead of its usual place'
 complete -c reinmaker -n '__reinmaker_in scan' -l ignored -d 'List what was passed over, and why.'
 complete -c reinmaker -n '__reinmaker_in scan' -l no-probe -d 'Read no metadata from images and audio.'
 complete -c reinmaker -n '__reinmaker_in scan' -l allow -r -F -d 'Take a finding for a warning; repeatable.'

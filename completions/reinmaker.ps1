@@ -8,7 +8,7 @@ Register-ArgumentCompleter -Native -CommandName reinmaker -ScriptBlock {
     'config' = @('show', 'path')
     'local' = @('client', 'decide')
     'spec' = @('openapi', 'schema')
-    'init' = @('--ignore-leftovers', '--force', '--dry-run', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
+    'init' = @('--ignore-leftovers', '--force', '--dry-run', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--help')
     'scan' = @('--ignored', '--no-probe', '--allow', '--id', '--product', '--phase-dna', '--locale', '--persona', '--base-url', '-e', '--env', '--data', '--jobs', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
     'build' = @('-o', '--output', '--copy-plan', '--only', '--allow', '--id', '--product', '--phase-dna', '--locale', '--persona', '--base-url', '-e', '--env', '--data', '--jobs', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
     'check' = @('--online', '--only', '--allow', '--id', '--product', '--phase-dna', '--locale', '--persona', '--base-url', '-e', '--env', '--data', '--jobs', '--trace', '--ca-file', '--no-input', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')

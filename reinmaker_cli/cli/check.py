@@ -44,7 +44,9 @@ def check(
         document, found = _check_file(run, file, allow or [])
         documents.append(document)
         findings += found
-    if online:
+    if online and count_errors(findings):
+        run.output.note("nothing was asked online: the problems here come first")
+    elif online:
         findings += _check_online(run, documents)
     run.output.findings(findings, root)
     results = [_as_json(document) for document in documents]

@@ -20,6 +20,7 @@ from reinmaker_cli.assets.project import (
     load_project,
     project_from_flags,
 )
+from reinmaker_cli.cli.own_output import ignore_patterns
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted, human_size
 from reinmaker_cli.contract import codes
@@ -124,6 +125,8 @@ def scan_folders(
     scanned = []
     for folder in find_folders(paths):
         project = _project_of(run, folder, needs_project)
+        written = ignore_patterns(folder.root, [run.settings.events])
+        project = replace(project, ignore=(*project.ignore, *written))
         run.output.event("scan.started", root=folder.root.as_posix())
         scan = scan_folder(project, jobs=run.settings.jobs, probe=probe, progress=_shower(run))
         scanned.append((project, replace(scan, findings=judged(scan.findings, folder.label, allowed))))

@@ -9,16 +9,17 @@ from typing import Annotated
 
 import typer
 
+from reinmaker_cli.cli.own_output import ignore_patterns
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted, visible
-from reinmaker_cli.cli.verbs import TALK, verb
+from reinmaker_cli.cli.verbs import BARE, verb
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ContentInvalid, UsageError
 
 MAX_LEFTOVERS_SHOWN = 50
 
 
-@verb(flags=TALK)
+@verb(flags=BARE)
 def init(
     run: Run,
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder of assets.")] = Path(),
@@ -36,7 +37,7 @@ def init(
 
     target = directory / PROJECT_FILE
     _require_place(directory, target, force=force or dry_run)
-    walk = walk_folder(directory, ignore=())
+    walk = walk_folder(directory, ignore=ignore_patterns(directory, [run.settings.events]))
     if not walk.files:
         raise ContentInvalid(
             f"no assets in folder: `{directory}`", code=codes.FOLDER_EMPTY, hint=codes.FOLDER_EMPTY.cure

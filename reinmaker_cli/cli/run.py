@@ -141,7 +141,14 @@ def read_project_document(folder: Path) -> Document | None:
     """Return the nearest reinmaker.toml upward as it is; None where there is none. Raises ConfigError."""
     from reinmaker_cli.assets.project import PROJECT_FILE, find_project_root, read_toml
 
-    root = find_project_root(folder)
+    try:
+        root = find_project_root(folder)
+    except OSError as error:  # a name that is too long, a folder above that may not be looked into, no current folder
+        raise ConfigError(
+            f"cannot look for {PROJECT_FILE} in `{folder}` and above: {error.strerror}",
+            code=codes.CONFIG_UNREADABLE,
+            hint="check the path and its permissions",
+        ) from error
     if root is None:
         return None
     path = root / PROJECT_FILE
@@ -152,4 +159,4 @@ def _first_folder(values: Mapping[str, Any]) -> Path:
     """Return the folder that the verb was pointed at, for the project's settings."""
     named = values.get("paths") or values.get("directory") or values.get("root") or "."
     first = Path(named[0] if isinstance(named, list | tuple) else named)
-    return first if first.is_dir() else first.parent
+    return first if os.path.isdir(first) else first.parent  # noqa: PTH112 (False, and no error, for impossible names)

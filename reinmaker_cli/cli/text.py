@@ -47,6 +47,11 @@ def counted(number: int, singular: str, plural: str = "") -> str:
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
+def shorten(text: str, most: int = 120) -> str:
+    """Return the text, its middle left out where it is longer than `most` characters."""
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-most // 2 + 1 :]}"
+
+
 def table(rows: list[list[str]], right: frozenset[int] = frozenset()) -> list[str]:
     """Return the rows as lines with aligned columns, two spaces between; columns in `right` are right-aligned."""
     if not rows:

@@ -11,12 +11,14 @@ from __future__ import annotations
 import importlib
 import inspect
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from reinmaker_cli.cli import tree
 from reinmaker_cli.cli.output import Output
+from reinmaker_cli.cli.text import shorten
 from reinmaker_cli.cli.usage import HELP_FLAGS
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import UsageError
@@ -143,8 +145,30 @@ def call_verb(name: str, arguments: Sequence[str], output: Output) -> None:
     values = _typed_values(command, name, list(arguments))
     flags = {flag: values.pop(flag) for flag in found.flags}
     typed = {flag: value for flag, value in flags.items() if value is not None}
+    _require_possible_paths(values)
     run = Run.start(name, typed, values, output, reads_files=found.reads_files)
     found.function(run, **values)
+
+
+def _require_possible_paths(values: Mapping[str, Any]) -> None:
+    """Refuse paths that the system will not even look at, here and once: too long, or behind a folder without rights.
+
+    `Path.exists` and `Path.is_file` raise for those. A path to nothing is the verb's to judge.
+    """
+    for value in values.values():
+        for path in value if isinstance(value, list) else [value]:
+            if not isinstance(path, Path):
+                continue
+            try:
+                path.stat()
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise UsageError(
+                    f"cannot look at `{shorten(str(path))}`: {(error.strerror or '').lower()}",
+                    code=codes.FOLDER_NOT_FOUND,
+                    hint="check the path and its permissions",
+                ) from error
 
 
 def _help_text(command: TyperCommand, name: str) -> str:

@@ -210,3 +210,28 @@ def test_names_cannot_steer_the_terminal(work: Path) -> None:
             assert b"\x07" not in stream
             assert "\u202e".encode() not in stream
             stream.decode("utf-8")
+
+
+@pytest.mark.parametrize("words", [["scan"], ["check", "--json"], ["build", "--events", "events.ndjson"]])
+def test_what_the_command_itself_writes_is_no_asset(work: Path, words: list[str]) -> None:
+    make_project(work)
+    with (work / "out [1].json").open("wb") as out, (work / "log.txt").open("wb") as log:
+        assert as_process(*words, capture_output=False, stdout=out, stderr=log).returncode == 0
+
+
+@posix_only
+def test_a_current_folder_that_is_gone_is_a_clear_end(work: Path) -> None:
+    gone = work / "gone"
+    gone.mkdir()
+    line = " ".join(f"'{word}'" for word in command_line("scan"))
+    package = Path(__file__).resolve().parents[2]
+    ended = subprocess.run(
+        f"cd '{gone}' && rmdir '{gone}' && PYTHONPATH='{package}' {line}", shell=True, capture_output=True, check=False
+    )
+    assert (ended.returncode, b"Traceback" in ended.stderr) == (2, False)
+
+
+@posix_only
+def test_a_name_that_is_too_long_is_a_clear_end(work: Path) -> None:
+    ended = as_process("scan", "x" * 5000)
+    assert (ended.returncode, b"Traceback" in ended.stderr) == (2, False)
