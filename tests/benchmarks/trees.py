@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from pathlib import Path
 
 MIB = 1024 * 1024
+
+LARGE = "large"
+MANIFEST = "manifest.json"
 
 TOML = """\
 [manifest]
@@ -26,18 +30,16 @@ type = "fx"
 """
 
 
-def large_files(root: Path, *, files: int = 64, size: int = 32 * MIB) -> Path:
+def large_files(folder: Path, *, files: int, size_bytes: int) -> None:
     """Make a folder of equal large files of random bytes, with a reinmaker.toml."""
-    folder = root / "large"
     (folder / "fx").mkdir(parents=True)
     (folder / "reinmaker.toml").write_text(TOML)
     generator = random.Random(1)
     for number in range(files):
-        (folder / "fx" / f"{number:03}.bin").write_bytes(generator.randbytes(size))
-    return folder
+        (folder / "fx" / f"{number:03}.bin").write_bytes(generator.randbytes(size_bytes))
 
 
-def manifest_of(root: Path, *, assets: int) -> Path:
+def large_manifest(path: Path, *, assets: int) -> None:
     """Make a manifest file of so many assets."""
     document = {
         "manifestId": "bench",
@@ -56,6 +58,9 @@ def manifest_of(root: Path, *, assets: int) -> Path:
             for number in range(assets)
         ],
     }
-    path = root / f"manifest-{assets}.json"
     path.write_text(json.dumps(document, indent=1))
-    return path
+
+
+if __name__ == "__main__":
+    large_files(Path(sys.argv[1]) / LARGE, files=64, size_bytes=32 * MIB)
+    large_manifest(Path(sys.argv[1]) / MANIFEST, assets=100_000)
