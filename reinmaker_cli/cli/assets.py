@@ -34,7 +34,7 @@ def scan(
 
     scanned = scan_folders(run, paths or [], probe=not no_probe, allow=allow or [], needs_project=False)
     scans = [one for _, one in scanned]
-    run.output.add(folders=[_as_json(one, with_ignored=ignored) for one in scans], stats=stats_of(scans))
+    run.output.add(**_as_json(scans, with_ignored=ignored), stats=stats_of(scans))
     for one in scans:
         run.output.ids(asset.id for asset in one.assets)
         _show(run, one, with_ignored=ignored)
@@ -70,14 +70,23 @@ def _conclusion(scans: Sequence[Scan]) -> str:
     return f"{text}; {counted(passed_over, 'file')} passed over (`--ignored` lists them)" if passed_over else text
 
 
-def _as_json(scan: Scan, *, with_ignored: bool) -> dict[str, Any]:
+def _as_json(scans: Sequence[Scan], *, with_ignored: bool) -> dict[str, Any]:
+    """Return one flat list of assets; where there are several folders, each asset names its own."""
+    several = len(scans) > 1
+    labels = [{"folder": scan.root.as_posix()} if several else {} for scan in scans]
     document: dict[str, Any] = {
-        "root": scan.root.as_posix(),
-        "assets": [_asset_json(asset) for asset in scan.assets],
-        "ignoredCount": len(scan.ignored),
+        "folders": [scan.root.as_posix() for scan in scans],
+        "assets": [
+            label | _asset_json(asset) for label, scan in zip(labels, scans, strict=True) for asset in scan.assets
+        ],
+        "ignoredCount": sum(len(scan.ignored) for scan in scans),
     }
     if with_ignored:
-        document["ignored"] = [{"path": path, "reason": reason} for path, reason in scan.ignored]
+        document["ignored"] = [
+            label | {"path": path, "reason": reason}
+            for label, scan in zip(labels, scans, strict=True)
+            for path, reason in scan.ignored
+        ]
     return document
 
 

@@ -30,9 +30,23 @@ def test_scan_lists_type_size_hash_and_path(reinmaker: Command, work: Path) -> N
 def test_scan_as_json_has_the_exact_sizes(reinmaker: Command, work: Path) -> None:
     make_project(work)
     document = reinmaker("scan", "--json").document
-    (folder,) = document["folders"]
-    assert folder["assets"][0]["bytes"] == len(wav())
+    assert document["assets"][0]["bytes"] == len(wav())
+    assert "folder" not in document["assets"][0]
     assert document["stats"]["files"] == 4
+
+
+def test_scan_of_several_folders_is_one_list_that_names_them(reinmaker: Command, work: Path) -> None:
+    for name in ("one", "two"):
+        make_project(work / name)
+    document = reinmaker("scan", "one", "two", "--ignored", "--json").document
+    assert [(row["folder"], row["path"]) for row in document["assets"]] == [
+        (folder, path) for folder in ("one", "two") for path in sorted(file.name for file in work.glob("one/*.wav"))
+    ]
+    assert [(row["folder"], row["path"]) for row in document["ignored"]] == [
+        ("one", "reinmaker.toml"),
+        ("two", "reinmaker.toml"),
+    ]
+    assert (document["folders"], document["ignoredCount"]) == (["one", "two"], 2)
 
 
 def test_scan_needs_no_project(reinmaker: Command, work: Path) -> None:
@@ -45,8 +59,8 @@ def test_scan_lists_what_it_passed_over(reinmaker: Command, work: Path) -> None:
     (work / ".hidden").write_text("x")
     assert "(`--ignored` lists them)" in reinmaker("scan").err
     assert ".hidden" in reinmaker("scan", "--ignored").out
-    (folder,) = reinmaker("scan", "--ignored", "--json").document["folders"]
-    assert {row["path"] for row in folder["ignored"]} == {".hidden", "reinmaker.toml"}
+    ignored = reinmaker("scan", "--ignored", "--json").document["ignored"]
+    assert {row["path"] for row in ignored} == {".hidden", "reinmaker.toml"}
 
 
 def test_scan_goes_up_to_the_project(reinmaker: Command, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
