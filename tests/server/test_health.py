@@ -49,7 +49,7 @@ def test_health_is_failing_when_the_database_cannot_be_written():
 
 
 def test_health_stays_quick_while_large_manifests_come_in():
-    """A small form of tests/benchmarks/health_load.py: there it is 20 manifests of 100,000 assets."""
+    """A small form of tests/benchmarks/health.py: there it is 20 manifests of 100,000 assets."""
     bodies = [json.dumps(large_manifest(8_000, f"large-{number}")).encode() for number in range(3)]
     slowest_s = 0.0
     with live_server() as caller, ThreadPoolExecutor(2) as pool:
