@@ -25,6 +25,8 @@ TIME_LIMIT_S: Final = 30.0
 """For one asset from its first byte to its last, redirects included; large ones get `SLOWEST_BYTES_S` on top."""
 SLOWEST_BYTES_S: Final = 1 << 20
 """Bytes a second. A source that is slower serves no game, and would hold the validation up for hours."""
+LONGEST_S: Final = 6 * 3600.0
+"""For any asset, whatever size the manifest claims; beyond 24 days sockets refuse the number itself."""
 ASK_HEAD_FROM_BYTES: Final = 1 << 20
 """Below this size, one GET is less work than a HEAD that mostly has no checksum."""
 MAX_FAILURES_IN_A_ROW: Final = 3
@@ -87,7 +89,7 @@ class Downloader:
         failures, reason = self._failures.get(origin, (0, ""))
         if failures >= MAX_FAILURES_IN_A_ROW:
             raise DownloadFailed(f"{reason} (as {failures} times before; not asked again)")
-        self._deadline.start(self._time_limit_s + expected_bytes / SLOWEST_BYTES_S)
+        self._deadline.start(min(self._time_limit_s + expected_bytes // SLOWEST_BYTES_S, LONGEST_S))
         try:
             try:
                 content = self._ask(url, expected_bytes)

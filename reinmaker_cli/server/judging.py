@@ -126,7 +126,8 @@ def _assets_of(store: Store, claim: Claim) -> tuple[AssetRef, ...]:
 
     document = json.loads(gzip.decompress(store.submissions.body(claim.no)))
     return tuple(
-        AssetRef(index, asset["id"], asset["url"], asset["hash"], asset["bytes"])
+        # JSON Schema calls 3.0 an integer, and 1e300 too.
+        AssetRef(index, asset["id"], asset["url"], asset["hash"], int(asset["bytes"]))
         for index, asset in enumerate(document["assets"])
     )
 

@@ -120,6 +120,14 @@ def test_first_hundred_errors_are_listed_and_all_are_counted(live: Caller):
     assert problem["errorCount"] > 100
 
 
+@pytest.mark.parametrize("size", [3.0, 2**53 - 1, 1e300])
+def test_any_size_that_the_schema_takes_gets_a_verdict(size):
+    """JSON Schema calls 1e300 an integer; a time limit made of it fits into no socket."""
+    with live_server(network=True) as caller:
+        answer = caller.submit(manifest(url="http://127.0.0.1:9/nobody-listens", size=size))
+    assert (answer.status_code, answer.json()["status"]) == (200, "rejected")
+
+
 def test_warnings_of_the_rules_travel_with_the_submission(live: Caller):
     submission = live.submit(manifest("typo", prodct="reinmaker")).json()
     assert (submission["status"], submission["validation"]["warnings"][0]["code"]) == ("active", "unknown-property")
@@ -156,7 +164,16 @@ def test_waiting_get_ends_at_any_change(manual: Caller):
         assert waiting.result(timeout=10).json()["status"] == "rejected"
 
 
-@pytest.mark.parametrize(("asked", "applied"), [("wait=99", "30"), ("respond-async, wait=5", "5"), ("WAIT=0", "0")])
+@pytest.mark.parametrize(
+    ("asked", "applied"),
+    [
+        ("wait=99", "30"),
+        ("respond-async, wait=5", "5"),
+        ("WAIT=0", "0"),
+        ("wait=0000000012", "12"),
+        ("wait=" + "9" * 5000, "30"),
+    ],
+)
 def test_wait_is_at_most_30_seconds(live: Caller, asked, applied):
     answer = live.api.post(MANIFESTS, json=manifest("preferring"), headers={"Prefer": asked})
     assert answer.headers["preference-applied"] == f"wait={applied}"

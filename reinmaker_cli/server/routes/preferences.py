@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from reinmaker_cli.contract.names import MAX_PREFER_WAIT_S
 
-_WAIT = re.compile(r'wait\s*=\s*"?([0-9]+)"?', re.IGNORECASE)
+_WAIT = re.compile(r'wait\s*=\s*"?0*([0-9]+)"?', re.IGNORECASE)
 _ETAG = re.compile(r'(?:W/)?("[^"]*")')
 
 
