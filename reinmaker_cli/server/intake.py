@@ -98,6 +98,7 @@ def examine_folder(body: bytes) -> FolderFiles | Refused:
         and isinstance(version, str | None)
         and isinstance(root, str)
         and Path(root).is_absolute()
+        and "\0" not in root  # no path of any system: opening it is a ValueError
         and isinstance(files, dict)
         and all(isinstance(path, str) for path in files.values())
     )

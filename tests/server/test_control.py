@@ -132,6 +132,7 @@ def test_large_registration_is_taken(strict: Caller, tmp_path):
         ({"manifestId": "a", "version": 1, "root": "/", "files": {}}, 422),
         ({"manifestId": "a", "root": "/", "files": {"s3://b": 1}}, 422),
         ({"manifestId": "a", "root": "relative", "files": {}}, 422),
+        ({"manifestId": "a", "root": "/nul\0byte", "files": {}}, 422),
     ],
 )
 def test_registration_of_another_form_is_refused(live: Caller, body, status):
@@ -205,9 +206,26 @@ def test_rotation_of_the_development_client_is_in_client_json():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("body", [{"scopes": []}, {"scopes": ["other"]}, {"scopes": "x"}, {"name": 1}, []])
+@pytest.mark.parametrize(
+    "body", [{"scopes": []}, {"scopes": ["other"]}, {"scopes": [{}]}, {"scopes": "x"}, {"name": 1}, []]
+)
 def test_client_of_another_form_is_refused(live: Caller, body):
     assert problem_code(live.control.post("/_local/clients", json=body)) == "request-invalid"
+
+
+def test_scope_named_twice_counts_once(live: Caller):
+    scope = "reinmaker.content.write"
+    assert live.control.post("/_local/clients", json={"scopes": [scope, scope]}).json()["scopes"] == [scope]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [(b"{", "not-json"), (b'{"name": "\\ud800"}', "not-i-json"), (b"[" * 60_000, "not-i-json")],
+    ids=["cut", "surrogate", "deep"],
+)
+def test_json_that_cannot_be_stored_is_refused(live: Caller, body, code):
+    answer = live.control.post("/_local/clients", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, problem_code(answer)) == (400, code)
 
 
 def test_rotation_of_nobody_is_refused(live: Caller):

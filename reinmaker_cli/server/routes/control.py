@@ -6,13 +6,13 @@ Guarded by the control token, for requests from this machine and from no foreign
 from __future__ import annotations
 
 import hmac
-import json
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from reinmaker_cli.contract import codes, names
+from reinmaker_cli.contract.ijson import NotIJson, read_ijson
 from reinmaker_cli.server.client_secrets import new_client_id, new_secret
 from reinmaker_cli.server.clock import rfc3339
 from reinmaker_cli.server.intake import Refused, examine_folder
@@ -86,11 +86,12 @@ async def _add_client(request: Request, services: Services) -> Response:
     asked = await _small_object(request, services)
     name = asked.get("name", "")
     scopes = asked.get("scopes", [str(scope) for scope in names.Scope])
-    known = {str(scope) for scope in names.Scope}
+    known = [str(scope) for scope in names.Scope]
     if not isinstance(name, str) or len(name) > 128:
         raise ApiProblem(codes.REQUEST_INVALID, "name is a text of at most 128 characters")
     if not isinstance(scopes, list) or not scopes or not all(scope in known for scope in scopes):
-        raise ApiProblem(codes.REQUEST_INVALID, f"scopes is a list of {', '.join(sorted(known))}")
+        raise ApiProblem(codes.REQUEST_INVALID, f"scopes is a list of {', '.join(known)}")
+    scopes = [scope for scope in known if scope in scopes]  # each once
     client_id, secret = new_client_id(), new_secret()
     await services.threads.write(
         services.store.clients.add, client_id, secret, name=name, scopes=scopes, now=services.clock.now()
@@ -132,9 +133,9 @@ def _client_document(client: StoredClient) -> dict[str, Any]:
 async def _small_object(request: Request, services: Services) -> dict[str, Any]:
     async with services.bodies.receive(request, limit=MAX_SMALL_BYTES) as body:
         try:
-            document = json.loads(body.content)
-        except ValueError as error:
-            raise ApiProblem(codes.NOT_JSON, "the body is not JSON") from error
+            document = read_ijson(bytes(body.content))
+        except NotIJson as error:
+            raise ApiProblem(error.code, error.detail) from error
     if not isinstance(document, dict):
         raise ApiProblem(codes.REQUEST_INVALID, "the body is not a JSON object")
     return document
