@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from reinmaker_cli.assets.templates import (
     NAME_PATTERN,
     VERSION_PLACEHOLDER,
     TemplateInvalid,
+    parse_template,
     placeholders,
 )
 from reinmaker_cli.contract import codes
@@ -29,6 +31,7 @@ from reinmaker_cli.errors import ConfigError
 CONTENT_TABLES: Final = ("manifest", "source", "values", "rule", "ignore", "extra", "coverage")
 SETTINGS_TABLES: Final = ("env", "settings")
 """Read by the settings, not here."""
+BUILT_IN_ENVIRONMENTS: Final = ("local", "staging", "production")
 REQUIRED_SOURCE: Final = ("phaseDNAId", "locale", "agePersona")
 MANIFEST_MEMBERS: Final = ("manifestId", "version", "product", "source", "assets")
 
@@ -63,7 +66,7 @@ def read_project(document: Mapping[str, Any], *, root: Path, path: Path | None) 
         version=version,
         url_for={
             name: _url(manifest.table("url_for"), name, url, known_in_url, version)
-            for name, url in manifest.text_table("url_for").items()
+            for name, url in _url_texts(manifest, top.table("env").content).items()
         },
         source=source,
         values=values,
@@ -183,6 +186,16 @@ def _url_text(manifest: Table) -> str:
     return manifest.required_text("url")
 
 
+def _url_texts(manifest: Table, environments: Collection[str]) -> dict[str, str]:
+    """Return the URLs under [manifest.url_for]; a misspelt environment would get the URLs of another one."""
+    urls = manifest.text_table("url_for")
+    for name in urls:
+        known = (*BUILT_IN_ENVIRONMENTS, *environments)
+        if name not in known and get_close_matches(name.lower(), known, n=1, cutoff=0.8):
+            raise manifest.table("url_for").refuse(name, "is no environment", did_you_mean(name, known))
+    return urls
+
+
 def _url(table: Table, name: str, url: str, known: Collection[str], version: str) -> str:
     if VERSION_PLACEHOLDER in _placeholders(table, name, url) and version == AUTO_VERSION:
         raise table.refuse(
@@ -190,6 +203,8 @@ def _url(table: Table, name: str, url: str, known: Collection[str], version: str
             'uses {version}, which is not known while version is "auto"',
             "use {sha256:8}: the URL then changes with the bytes; or fix the version",
         )
+    if any("#" in piece.literal for piece in parse_template(url)):
+        raise table.refuse(name, "holds `#`, and no server is told what follows it", "write it as %23")
     return _template(table, name, url, known)
 
 

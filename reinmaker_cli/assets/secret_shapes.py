@@ -6,23 +6,27 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-# Shapes that prose and asset names do not have: long enough, and a digit where words could be meant.
+# Shapes that prose and asset names do not have: long enough, and a digit where words could be meant. Each repetition
+# has a limit or a first letter that it cannot pass again: without, a line of 200,000 letters takes a minute.
 _SHAPES: Final = (
     ("a private key", re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")),
     ("a webhook secret", re.compile(r"\bwhsec_[A-Za-z0-9+/=_-]{8,}")),
     ("a bearer token", re.compile(r"\bBearer\s+(?=\S*[0-9])[A-Za-z0-9._~+/=-]{12,}", re.IGNORECASE)),
     ("a Basic authorization", re.compile(r"\bBasic\s+(?=\S*[0-9=])[A-Za-z0-9+/]{16,}={0,2}")),
-    ("a JSON web token", re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*")),
+    ("a JSON web token", re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.")),
     ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
     ("a GitHub token", re.compile(r"\b(?:gh[opsur]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,})")),
-    ("a password in a URL", re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@{}\"']+:[^\s/@\"']+@")),
+    ("a password in a URL", re.compile(r"[A-Za-z0-9+.-]://[^\s/:@{}\"']+:[^\s/@\"']+@")),
     ("a signed URL", re.compile(r"[?&](?:X-Amz-Signature|X-Goog-Signature|sig)=[A-Za-z0-9%+/=_-]{16,}", re.IGNORECASE)),
 )
 # Compared in lower case, letters and digits only.
-_SECRET_NAMES: Final = frozenset(
-    {"passwd", "passphrase", "bearer", "authorization", "credential", "credentials", "accountkey"}
+_SECRET_NAMES: Final = frozenset({"bearer", "authorization", "credential", "credentials", "accountkey"})
+_SECRET_ENDINGS: Final = (
+    *("secret", "password", "passwd", "passphrase", "token"),
+    *("apikey", "privatekey", "secretkey", "accesskey"),
 )
-_SECRET_ENDINGS: Final = ("secret", "password", "apikey", "privatekey", "secretkey", "accesskey", "token")
+# What people write behind such a name: `token_staging`, `client_secret_2`, `passwordValue`.
+_ADDED: Final = re.compile(r"(?:[0-9]+|value|text|new|old|local|dev|development|test|staging|prod|production)\Z")
 
 
 def secret_in_text(text: str) -> tuple[int, str] | None:
@@ -54,6 +58,10 @@ def secret_in_value(value: Any, place: str = "") -> tuple[str, str] | None:
 
 
 def names_secret(name: str) -> bool:
-    """Return whether a member of this name is there to hold a secret: `client_secret`, `apiKey`, `TOKEN`."""
+    """Return whether a member of this name is there to hold a secret: `client_secret`, `apiKey`, `TOKEN_2`.
+
+    Not `token_url`, `tokens` or `secretGarden`: the secret is what the name ends in.
+    """
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
-    return plain in _SECRET_NAMES or plain.endswith(_SECRET_ENDINGS)
+    bare = _ADDED.sub("", plain)
+    return any(one in _SECRET_NAMES or one.endswith(_SECRET_ENDINGS) for one in (plain, bare))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from reinmaker_cli.assets.project import (
     project_from_flags,
     read_toml,
 )
+from reinmaker_cli.assets.secret_shapes import secret_in_text
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ConfigError
 
@@ -147,6 +149,8 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
     [
         '[extra]\nclient_secret = "hunter2hunter2"',
         '[extra]\nclientSecret = "hunter2hunter2"',
+        '[extra]\nclient_secret_2 = "hunter2hunter2"',
+        '[extra]\ntoken_staging = "hunter2hunter2"',
         '[extra.deep.er]\napi-key = "hunter2hunter2"',
         "[extra]\npassword = 123456",
         '[env.other]\ntoken = "hunter2hunter2"',
@@ -164,6 +168,13 @@ def test_what_looks_like_a_secret_is_refused_and_never_repeated(tmp_path: Path, 
     assert error.code == codes.SECRET_IN_FILE
     for secret in ("hunter2", JWT, "aHVudGVyMm", "123456"):
         assert secret not in error.message + error.hint
+
+
+@pytest.mark.parametrize("text", ["a", "eyJ-", "x://a", "Bearer "])
+def test_a_long_line_is_searched_for_secrets_in_one_pass(text: str) -> None:
+    started = time.process_time()
+    assert secret_in_text(text * 100_000) is None
+    assert time.process_time() - started < 10  # 0.1 s; a search from each letter to the end takes minutes
 
 
 def test_names_that_only_resemble_secrets_pass(tmp_path: Path) -> None:
@@ -236,3 +247,18 @@ def test_a_catalogue_is_the_outermost_projects_below(tmp_path: Path) -> None:
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "reinmaker.toml").touch()
     assert find_catalogue(tmp_path) == (tmp_path / "a" / "deep", tmp_path / "b")
+
+
+def test_a_url_for_an_environment_that_is_misspelt_is_refused(tmp_path: Path) -> None:
+    error = refused(tmp_path, DOCUMENTED.replace("staging = ", "stagging = "))
+    assert "did you mean `staging`?" in error.hint
+
+
+def test_a_url_for_an_environment_of_the_users_own_is_taken(tmp_path: Path) -> None:
+    project = load(tmp_path, DOCUMENTED.replace("staging = ", "qa-europe = "))
+    assert list(project.url_for) == ["qa-europe"]
+
+
+def test_a_url_with_a_fragment_is_refused(tmp_path: Path) -> None:
+    error = refused(tmp_path, DOCUMENTED.replace("{ext}", "{ext}#{lang}", 1))
+    assert "%23" in error.hint
