@@ -169,6 +169,7 @@ UNKNOWN_CAPTURE = _finding(
     "placeholder without a value",
     "A template in reinmaker.toml uses a placeholder that the rule of this file does not capture.",
     "capture it in the rule's `match`, or remove it from the template",
+    allowable=False,
 )
 
 # --- findings: manifests ---------------------------------------------------------------------------------------------
