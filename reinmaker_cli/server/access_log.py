@@ -12,6 +12,7 @@ from reinmaker_cli.server.config import LogForm
 
 ACCESS_LOG = logging.getLogger("reinmaker.access")
 SERVER_LOG = logging.getLogger("reinmaker.server")
+_UVICORN_LOG = logging.getLogger("uvicorn.error")  # what goes wrong below the application
 
 
 @contextmanager
@@ -19,14 +20,17 @@ def access_log(form: LogForm) -> Iterator[None]:
     """Write the log in this form until the block is left. A bug's traceback reaches stderr in any form, also `off`."""
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonLines() if form == "json" else _TextLines())
-    before = [(logger, logger.level, logger.propagate) for logger in (ACCESS_LOG, SERVER_LOG)]
-    SERVER_LOG.addHandler(handler)
-    SERVER_LOG.propagate = False
-    SERVER_LOG.setLevel(logging.ERROR if form == "off" else logging.INFO)
-    ACCESS_LOG.propagate = False
-    ACCESS_LOG.setLevel(logging.CRITICAL if form == "off" else logging.INFO)
-    if form != "off":
-        ACCESS_LOG.addHandler(handler)
+    is_off = form == "off"
+    levels = {
+        ACCESS_LOG: logging.CRITICAL if is_off else logging.INFO,
+        SERVER_LOG: logging.ERROR if is_off else logging.INFO,
+        _UVICORN_LOG: logging.ERROR if is_off else logging.WARNING,
+    }
+    before = [(logger, logger.level, logger.propagate) for logger in levels]
+    for logger, level in levels.items():
+        logger.addHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = False
     try:
         yield
     finally:
@@ -40,7 +44,8 @@ class _TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = getattr(record, "access", None)
         if fields is None:
-            return f"{_time(record)} {super().format(record)}"
+            trace_id = getattr(record, "trace_id", None)
+            return f"{_time(record)}{f' trace={trace_id}' if trace_id else ''} {super().format(record)}"
         return (
             f"{_time(record)} {fields['method']} {fields['route']} {fields['status']} {fields['ms']} ms"
             f" trace={fields['trace_id']} client={fields['client_id']}"
@@ -51,7 +56,9 @@ class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = getattr(record, "access", None)
         if fields is None:
-            return json.dumps({"time": _time(record), "level": record.levelname, "message": super().format(record)})
+            fields = {"level": record.levelname, "message": super().format(record)}
+            if trace_id := getattr(record, "trace_id", None):
+                fields["trace_id"] = trace_id
         return json.dumps({"time": _time(record), **fields})
 
 

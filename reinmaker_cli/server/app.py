@@ -18,8 +18,11 @@ from reinmaker_cli.server.routes.oauth import oauth_resources
 from reinmaker_cli.server.services import Foundation, Services, run_services
 
 
-def build_app(base: Foundation, started: Callable[[Services], None]) -> Edge:
-    """Return the ASGI application; `started` is told its services when the lifespan begins."""
+def build_app(base: Foundation, started: Callable[[Services], None], is_stopping: Callable[[], bool]) -> Edge:
+    """Return the ASGI application; `started` is told its services when the lifespan begins.
+
+    From when on `is_stopping`, nobody waits long for the rest of a body.
+    """
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[dict[str, Services]]:
@@ -30,7 +33,7 @@ def build_app(base: Foundation, started: Callable[[Services], None]) -> Edge:
     resources = [*oauth_resources(), *manifest_resources(), *document_resources(), *control_resources()]
     routes = [resource.route() for resource in resources]
     router = Router(routes, redirect_slashes=False, default=_no_such_route, lifespan=lifespan)
-    return Edge(router, allowed_hosts(base.config.host, base.config.allow_hosts))
+    return Edge(router, allowed_hosts(base.config.host, base.config.allow_hosts), is_stopping)
 
 
 async def _no_such_route(scope: Any, _receive: Any, _send: Any) -> None:

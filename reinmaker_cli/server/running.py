@@ -88,7 +88,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, base: Foundation, listening: list[socket.socket]) -> None:
         config = uvicorn.Config(
-            build_app(base, self._remember),
+            build_app(base, self._remember, lambda: self.should_exit),
             http="h11",
             loop="asyncio",
             ws="none",

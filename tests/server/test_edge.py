@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import socket
 
 import pytest
 
@@ -152,6 +153,25 @@ def test_bug_is_logged_and_never_shown(capsys, monkeypatch):
     logged = capsys.readouterr().err
     assert "Traceback" in logged
     assert answer.headers["x-lesson-trace-id"] in logged
+
+
+def test_bug_is_logged_as_json_under_its_trace_id(capsys, monkeypatch):
+    with live_server(log="json") as caller:
+        monkeypatch.setattr("reinmaker_cli.server.routes.manifests._page_limit", None)  # a bug, for one request
+        caller.api.get(MANIFESTS, headers={"X-Lesson-Trace-Id": "trace-of-the-bug"})
+    records = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    (bug,) = (record for record in records if record.get("level") == "ERROR")
+    assert (bug["trace_id"], "Traceback" in bug["message"]) == ("trace-of-the-bug", True)
+
+
+def test_what_is_no_http_is_logged_in_the_form_that_was_asked_for(capfd):
+    with live_server(log="json") as caller:
+        port = int(caller.started.url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+            connection.sendall(b"no http\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
+    levels = [json.loads(line).get("level") for line in capfd.readouterr().err.splitlines()]
+    assert "WARNING" in levels
 
 
 def test_text_log_is_one_line_a_request(capsys):

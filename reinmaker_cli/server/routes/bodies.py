@@ -16,7 +16,6 @@ from reinmaker_cli.server.workers import LARGE_BODY_BYTES
 
 LARGE_AT_ONCE = 2
 BUSY_RETRY_AFTER_S = 2  # about what examining 28 MB takes
-IDLE_LIMIT_S = 30.0  # uvicorn has no time limit for a body
 _INFLATE_STEP = 1024 * 1024  # inflated bytes between two looks at the limit: a bomb grows a thousandfold
 
 
@@ -45,7 +44,7 @@ class Bodies:
         content = bytearray()
         holds_place = False
         try:
-            async for piece in _inflated(request, limit) if is_gzip else _chunks(request):
+            async for piece in _inflated(request, limit) if is_gzip else request.stream():
                 content += piece
                 if len(content) > limit:
                     raise _too_large(limit)
@@ -85,26 +84,11 @@ def _check_headers(request: Request, limit: int) -> bool:
     return encoding != "identity"
 
 
-async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    stream = request.stream()
-    while True:
-        try:
-            async with asyncio.timeout(IDLE_LIMIT_S):
-                chunk = await anext(stream, None)
-        except TimeoutError as error:
-            raise ApiProblem(
-                codes.BAD_REQUEST, f"no byte of the body for {IDLE_LIMIT_S:.0f} s", headers={"Connection": "close"}
-            ) from error
-        if chunk is None:
-            return
-        yield chunk
-
-
 async def _inflated(request: Request, limit: int) -> AsyncIterator[bytes]:
     """Yield the inflated body. RFC 1952: one member is taken, and nothing may follow it."""
     inflater = zlib.decompressobj(wbits=31)
     received = 0
-    async for chunk in _chunks(request):
+    async for chunk in request.stream():
         received += len(chunk)
         if received > limit:
             raise _too_large(limit)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import re
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reinmaker_cli.contract import codes
-from reinmaker_cli.contract.names import PROBLEM_MEDIA_TYPE, TRACE_HEADER, TRACE_PATTERN
+from reinmaker_cli.contract.names import TRACE_HEADER, TRACE_PATTERN
 from reinmaker_cli.server.access_log import ACCESS_LOG, SERVER_LOG
 from reinmaker_cli.server.problems import ApiProblem
+from reinmaker_cli.server.routes.exchange import Exchange, stopping
 
 _TRACE = re.compile(TRACE_PATTERN)
 _TRACE_KEY = "reinmaker.trace_id"
@@ -43,8 +44,9 @@ def note_client(request: Request, client_id: str) -> None:
 class Edge:
     """Wrap the routes: every answer has a trace id, every error is a problem document, every request is logged."""
 
-    def __init__(self, routes: ASGIApp, allowed_hosts: Collection[str]) -> None:
+    def __init__(self, routes: ASGIApp, allowed_hosts: Collection[str], is_stopping: Callable[[], bool]) -> None:
         self._routes = routes
+        self._is_stopping = is_stopping
         self._allowed_hosts = {host.lower().strip("[]") for host in allowed_hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,18 +57,22 @@ class Edge:
         scope["app"] = self  # Starlette raises its 404 as an exception only below an application
         scope[_TRACE_KEY] = _incoming_trace(scope) or secrets.token_hex(16)
         started = time.monotonic()
-        answer = _Answer(scope[_TRACE_KEY], send)
+        exchange = Exchange(scope, receive, send, scope[_TRACE_KEY], self._is_stopping)
         try:
             self._refuse_foreign_host(scope)
-            await self._routes(scope, receive, answer.send)
+            await self._routes(scope, exchange.receive, exchange.send)
         except ApiProblem as problem:
-            await answer.refuse(problem, scope, receive)
+            await exchange.refuse(problem)
         except ClientDisconnect:
             SERVER_LOG.info("the client went away", extra={"trace_id": scope[_TRACE_KEY]})
+        except asyncio.CancelledError:
+            # Only the end of a stop cancels a request, after it was waited for.
+            SERVER_LOG.warning("cut short by the end of the server", extra={"trace_id": scope[_TRACE_KEY]})
+            await exchange.refuse(stopping())
         except Exception:  # noqa: BLE001  (the one error handler: logged with its traceback, answered without it)
-            SERVER_LOG.exception("unforeseen, trace id %s", scope[_TRACE_KEY])
-            await answer.refuse(ApiProblem(codes.SERVER_ERROR, "see the server's log"), scope, receive)
-        _log_access(scope, answer.status, time.monotonic() - started)
+            SERVER_LOG.exception("unforeseen", extra={"trace_id": scope[_TRACE_KEY]})
+            await exchange.refuse(ApiProblem(codes.SERVER_ERROR, "see the server's log"))
+        _log_access(scope, exchange.status, time.monotonic() - started)
 
     def _refuse_foreign_host(self, scope: Scope) -> None:
         # DNS rebinding: a web page can point a name of its own at 127.0.0.1, but it cannot change the Host field.
@@ -74,29 +80,6 @@ class Edge:
         name = re.sub(r":[0-9]*$", "", host).lower().strip("[]")
         if name not in self._allowed_hosts:
             raise ApiProblem(codes.HOST_NOT_ALLOWED, f"not a host name of this server: `{host[:100]}`")
-
-
-class _Answer:
-    """Watches what is sent, and puts the trace id into it."""
-
-    def __init__(self, trace: str, send: Send) -> None:
-        self._trace = trace
-        self._send = send
-        self.status = 0
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            MutableHeaders(scope=message)[TRACE_HEADER] = self._trace
-        await self._send(message)
-
-    async def refuse(self, problem: ApiProblem, scope: Scope, receive: Receive) -> None:
-        if self.status:  # too late for another answer; uvicorn closes the connection that was cut short
-            return
-        response = JSONResponse(
-            problem.document(self._trace), problem.status, problem.headers, media_type=PROBLEM_MEDIA_TYPE
-        )
-        await response(scope, receive, self.send)
 
 
 def allowed_hosts(host: str, more: Collection[str]) -> set[str]:
