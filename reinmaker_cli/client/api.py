@@ -130,13 +130,16 @@ class Api:
         seen = self.manifest(manifest_id, version=version, trace_id=trace_id)
         return seen.submission if isinstance(seen, Seen) else None
 
-    def manifest_document(self, manifest_id: str, version: str, *, trace_id: str) -> Mapping[str, Any] | None:
+    def manifest_document(
+        self, manifest_id: str, version: str, *, trace_id: str, limit_s: float | None = None
+    ) -> Mapping[str, Any] | None:
         """Return a submitted manifest as the server received it, or None."""
         answer = self._connection.ask(
             "GET",
             _path(manifest_id),
             query={"version": version, "include": "manifest"},
             trace_id=trace_id,
+            limit_s=limit_s,
             max_answer_bytes=MAX_DOCUMENT_ANSWER_BYTES,
         )
         if answer.status == 200:
@@ -145,10 +148,12 @@ class Api:
             return None
         raise error_of(answer)
 
-    def manifest_page(self, cursor: str | None = None, *, trace_id: str) -> ManifestPage | None:
+    def manifest_page(
+        self, cursor: str | None = None, *, trace_id: str, limit_s: float | None = None
+    ) -> ManifestPage | None:
         """Return one page of the listing; None where the server has no listing."""
         query = {"limit": str(PAGE_SIZE)} | ({"cursor": cursor} if cursor else {})
-        answer = self._connection.ask("GET", MANIFESTS_PATH, query=query, trace_id=trace_id)
+        answer = self._connection.ask("GET", MANIFESTS_PATH, query=query, trace_id=trace_id, limit_s=limit_s)
         if answer.status == 200:
             return answer.read(ManifestPage)
         if answer.status in (404, 405):

@@ -57,14 +57,19 @@ class Body:
 
 
 class _AnswerTooLong(Exception):
-    """An answer is larger, or takes longer, than any answer of the API does."""
+    """An answer is larger than any answer of the API is."""
+
+
+class _AnswerTooSlow(Exception):
+    """An answer goes on when its time is out."""
 
 
 class _BoundedStream(httpx.SyncByteStream):
     """An answer's bytes, up to a size and a time."""
 
-    def __init__(self, stream: httpx.SyncByteStream, max_bytes: int, end_at: float) -> None:
-        self._stream, self._max_bytes, self._end_at = stream, max_bytes, end_at
+    def __init__(self, stream: httpx.SyncByteStream, max_bytes: int, limit_s: float) -> None:
+        self._stream, self._max_bytes, self._limit_s = stream, max_bytes, limit_s
+        self._end_at = time.monotonic() + limit_s
 
     def __iter__(self) -> Iterator[bytes]:
         received = 0
@@ -73,7 +78,7 @@ class _BoundedStream(httpx.SyncByteStream):
             if received > self._max_bytes:
                 raise _AnswerTooLong(f"more than {self._max_bytes} bytes")
             if time.monotonic() > self._end_at:
-                raise _AnswerTooLong(f"more than {ANSWER_LIMIT_S:g} s")
+                raise _AnswerTooSlow(f"more than {self._limit_s:g} s")
             yield piece
 
     def close(self) -> None:
@@ -132,7 +137,8 @@ def _bound_answer(response: httpx.Response) -> None:
         raise _AnswerTooLong("an encoding that was not asked for")
     assert isinstance(response.stream, httpx.SyncByteStream)
     max_bytes: int = response.request.extensions.get("max_answer_bytes", MAX_ANSWER_BYTES)
-    response.stream = _BoundedStream(response.stream, max_bytes, time.monotonic() + ANSWER_LIMIT_S)
+    limit_s: float = response.request.extensions.get("answer_limit_s", ANSWER_LIMIT_S)
+    response.stream = _BoundedStream(response.stream, max_bytes, limit_s)
 
 
 def _log_request(trace: TraceLog | None) -> Callable[[httpx.Request], None]:
@@ -204,12 +210,15 @@ class Connection:
             content=body.content if body else None,
             headers=sent,
             timeout=_time_limits(wait_s, limit_s),
-            extensions={"max_answer_bytes": max_answer_bytes},
+            extensions={
+                "max_answer_bytes": max_answer_bytes,
+                "answer_limit_s": ANSWER_LIMIT_S if limit_s is None else min(ANSWER_LIMIT_S, max(1.0, limit_s)),
+            },
         )
         self.requests += 1
         try:
             response = self._http.send(request, auth=self._auth if with_token else None)
-        except (httpx.RequestError, _AnswerTooLong) as error:
+        except (httpx.RequestError, _AnswerTooLong, _AnswerTooSlow) as error:
             if self._trace is not None:
                 self._trace(f"! {type(error).__name__}")
             failure = self._explain(error)
@@ -219,7 +228,7 @@ class Connection:
         url = self._base_url + path
         return Answer(response.status_code, answered, response.content, url, trace_id_of(answered, trace_id))
 
-    def _explain(self, error: httpx.RequestError | _AnswerTooLong) -> ServerUnreachable:
+    def _explain(self, error: httpx.RequestError | _AnswerTooLong | _AnswerTooSlow) -> ServerUnreachable:
         url = self._base_url
         if isinstance(error, _AnswerTooLong):
             hint = "check the address with `reinmaker config show --origin`"
@@ -233,7 +242,7 @@ class Connection:
             hint = "start one: `reinmaker serve`"
         else:
             hint = "check the network and proxy, then run the same command again"
-        if isinstance(error, httpx.TimeoutException):
+        if isinstance(error, httpx.TimeoutException | _AnswerTooSlow):
             return ServerUnreachable(f"no answer in time from `{url}`", code=codes.SERVER_UNREACHABLE, hint=hint)
         if isinstance(error, httpx.ConnectError):
             return ServerUnreachable(f"cannot reach server: `{url}`", code=codes.SERVER_UNREACHABLE, hint=hint)

@@ -64,19 +64,22 @@ class Journey:
         self.is_clean = True
         """False once a manifest cannot go."""
         self._deadline_at = None if options.deadline_s is None else around.world.clock() + options.deadline_s
-        self._patiences: list[Patience] = []
+        self._patiences: dict[int, Patience] = {}
 
-    def patience(self, manifest_id: str, *, max_attempts: int = MAX_ATTEMPTS) -> Patience:
-        """Return the time for one step with one manifest, starting now."""
-        patience = Patience(
+    def patience(self, place: int, *, max_attempts: int = MAX_ATTEMPTS) -> Patience:
+        """Return the time for one manifest: it starts with the first request, and goes on now where it was held."""
+        if place in self._patiences:
+            self._patiences[place].resume(max_attempts=max_attempts)
+            return self._patiences[place]
+        manifest_id = self.wanted[place].manifest_id
+        self._patiences[place] = Patience(
             self.options.timeout_s,
             deadline_at=self._deadline_at,
             world=self.around.world,
             max_attempts=max_attempts,
             on_limit=lambda seconds: self.around.on_event(Limited(manifest_id, seconds)),
         )
-        self._patiences.append(patience)
-        return patience
+        return self._patiences[place]
 
     def goes_on_after(self, place: int, error: ReinmakerError) -> bool:
         """Note a manifest's error; return whether the others may still succeed. A signal is no manifest's error."""
@@ -90,5 +93,5 @@ class Journey:
 
     def report(self, signal_number: int | None = None) -> Report:
         """Return what came of it so far."""
-        limited_s = sum(patience.limited_s for patience in self._patiences)
+        limited_s = sum(patience.limited_s for patience in self._patiences.values())
         return self.ledger.report(requests=self.api.requests, limited_s=limited_s, signal_number=signal_number)

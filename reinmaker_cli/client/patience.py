@@ -21,7 +21,7 @@ MAX_LIMITS_IN_A_ROW: Final = 30  # a server that only ever says "later" ends too
 UNSAID_LIMIT_PAUSE_S: Final = 5.0  # 429 without Retry-After
 JITTER: Final = 0.1  # clients that were refused together do not come back together
 
-PERMANENT: Final = frozenset({str(codes.TLS_FAILED), str(codes.ANSWER_UNUSABLE), str(codes.LIMITED)})
+PERMANENT: Final = frozenset({str(codes.TLS_FAILED), str(codes.ANSWER_UNUSABLE)})
 
 
 class Clockwork:
@@ -55,6 +55,7 @@ class Patience:
         self._max_attempts = max_attempts
         self._on_limit = on_limit
         self._limits_in_a_row = 0
+        self._held_at: float | None = None
         self.limited_s = 0.0
         """Seconds spent waiting because the server asked for it."""
 
@@ -67,6 +68,18 @@ class Patience:
         end_at = self._end_at if self._deadline_at is None else min(self._end_at, self._deadline_at)
         return end_at - self._world.clock()
 
+    def hold(self) -> None:
+        """Stop the time: what follows is other work, or a question to a person. A deadline goes on."""
+        self._held_at = self._world.clock()
+
+    def resume(self, *, max_attempts: int | None = None) -> None:
+        """Let the time go on from where it was held."""
+        if self._held_at is not None:
+            self._end_at += self._world.clock() - self._held_at
+            self._held_at = None
+        if max_attempts is not None:
+            self._max_attempts = max_attempts
+
     def pause(self, seconds: float) -> None:
         """Sleep, but not beyond the end."""
         self._world.sleep(max(0.0, min(seconds, self.left_s())))
@@ -78,13 +91,17 @@ class Patience:
         self.pause(self._jittered(min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)))
 
     def wait_as_asked(self, error: RetryLater) -> None:
-        """Wait as long as the server asks; raise `limited` where that is longer than what is left."""
-        self._limits_in_a_row += 1
-        asked_s = UNSAID_LIMIT_PAUSE_S if error.retry_after_s is None else error.retry_after_s
+        """Wait as long as the server asks; raise where that is longer than what is left.
+
+        Only the wait for a limit (429) is not counted: a server that is busy for ever uses the time up.
+        """
+        is_limit = error.status == 429
+        self._limits_in_a_row += is_limit
+        asked_s = UNSAID_LIMIT_PAUSE_S if error.retry_after_s is None else max(error.retry_after_s, FIRST_PAUSE_S)
         if asked_s > self.left_s() or self._limits_in_a_row > MAX_LIMITS_IN_A_ROW:
             limited = ServerUnreachable(
                 f"the server asks to wait {asked_s:.0f} s, and {max(0.0, self.left_s()):.0f} s are left",
-                code=codes.LIMITED,
+                code=error.code,
                 hint="run the same command again later, or give a longer --timeout",
             )
             limited.trace_id = error.trace_id
@@ -93,15 +110,16 @@ class Patience:
         self._on_limit(waited_s)
         self._world.sleep(waited_s)
         self.limited_s += waited_s
-        self._end_at += waited_s
+        if is_limit:
+            self._end_at += waited_s
 
     def limit_passed(self) -> None:
-        """Note that the server took a request."""
+        """Note that the server took a request that a limit could have refused."""
         self._limits_in_a_row = 0
 
     def ask(self, read: Callable[[], Result]) -> Result:
         """Return what `read` returns, repeated through limits and passing failures: only for what changes nothing."""
-        attempt = 1
+        attempt, limits_before = 1, self._limits_in_a_row
         while True:
             try:
                 result = read()
@@ -111,7 +129,8 @@ class Patience:
                 self.back_off(attempt, error)
                 attempt += 1
             else:
-                self.limit_passed()
+                # A question that passes says nothing about the limit of what is being sent.
+                self._limits_in_a_row = limits_before
                 return result
 
     def _jittered(self, seconds: float) -> float:

@@ -40,8 +40,8 @@ def plan_all(journey: Journey) -> dict[int, Plan]:
     journey.around.on_event(PreflightStarted(len(journey.wanted)))
     plans: dict[int, Plan] = {}
     listing: Mapping[str, ListedManifest] | None = None
-    for place, wanted in enumerate(journey.wanted):
-        patience = journey.patience(wanted.manifest_id, max_attempts=LOOKING_ATTEMPTS)
+    for place in range(len(journey.wanted)):
+        patience = journey.patience(place, max_attempts=LOOKING_ATTEMPTS)
         try:
             if place == 0 and len(journey.wanted) > LIST_ABOVE:
                 listing = list_manifests(journey.api, patience=patience, trace_id=journey.run_trace_id)
@@ -50,6 +50,8 @@ def plan_all(journey: Journey) -> dict[int, Plan]:
         except ReinmakerError as error:
             if not journey.goes_on_after(place, error):
                 return {}
+        finally:
+            patience.hold()
     return plans
 
 
@@ -77,7 +79,9 @@ def plan_one(journey: Journey, place: int, known: Known, patience: Patience, *, 
     difference = _compare(journey, place, decision.manifest, known.active.version, patience)
     if difference is not None and isinstance(decision, Send):
         _require_immutable(decision.manifest, difference, known.active.version)
+        patience.hold()  # a person takes the time that it takes
         _confirm_removed(journey, place, difference, known.active.version)
+        patience.resume()
     return decision
 
 
@@ -114,7 +118,11 @@ def _action(decision: Decision) -> Action:
 def _compare(journey: Journey, place: int, manifest: Manifest, version: str, patience: Patience) -> Difference | None:
     """Note and return how the manifest differs from a version at the server."""
     row = journey.ledger[place]
-    theirs = patience.ask(lambda: journey.api.manifest_document(row.manifest_id, version, trace_id=row.trace_id))
+    theirs = patience.ask(
+        lambda: journey.api.manifest_document(
+            row.manifest_id, version, trace_id=row.trace_id, limit_s=patience.left_s()
+        )
+    )
     if theirs is None:
         return None  # it went away between two questions; the server will judge
     difference = diff_manifests(theirs, manifest.document)

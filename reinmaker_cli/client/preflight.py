@@ -82,7 +82,11 @@ def list_manifests(api: Api, *, patience: Patience, trace_id: str) -> dict[str, 
     found: dict[str, ListedManifest] = {}
     cursor: str | None = None
     for _ in range(MAX_PAGES):
-        page = patience.ask(lambda cursor=cursor: api.manifest_page(cursor, trace_id=trace_id))  # type: ignore[misc]
+        page = patience.ask(
+            lambda cursor=cursor: api.manifest_page(  # type: ignore[misc]  # mypy cannot type a bound default
+                cursor, trace_id=trace_id, limit_s=patience.left_s()
+            )
+        )
         if page is None:
             return None
         found.update((item.manifest_id, item) for item in page.items)

@@ -71,7 +71,7 @@ def _carry_out_all(journey: Journey, plans: Mapping[int, Plan]) -> None:
 
 
 def _carry_out(journey: Journey, place: int, plan: Plan) -> None:
-    patience = journey.patience(journey.ledger[place].manifest_id)
+    patience = journey.patience(place)
     taken: list[str] = []
     while isinstance(plan, Send):
         if patience.left_s() <= 0:

@@ -151,6 +151,20 @@ def test_a_silent_server_ends_at_the_time_limit() -> None:
         done.set()
 
 
+def test_an_answer_that_drips_ends_at_the_time_limit() -> None:
+    done = threading.Event()
+
+    def drip(client: socket.socket) -> None:
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        while not done.wait(0.02):
+            client.sendall(b" ")
+
+    with listening(drip) as (port, _):
+        error = failure(connection(port), limit_s=1)
+        done.set()
+    assert (error.code, "no answer in time" in error.message) == ("server-unreachable", True)
+
+
 def test_a_large_body_is_compressed_and_a_small_one_is_not() -> None:
     large = b"[" + b" " * GZIP_FROM_BYTES + b"]"
     assert Body.json(b"{}") == Body(b"{}", {"Content-Type": "application/json"})

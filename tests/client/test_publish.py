@@ -13,7 +13,7 @@ import pytest
 
 from reinmaker_cli.client.api import Api, open_api
 from reinmaker_cli.client.credentials import Credentials
-from reinmaker_cli.client.events import Event, Planned, Submitted, VersionTaken
+from reinmaker_cli.client.events import Event, Planned, Submitted, VersionTaken, Waiting
 from reinmaker_cli.client.journey import Options, Surroundings
 from reinmaker_cli.client.ledger import unsent_result
 from reinmaker_cli.client.local import LocalControl
@@ -23,6 +23,7 @@ from reinmaker_cli.client.publish import publish
 from reinmaker_cli.client.report import Report
 from reinmaker_cli.errors import Interrupted, UsageError
 from reinmaker_cli.manifest.assemble import Draft, Manifest
+from reinmaker_cli.manifest.diff import Difference
 from reinmaker_cli.manifest.document import manifest_from_document
 from reinmaker_cli.server.running import Started
 from tests.client.conftest import FakeTime, OpenedApi, local_environment
@@ -440,6 +441,37 @@ def test_a_deadline_leaves_the_rest_unsent(manual_server: Started, open_to: Open
     assert outcomes(report) == ["pending", "unreachable"]
     assert report.results[1].status is None
     assert report.exit_code == 7
+
+
+def test_the_time_limit_is_one_for_all_that_is_done_with_a_manifest(fake_time: FakeTime) -> None:
+    def slowly(request: httpx.Request) -> httpx.Response:
+        fake_time.now += 40
+        return NOT_FOUND
+
+    drafts = [lesson(None, f"slow-{number}", {"a.mp3": b"a"}) for number in range(2)]
+    pending = [answer(shown(draft.at("2026.11.23"))) for draft in drafts]
+    script = Script([slowly, slowly, *pending])
+
+    def lingering(event: Event) -> None:
+        if isinstance(event, Waiting):
+            fake_time.now += 30
+
+    around = Surroundings(on_event=lingering, world=fake_time.world)
+    report = run(script.api(), *drafts, timeout_s=60, around=around)
+    assert outcomes(report) == ["pending", "pending"]
+    assert fake_time.now - 1000 == 2 * 40 + 2 * 30  # none of it counted for the other
+
+
+def test_a_person_who_is_asked_takes_no_time_from_the_manifest(api: Api, bucket: Path, fake_time: FakeTime) -> None:
+    run(api, lesson(bucket, "asked", {"a.mp3": b"a", "b.mp3": b"b"}))
+
+    def think(_: str, __: Difference) -> bool:
+        fake_time.now += 3600
+        return True
+
+    around = Surroundings(confirm_removed=think, world=fake_time.world)
+    report = run(api, lesson(bucket, "asked", {"a.mp3": b"a"}), timeout_s=60, around=around)
+    assert outcomes(report) == ["active"]
 
 
 def test_a_version_of_the_server_that_is_none_is_no_bug_of_ours(fake_time: FakeTime) -> None:

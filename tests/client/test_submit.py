@@ -183,6 +183,25 @@ def test_a_server_that_only_ever_says_later_ends(fake_time: FakeTime) -> None:
     assert caught.value.code == "limited"
 
 
+def test_a_limit_met_again_and_again_ends_although_questions_pass(fake_time: FakeTime) -> None:
+    limited = problem(429, "quota-exceeded", Retry_After="1")
+    script = Script([LOST, NOT_FOUND, *[limited, NOT_FOUND] * 100])
+    with pytest.raises(ServerUnreachable) as caught:
+        submit(script.api(), MANIFEST, fake_time)
+    assert caught.value.code == "limited"
+
+
+@pytest.mark.parametrize("retry_after", ["0", "3"])
+def test_a_server_that_stays_busy_uses_the_time_up(retry_after: str, fake_time: FakeTime) -> None:
+    busy = problem(503, "server-busy", Retry_After=retry_after)
+    script = Script([busy, NOT_FOUND] * 1000)
+    with pytest.raises(ServerUnreachable) as caught:
+        submit_manifest(script.api(), MANIFEST, earlier=None, patience=patience(fake_time, 60), trace_id="t")
+    assert (caught.value.code, caught.value.exit_code) == ("server-busy", 7)
+    assert 55 < sum(fake_time.slept) <= 60
+    assert len(script.requests) < 250  # never without a pause
+
+
 def test_what_happens_is_told(fake_time: FakeTime) -> None:
     told: list[Event] = []
     script = Script([LOST, answer(shown(MANIFEST))])
