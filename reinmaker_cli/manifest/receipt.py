@@ -8,6 +8,7 @@ Source: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -19,6 +20,7 @@ from reinmaker_cli.manifest.document import Manifest
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "https://api.reinmaker.com/attestations/publication/v1"
+_SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def make_receipt(
@@ -82,19 +84,28 @@ def is_receipt(document: Any) -> bool:
 def subjects(receipt: Mapping[str, Any]) -> dict[str, str]:
     """Return the receipt's files: path (or URL, where no path was known) -> SHA-256. ContentInvalid where damaged."""
     listed = receipt.get("subject")
-    if not isinstance(listed, list):
-        raise _damaged("`subject` is no list")
+    if not isinstance(listed, list) or not listed:
+        raise _damaged("`subject` is no list, or an empty one")
     found: dict[str, str] = {}
     for number, subject in enumerate(listed):
         digest = subject.get("digest") if isinstance(subject, Mapping) else None
         name = subject.get("name") if isinstance(subject, Mapping) else None
         sha256 = digest.get("sha256") if isinstance(digest, Mapping) else None
-        if not isinstance(name, str) or not isinstance(sha256, str):
+        if not isinstance(name, str) or not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
             raise _damaged(f"subject {number} has no name or no sha256")
         if name in found:
             raise _damaged(f"two subjects are named `{name}`")
         found[name] = sha256.lower()
     return found
+
+
+def published_id(receipt: Mapping[str, Any]) -> str:
+    """Return the id of the manifest that was published. ContentInvalid where the receipt does not say it."""
+    predicate = receipt.get("predicate")
+    manifest_id = predicate.get("manifestId") if isinstance(predicate, Mapping) else None
+    if not isinstance(manifest_id, str):
+        raise _damaged("its predicate names no manifestId")
+    return manifest_id
 
 
 def _subject(asset: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:

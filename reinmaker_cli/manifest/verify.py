@@ -2,17 +2,18 @@
 
 1. what was published: path -> SHA-256 from a receipt; from a manifest, asset id -> SHA-256
 2. what lies there now: every file that a scan would take, hashed
-3. which of them are meant: the files that the folder's `reinmaker.toml` puts into this manifest; without one, all
+3. which of them are meant: the files that the folder's `reinmaker.toml` puts into this manifest, and those that none
+   of its rules knows; without one, all
 4. changed, missing and added files, and files that hold each other's bytes
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from reinmaker_cli.assets.batch import hash_files
 from reinmaker_cli.assets.digest import Digest
@@ -24,7 +25,9 @@ from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
 from reinmaker_cli.errors import ContentInvalid, UsageError
 from reinmaker_cli.manifest.assemble import assemble
-from reinmaker_cli.manifest.receipt import is_receipt, subjects
+from reinmaker_cli.manifest.receipt import is_receipt, published_id, subjects
+
+_COMPARED_MEMBERS: Final = {"id": str, "url": str, "hash": str, "bytes": int}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,12 @@ class _Present:
     sha256: str
     bytes: int
     belongs: bool
-    """False where the folder's `reinmaker.toml` puts the file into another manifest, or into none."""
+    """False where the folder's `reinmaker.toml` puts the file into another manifest."""
+
+    @property
+    def name(self) -> str:
+        """What an asset of a manifest is compared by: its id; no id begins with `/`."""
+        return f"/{self.path}" if self.asset_id is None else self.asset_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +85,11 @@ def check_folder(
     published = _published(listed)
     files, findings = _present(root, project, document.get("manifestId"), environment)
     if project is not None:
-        by_id = {file.asset_id: file for file in files if file.asset_id is not None}
-        paths = {str(asset.get("url")): by_id[str(asset["id"])].path for asset in listed if str(asset["id"]) in by_id}
+        by_id = {file.name: file for file in files}
+        paths = {asset["url"]: by_id[asset["id"]].path for asset in listed if asset["id"] in by_id}
         return FolderCheck((*findings, *_compare(published, by_id)), paths)
     by_bytes = {(file.sha256, file.bytes): file.path for file in files}
-    keys = {str(asset.get("url")): (str(asset["hash"]).lower(), asset.get("bytes")) for asset in listed}
+    keys = {asset["url"]: (asset["hash"].lower(), asset["bytes"]) for asset in listed}
     paths = {url: by_bytes[key] for url, key in keys.items() if key in by_bytes}
     return FolderCheck((*findings, *_by_bytes(Counter(published.values()), _named(published), files)), paths)
 
@@ -90,26 +98,30 @@ def _check_receipt(
     receipt: Mapping[str, Any], root: Path, project: Project | None, environment: str
 ) -> tuple[Finding, ...]:
     published = subjects(receipt)
-    predicate = receipt.get("predicate")
-    manifest_id = predicate.get("manifestId") if isinstance(predicate, Mapping) else None
-    files, findings = _present(root, project, manifest_id, environment)
+    files, findings = _present(root, project, published_id(receipt), environment)
     if published and all("://" in name for name in published):
         return (*findings, *_by_bytes(Counter(published.values()), _named(published), files))
     return (*findings, *_compare(published, {file.path: file for file in files}))
 
 
-def _published(assets: Iterable[Any]) -> dict[str, str]:
-    published = {}
-    for asset in assets:
-        try:
-            published[str(asset["id"])] = str(asset["hash"]).lower()
-        except (TypeError, KeyError) as error:
-            raise ContentInvalid(
-                "the manifest has an asset without id or hash",
-                code=codes.RECEIPT_INVALID,
-                hint="`reinmaker check` says what is wrong with it",
-            ) from error
-    return published
+def _published(assets: Sequence[Any]) -> dict[str, str]:
+    """Return asset id -> SHA-256; ContentInvalid where the manifest says less of an asset than the schema asks."""
+    for number, asset in enumerate(assets):
+        if not isinstance(asset, Mapping) or any(
+            not isinstance(asset.get(name), kind) for name, kind in _COMPARED_MEMBERS.items()
+        ):
+            raise _unusable(f"asset {number} lacks {' or '.join(_COMPARED_MEMBERS)}")
+    if not assets:
+        raise _unusable("it has no assets")
+    return {asset["id"]: asset["hash"].lower() for asset in assets}
+
+
+def _unusable(fact: str) -> ContentInvalid:
+    return ContentInvalid(
+        f"the manifest cannot be verified: {fact}",
+        code=codes.RECEIPT_INVALID,
+        hint="`reinmaker check` says what is wrong with it",
+    )
 
 
 def _present(
@@ -131,7 +143,7 @@ def _present(
         if isinstance(match, Match):
             assets.append(_asset(file.path, match, outcome))
         else:
-            unmatched.append(_Present(file.path, None, outcome.sha256, outcome.bytes, belongs=project is None))
+            unmatched.append(_Present(file.path, None, outcome.sha256, outcome.bytes, belongs=True))
     if project is None:
         return unmatched, findings
     members = _members(assets, project, root, manifest_id, environment)

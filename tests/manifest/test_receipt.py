@@ -109,7 +109,12 @@ def touch_other_manifest(folder: Path) -> None:
     (folder / "6-12-bonus-fr.txt").write_text("too")
 
 
+def add_what_no_rule_knows(folder: Path) -> None:
+    (folder / "2-5-welcome-de.txt").write_text("new")
+
+
 BY_NAME = [
+    (add_what_no_rule_knows, ["added: `2-5-welcome-de.txt`"]),
     (touch_other_manifest, []),
     (change, ["changed: `2-5-main-en.txt`"]),
     (empty, ["changed: `2-5-main-en.txt`"]),
@@ -192,7 +197,16 @@ def test_a_receipt_without_paths_is_compared_by_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "document",
-    [{}, {"_type": "https://in-toto.io/Statement/v1"}, {"assets": [{"id": "a"}]}, {"assets": {}}],
+    [
+        {},
+        {"_type": "https://in-toto.io/Statement/v1"},
+        {"assets": []},
+        {"assets": {}},
+        {"assets": ["a"]},
+        {"assets": [{"id": "a"}]},
+        {"assets": [{"id": "a", "url": "s3://b/a", "hash": 5, "bytes": 1}]},
+        {"assets": [{"id": "a", "url": "s3://b/a", "hash": "00", "bytes": [1]}]},
+    ],
 )
 def test_what_is_neither_receipt_nor_manifest_is_refused(tmp_path: Path, document: dict[str, Any]) -> None:
     with pytest.raises(ContentInvalid) as caught:
@@ -202,6 +216,9 @@ def test_what_is_neither_receipt_nor_manifest_is_refused(tmp_path: Path, documen
 
 def test_a_damaged_receipt_is_refused(tmp_path: Path) -> None:
     receipt = receipt_for(first_manifest(lesson_project(tmp_path)))
-    for subject in ([{"name": 1}], None, [receipt["subject"][0]] * 2):
+    short = {"name": "a.mp3", "digest": {"sha256": "abc"}}
+    for subject in ([{"name": 1}], None, [], [short], [receipt["subject"][0]] * 2):
         with pytest.raises(ContentInvalid, match="damaged"):
             verify_folder({**receipt, "subject": subject}, tmp_path, None)
+    with pytest.raises(ContentInvalid, match="damaged"):
+        verify_folder({**receipt, "predicate": {}}, tmp_path, None)
