@@ -28,7 +28,7 @@ MAY_IMPORT = {
 
 HOMES = {
     "typer": ("cli/",),
-    "rich": ("cli/",),
+    "rich": ("cli/terminal.py", "cli/channel.py"),
     "platformdirs": ("cli/",),
     "keyring": ("client/keyring_store.py",),
     "httpx": ("client/connection.py", "client/tokens.py", "client/answers.py", "server/downloads.py"),
@@ -106,10 +106,13 @@ def test_nothing_heavy_is_imported_at_the_top_of_the_command_line(file: Path) ->
         return
     top = ast.parse(file.read_text(encoding="utf-8")).body
     heavy = set(HEAVY) - {"typer"}
+    if place_of(file) == "cli/terminal.py":  # all of it is rich; nobody imports it at a top
+        heavy -= {"rich"}
     for node in top:
         if isinstance(node, ast.Import | ast.ImportFrom):
             module = node.module or "" if isinstance(node, ast.ImportFrom) else node.names[0].name
             assert module.split(".")[0] not in heavy
+            assert module != "reinmaker_cli.cli.terminal"
 
 
 @pytest.mark.parametrize("file", sources(), ids=place_of)
@@ -155,6 +158,12 @@ def test_light_answers_load_nothing_heavy(words: tuple[str, ...]) -> None:
 )
 def test_help_of_a_verb_and_completion_load_typer_and_nothing_else_heavy(words: tuple[str, ...]) -> None:
     assert modules_loaded_by(*words).isdisjoint(set(HEAVY) - {"typer"})
+
+
+def test_a_scan_loads_nothing_that_it_does_not_need(tmp_path: Path) -> None:
+    (tmp_path / "a.glb").write_bytes(b"glTF")
+    loaded = modules_loaded_by("scan", str(tmp_path), "--no-probe")
+    assert loaded.isdisjoint(set(HEAVY) - {"typer", "platformdirs"})
 
 
 def test_every_code_is_used() -> None:

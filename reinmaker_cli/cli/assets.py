@@ -9,7 +9,7 @@ import typer
 from reinmaker_cli.cli.findings import summary_of
 from reinmaker_cli.cli.options import Allow, Folders
 from reinmaker_cli.cli.run import Run
-from reinmaker_cli.cli.text import counted, human_size, table, visible
+from reinmaker_cli.cli.text import counted, human_size
 from reinmaker_cli.cli.verbs import FOLDER, verb
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import count_errors
@@ -55,12 +55,13 @@ def stats_of(scans: Sequence[Scan]) -> dict[str, int]:
 
 def _show(run: Run, scan: Scan, *, with_ignored: bool) -> None:
     rows = [
-        [asset.type, human_size(asset.bytes), asset.sha256[:8], visible(asset.path)]
+        [asset.type, human_size(asset.bytes), asset.sha256[:8], asset.path]
         for asset in sorted(scan.assets, key=lambda asset: asset.path)
     ]
-    run.output.data(*table(rows, right=frozenset({1})))
+    run.output.table(rows, head=("type", "size", "sha256", "path"), right=frozenset({1}))
     if with_ignored and scan.ignored:
-        run.output.data("", "passed over:", *table([["  " + visible(path), reason] for path, reason in scan.ignored]))
+        run.output.data("", "passed over:")
+        run.output.table([[f"  {path}", reason] for path, reason in scan.ignored])
 
 
 def _conclusion(scans: Sequence[Scan]) -> str:

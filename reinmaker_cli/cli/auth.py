@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reinmaker_cli.cli.run import Run
-from reinmaker_cli.cli.text import table, visible
 from reinmaker_cli.cli.verbs import SERVER, verb
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import UsageError
@@ -73,16 +72,14 @@ def status(run: Run) -> None:
     )
     run.output.ids([found.client_id])
     age = "unknown" if found.age_days is None else f"{found.age_days} days; refused from {_utc(found.expires_at)}"
-    run.output.data(
-        *table(
-            [
-                ["environment", f"{run.environment.name}, {run.environment.api_url}"],
-                ["source", found.source],
-                ["client id", visible(found.client_id)],
-                ["scopes", ", ".join(map(visible, found.scopes)) or "unknown"],
-                ["age", age],
-            ]
-        )
+    run.output.table(
+        [
+            ["environment", f"{run.environment.name}, {run.environment.api_url}"],
+            ["source", found.source],
+            ["client id", found.client_id],
+            ["scopes", ", ".join(found.scopes) or "unknown"],
+            ["age", age],
+        ]
     )
 
 

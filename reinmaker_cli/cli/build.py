@@ -10,7 +10,7 @@ import typer
 
 from reinmaker_cli.cli.options import Allow, Folders, Only
 from reinmaker_cli.cli.run import Run
-from reinmaker_cli.cli.text import counted, human_size, table, visible
+from reinmaker_cli.cli.text import counted, human_size
 from reinmaker_cli.cli.verbs import FOLDER, verb
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import UsageError
@@ -102,10 +102,10 @@ def _write_copy_plan(run: Run, loaded: Loaded, target: str) -> None:
 
 def _show(run: Run, manifests: Sequence[Manifest], target: str | None) -> None:
     rows = [
-        [visible(manifest.manifest_id), manifest.version, counted(_assets(manifest)[0], "asset"), _size(manifest)]
+        [manifest.manifest_id, manifest.version, counted(_assets(manifest)[0], "asset"), _size(manifest)]
         for manifest in manifests
     ]
-    run.output.data(*table(rows, right=frozenset({2, 3})))
+    run.output.table(rows, head=("manifest", "version", "assets", "size"), right=frozenset({2, 3}))
     if target is None:
         run.output.note("nothing was written: `-o FILE|DIR|-` writes the manifests", "next: `reinmaker rehearse`")
     elif target != STDOUT:

@@ -12,7 +12,7 @@ import typer
 from reinmaker_cli.cli.findings import summary_of
 from reinmaker_cli.cli.options import Allow, FoldersOrManifests, Only
 from reinmaker_cli.cli.run import Run
-from reinmaker_cli.cli.text import counted, human_size, table, visible
+from reinmaker_cli.cli.text import counted, human_size
 from reinmaker_cli.cli.verbs import PUBLISH, verb
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding, count_errors
@@ -52,7 +52,9 @@ def check(
     results = [_as_json(document) for document in documents]
     run.output.add(results=results)
     run.output.ids(row["manifestId"] for row in results)
-    run.output.data(*table([_row(row) for row in results], right=frozenset({2, 3})))
+    run.output.table(
+        [_row(row) for row in results], head=("manifest", "version", "assets", "size"), right=frozenset({2, 3})
+    )
     if errors := count_errors(findings):
         raise ContentInvalid(
             f"{counted(errors, 'problem')} in the content",
@@ -87,7 +89,7 @@ def _check_file(run: Run, file: Path, allow: Sequence[str]) -> tuple[Mapping[str
     found = [finding.as_warning() if finding.code in allowed else finding for finding in examination.findings]
     hidden = examination.error_count - count_errors(examination.findings)
     if hidden > 0:
-        run.output.note(f"{visible(str(file))}: and {counted(hidden, 'more problem')} of the same kinds")
+        run.output.note(f"{file}: and {counted(hidden, 'more problem')} of the same kinds")
     named = document if isinstance(document, dict) else {}
     return named, tuple(replace(finding, path=file.as_posix()) for finding in found)
 
@@ -139,8 +141,8 @@ def _as_json(document: Mapping[str, Any]) -> dict[str, Any]:
 def _row(result: dict[str, Any]) -> list[str]:
     assets = result["assets"]
     return [
-        visible(result["manifestId"]),
-        visible(result["version"]),
+        result["manifestId"],
+        result["version"],
         counted(assets["count"], "asset"),
         human_size(assets["bytes"]),
     ]

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from reinmaker_cli.cli.run import Run, user_file
-from reinmaker_cli.cli.text import table, visible
 from reinmaker_cli.cli.verbs import BARE, SERVER, verb
 from reinmaker_cli.settings import KNOBS, Claim, Knob
 
@@ -27,13 +26,14 @@ def show(
         winner, *beaten = run.settings.claims[knob.name]
         row = [knob.name, _shown(knob, winner)]
         if origin:
-            row += [f"from {visible(winner.source)}", _beaten(knob, beaten)]
+            row += [f"from {winner.source}", _beaten(knob, beaten)]
         rows.append(row)
     run.output.add(settings=[_as_json(run, knob) for knob in KNOBS], environments=_environments(run))
-    run.output.data(*table(rows), "")
+    run.output.table(rows)
     run.output.data(
-        f"environment {environment.name}: {visible(environment.api_url)} ({environment.defined_in})",
-        f"environments: {', '.join(visible(one['name']) for one in _environments(run))}",
+        "",
+        f"environment {environment.name}: {environment.api_url} ({environment.defined_in})",
+        f"environments: {', '.join(one['name'] for one in _environments(run))}",
     )
 
 
@@ -50,14 +50,12 @@ def path(run: Run) -> None:
         user=str(user), project=str(root / PROJECT_FILE) if root is not None else None, data=str(run.data_folder)
     )
     run.output.ids([str(user)])
-    run.output.data(
-        *table(
-            [
-                ["user", visible(str(user)), "" if user.exists() else "(not there)"],
-                ["project", visible(str(root / PROJECT_FILE)) if root is not None else "none upward from here", ""],
-                ["data", visible(str(run.data_folder)), "" if run.data_folder.exists() else "(not there)"],
-            ]
-        )
+    run.output.table(
+        [
+            ["user", str(user), "" if user.exists() else "(not there)"],
+            ["project", str(root / PROJECT_FILE) if root is not None else "none upward from here", ""],
+            ["data", str(run.data_folder), "" if run.data_folder.exists() else "(not there)"],
+        ]
     )
 
 
@@ -68,13 +66,13 @@ def _shown(knob: Knob, claim: Claim) -> str:
         return HIDDEN
     if isinstance(claim.value, bool):
         return "true" if claim.value else "false"
-    return visible(str(claim.value))
+    return str(claim.value)
 
 
 def _beaten(knob: Knob, claims: list[Claim]) -> str:
     if not claims:
         return ""
-    return "beats " + ", ".join(f"{visible(claim.source)} {_shown(knob, claim)}" for claim in claims)
+    return "beats " + ", ".join(f"{claim.source} {_shown(knob, claim)}" for claim in claims)
 
 
 def _as_json(run: Run, knob: Knob) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import typer
 
 from reinmaker_cli.cli.options import FoldersOrManifests, Only
 from reinmaker_cli.cli.run import Run
-from reinmaker_cli.cli.text import Paint, counted, human_size, visible
+from reinmaker_cli.cli.text import Line, Styled, counted, human_size
 from reinmaker_cli.cli.verbs import PUBLISH, verb
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ContentDiffers, UsageError
@@ -114,48 +114,47 @@ def _from_server(run: Run, manifests: Sequence[Manifest]) -> Olds:
                         name, version, trace_id=trace_id
                     )
                 )
-            run.output.progress.update(f"compared {len(olds):,} of {counted(len(manifests), 'manifest')}")
+            run.output.progress.doing(f"compared {len(olds):,} of {counted(len(manifests), 'manifest')}")
     return olds
 
 
 def _show(run: Run, manifest: Manifest, old: Mapping[str, Any] | None, difference: Difference) -> None:
-    output, paint = run.output, run.output.paint_data
-    name = paint("bold", visible(manifest.manifest_id))
+    output = run.output
     if difference.is_empty:
         output.verbose(f"{manifest.manifest_id}: the same content")
         return
-    output.data(f"{name}: new" if old is None else f"{name}: against version {visible(str(old.get('version')))}")
-    output.data(*difference_lines(difference, paint))
+    state = "new" if old is None else f"against version {old.get('version')}"
+    output.data((Styled("bold", manifest.manifest_id), f": {state}"), *difference_lines(difference))
     for change in difference.moved_bytes:
         output.warn(f"`{change.id}` changed and keeps its URL", codes.ASSET_IMMUTABLE.cure)
 
 
-def difference_lines(difference: Difference, paint: Paint) -> Iterator[str]:
+def difference_lines(difference: Difference) -> Iterator[Line]:
     """Yield a line for each asset and field that changes; assets whose bytes change show both."""
     for side in difference.removed:
-        yield paint("red", f"  - {_side(side)}")
+        yield Styled("red", f"  - {_side(side)}")
     for side in difference.added:
-        yield paint("green", f"  + {_side(side)}")
+        yield Styled("green", f"  + {_side(side)}")
     for change in difference.changed:
-        yield paint("yellow", f"  ~ {visible(change.id)}: {', '.join(change.members)}")
+        yield Styled("yellow", f"  ~ {change.id}: {', '.join(change.members)}")
         if "hash" in change.members:
             yield (
                 f"      {change.old.sha256[:12]}, {human_size(change.old.bytes)}"
                 f" → {change.new.sha256[:12]}, {human_size(change.new.bytes)}"
             )
     for field in difference.fields:
-        yield f"  ~ {visible(field.pointer)}: {_value(field.old)} → {_value(field.new)}"
+        yield f"  ~ {field.pointer}: {_value(field.old)} → {_value(field.new)}"
 
 
 def _side(side: AssetSide) -> str:
-    return f"{visible(side.id)}  {human_size(side.bytes)}  {visible(side.url)}"
+    return f"{side.id}  {human_size(side.bytes)}  {side.url}"
 
 
 def _value(value: Any) -> str:
     import json
 
     text = "absent" if value is None else json.dumps(value, ensure_ascii=False)
-    return visible(text if len(text) <= 80 else text[:77] + "…")
+    return text if len(text) <= 80 else text[:77] + "…"
 
 
 def _as_json(manifest: Manifest, old: Mapping[str, Any] | None, difference: Difference) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""The document of `--json`: one envelope for every command, on failure too."""
+"""The document of `--json`: one envelope for every command, on failure too; and how it is written."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,3 +47,22 @@ def _error_json(error: BaseException | None) -> dict[str, Any] | None:
     if not isinstance(error, ReinmakerError):
         return None
     return {"code": error.code, "message": error.message, "hint": error.hint, "retryable": error.retryable}
+
+
+def json_text(document: Mapping[str, Any], indent: int | None = None) -> str:
+    """Return JSON in ASCII: safe on every terminal and under every locale."""
+    text = json.dumps(document, indent=indent)
+    if "\\ud" not in text:
+        return text
+    # Names that are not UTF-8 hold lone surrogates, which no reader of JSON has to accept (RFC 7493 section 2.1).
+    return json.dumps(_without_lone_surrogates(document), indent=indent)
+
+
+def _without_lone_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_without_lone_surrogates(key): _without_lone_surrogates(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_lone_surrogates(item) for item in value]
+    return value

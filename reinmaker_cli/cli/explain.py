@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from reinmaker_cli.cli.run import Run
-from reinmaker_cli.cli.text import table
+from reinmaker_cli.cli.text import Styled
 from reinmaker_cli.cli.verbs import BARE, verb
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import UsageError
@@ -26,13 +26,9 @@ def explain(
         raise _unknown(code)
     run.output.add(codes=[_as_json(found)])
     run.output.ids([found])
-    run.output.data(
-        f"{run.output.paint_data('bold', found)}: {found.summary}",
-        "",
-        *_wrapped(found.meaning),
-        "",
-        f"what to do: {found.cure}",
-    )
+    run.output.data((Styled("bold", found), f": {found.summary}"), "")
+    run.output.paragraph(found.meaning)
+    run.output.data("", f"what to do: {found.cure}")
     if found.family == "finding":
         run.output.data(_allowance(found))
 
@@ -42,7 +38,9 @@ def _list_all(run: Run) -> None:
     run.output.ids(codes.ALL)
     for family, title in (("finding", "findings"), ("problem", "answers of the API"), ("error", "errors")):
         rows = [[f"  {code}", code.summary] for code in codes.ALL.values() if code.family == family]
-        run.output.data(f"{title}:", *table(rows), "")
+        run.output.data(f"{title}:")
+        run.output.table(rows)
+        run.output.data("")
 
 
 def _unknown(code: str) -> UsageError:
@@ -51,12 +49,6 @@ def _unknown(code: str) -> UsageError:
     near = difflib.get_close_matches(code.lower(), codes.ALL, n=1)
     hint = f"did you mean `reinmaker explain {near[0]}`?" if near else codes.UNKNOWN_CODE.cure
     return UsageError(f"no such code: `{code}`", code=codes.UNKNOWN_CODE, hint=hint)
-
-
-def _wrapped(text: str) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, 88)
 
 
 def _allowance(code: codes.Code) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from reinmaker_cli.cli.text import Paint, counted, visible
+from reinmaker_cli.cli.text import Item, Line, Styled, counted
 from reinmaker_cli.contract.findings import Finding
 
 _LFS_HINT = re.compile(r'`git lfs pull --include="([^",]*)"`')
@@ -14,24 +14,24 @@ _LFS_HINT = re.compile(r'`git lfs pull --include="([^",]*)"`')
 MAX_SHOWN = 200  # more than anyone reads; `--json` has them all
 
 
-def finding_lines(findings: Sequence[Finding], paint: Paint) -> Iterator[str]:
+def finding_lines(findings: Sequence[Finding]) -> Iterator[Line | Item]:
     """Yield the lines that show the findings, grouped by place in the order they came."""
     hints: dict[str, None] = {}
     for place, group in groupby(findings[:MAX_SHOWN], key=_place):
         if place:
-            yield paint("bold", visible(place))
+            yield Styled("bold", place)
         for finding in group:
-            yield f"  {_label(finding, paint)}: {visible(finding.message)}{_within(finding)}"
+            yield Item(_label(finding), finding.message + _within(finding))
             for word in ("expected", "found"):
                 value = getattr(finding, word)
                 if value is not None:
-                    yield f"    {word:<8} {visible(value)}"
+                    yield f"    {word:<8} {value}"
             if finding.hint:
                 hints[finding.hint] = None
     if len(findings) > MAX_SHOWN:
         yield f"and {counted(len(findings) - MAX_SHOWN, 'more finding')}; `--json` lists all"
     for hint in _joined(hints):
-        yield f"{paint('cyan', 'hint')}: {visible(hint)}"
+        yield Styled("cyan", "hint"), f": {hint}"
 
 
 def _joined(hints: Iterable[str]) -> Iterator[str]:
@@ -55,11 +55,11 @@ def _place(finding: Finding) -> str:
 
 def _within(finding: Finding) -> str:
     """Return the place inside the file, where the file itself is the heading."""
-    return f", at {visible(finding.pointer)}" if finding.path and finding.pointer else ""
+    return f", at {finding.pointer}" if finding.path and finding.pointer else ""
 
 
-def _label(finding: Finding, paint: Paint) -> str:
-    return paint("red" if finding.is_error else "yellow", f"{finding.severity}[{finding.code}]")
+def _label(finding: Finding) -> Styled:
+    return Styled("red" if finding.is_error else "yellow", f"{finding.severity}[{finding.code}]")
 
 
 def summary_of(findings: Sequence[Finding]) -> str:

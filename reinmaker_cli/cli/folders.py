@@ -5,11 +5,11 @@ Every problem is a finding; nothing here decides whether they stop the command (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reinmaker_cli.assets.project import (
     PROJECT_FILE,
@@ -22,7 +22,7 @@ from reinmaker_cli.assets.project import (
 )
 from reinmaker_cli.cli.own_output import ignore_patterns
 from reinmaker_cli.cli.run import Run
-from reinmaker_cli.cli.text import counted, human_size
+from reinmaker_cli.cli.text import counted
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding, count_errors
 from reinmaker_cli.errors import ContentInvalid, UsageError
@@ -130,7 +130,7 @@ def scan_folders(
         run.output.event("scan.started", root=folder.root.as_posix())
         scan = scan_folder(project, jobs=run.settings.jobs, probe=probe, progress=_shower(run))
         scanned.append((project, replace(scan, findings=judged(scan.findings, folder.label, allowed))))
-    run.output.progress.clear()
+    run.output.stop_progress()
     return tuple(scanned)
 
 
@@ -243,21 +243,9 @@ def judged(findings: Sequence[Finding], label: str, allowed: frozenset[str]) -> 
     return tuple(changed(finding) for finding in findings)
 
 
-def _shower(run: Run) -> Any:
-    import time
-
-    started = time.monotonic()
-
+def _shower(run: Run) -> Callable[[ScanProgress], None]:
     def show(progress: ScanProgress) -> None:
-        def text() -> str:
-            rate = progress.bytes / max(time.monotonic() - started, 0.001)
-            left_s = (progress.total_bytes - progress.bytes) / max(rate, 1.0)
-            return (
-                f"hashed {progress.files:,} of {counted(progress.total_files, 'file')}, {human_size(progress.bytes)}"
-                f" of {human_size(progress.total_bytes)}, {human_size(rate)}/s, {left_s:.0f} s left"
-            )
-
-        run.output.progress.update(text)
+        run.output.progress.hashing(*progress)
         run.output.event("scan.progress", **progress._asdict())
 
     return show

@@ -11,7 +11,7 @@ import typer
 
 from reinmaker_cli.cli.own_output import ignore_patterns
 from reinmaker_cli.cli.run import Run
-from reinmaker_cli.cli.text import counted, visible
+from reinmaker_cli.cli.text import counted
 from reinmaker_cli.cli.verbs import BARE, verb
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ContentInvalid, UsageError
@@ -55,7 +55,7 @@ def init(
     else:
         write_result(target, proposal.toml.encode())
         run.output.ids([str(target)])
-        run.output.note(f"wrote {visible(str(target))}")
+        run.output.note(f"wrote {target}")
     _tell_leftovers(run, proposal.leftovers, directory, ignored=ignore_leftovers)
 
 
@@ -79,7 +79,7 @@ def _tell_leftovers(run: Run, leftovers: tuple[str, ...], directory: Path, *, ig
         return
     verdict = "ignored" if ignored else "not matched by any rule"
     run.output.note(f"{counted(len(leftovers), 'file')} {verdict}:")
-    run.output.note(*(f"  {visible(path)}" for path in leftovers[:MAX_LEFTOVERS_SHOWN]))
+    run.output.note(*(f"  {path}" for path in leftovers[:MAX_LEFTOVERS_SHOWN]))
     if len(leftovers) > MAX_LEFTOVERS_SHOWN:
         run.output.note(f"  and {len(leftovers) - MAX_LEFTOVERS_SHOWN:,} more; `--json` lists all")
     if ignored:

@@ -10,7 +10,6 @@ import typer
 
 from reinmaker_cli.cli.access import open_local_control
 from reinmaker_cli.cli.run import Run
-from reinmaker_cli.cli.text import table, visible
 from reinmaker_cli.cli.verbs import SERVER, verb
 from reinmaker_cli.contract import codes, names
 from reinmaker_cli.errors import UsageError
@@ -88,8 +87,8 @@ def _development_id(run: Run) -> str:
 def _show_clients(run: Run, clients: Sequence[ListedClient]) -> None:
     run.output.add(results=[one.to_json() for one in clients])
     run.output.ids(one.client_id for one in clients)
-    rows = [[one.client_id, visible(one.name), " ".join(one.scopes)] for one in clients]
-    run.output.data(*table(rows))
+    rows = [[one.client_id, one.name, " ".join(one.scopes)] for one in clients]
+    run.output.table(rows, head=("client", "name", "scopes"))
 
 
 def _show_secret(run: Run, made: ClientSecret) -> None:

@@ -1,7 +1,8 @@
 """The only place that prints. stdout is data, stderr is talk.
 
 Four modes: human; `--json` (one document at the end); `--events -` (lines of JSON that end in that document);
-`--quiet` (ids only). On GitHub Actions findings are annotations too. Nothing from a file name reaches a terminal raw.
+`--quiet` (ids only). On GitHub Actions findings are annotations too. What a person sees is drawn by rich on a terminal
+(`terminal.py`) and plain everywhere else (`plain.py`); both make visible what a terminal would obey.
 """
 
 from __future__ import annotations
@@ -13,15 +14,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reinmaker_cli.cli.progress import Progress
+from reinmaker_cli.cli.channel import Channel
+from reinmaker_cli.cli.document import exit_code_of, final_document, json_text
+from reinmaker_cli.cli.findings import finding_lines
+from reinmaker_cli.cli.plain import NoProgress, PlainProgress, PlainWriter
 from reinmaker_cli.cli.streams import Stream
-from reinmaker_cli.cli.text import Paint, visible, visible_line, wants_colour
+from reinmaker_cli.cli.text import Cell, Item, Line, Styled, visible
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ReinmakerError, UsageError
 
 if TYPE_CHECKING:
+    from reinmaker_cli.cli.plain import PlainWriter
+    from reinmaker_cli.cli.terminal import LiveProgress, TerminalWriter
     from reinmaker_cli.contract.findings import Finding
     from reinmaker_cli.settings import Settings
+
+    Progress = PlainProgress | LiveProgress | NoProgress
 
 
 class Output:
@@ -42,8 +50,8 @@ class Output:
         self._folder = ""
         self._is_help = False
         self._is_document_written = False
-        self._colour(colour)
-        self._start_progress()
+        self._has_ended = False
+        self._set_colour(colour)
 
     @classmethod
     def for_command(cls, name: str, arguments: Sequence[str], variables: Mapping[str, str]) -> Output:
@@ -55,8 +63,7 @@ class Output:
     def configure(self, settings: Settings, *, final: bool = True) -> None:
         """Take the resolved settings; the final ones also open the file of `--events`."""
         self.json, self.quiet, self.verbose_on = settings.json, settings.quiet, settings.verbose
-        self._colour(settings.color)
-        self._start_progress()
+        self._set_colour(settings.color)
         if not final:
             return
         if self.json:
@@ -79,11 +86,22 @@ class Output:
 
     # --- data -------------------------------------------------------------------------------------------------------
 
-    def data(self, *lines: str) -> None:
+    def data(self, *lines: Line) -> None:
         """Write lines for people to stdout; silent where stdout has another owner, or only ids are wanted."""
-        if not self._stdout_owner and not self.quiet:
-            self._before_stdout()
-            self._stdout.write("".join(f"{visible_line(line)}\n" for line in lines))
+        if self._shows_data:
+            self._to_stdout().lines(*lines)
+
+    def paragraph(self, text: str) -> None:
+        """Write prose for people to stdout, in lines of a readable length."""
+        if self._shows_data:
+            self._to_stdout().paragraph(text)
+
+    def table(
+        self, rows: Sequence[Sequence[Cell]], *, head: Sequence[str] = (), right: frozenset[int] = frozenset()
+    ) -> None:
+        """Write a table for people to stdout; only a terminal shows its head. Columns in `right` hold numbers."""
+        if self._shows_data and rows:
+            self._to_stdout().table(rows, head=head, right=right)
 
     def ids(self, ids: Iterable[str]) -> None:
         """Write the ids that `--quiet` shows, one a line; nothing in the other modes."""
@@ -92,7 +110,8 @@ class Output:
 
     def raw(self, document: bytes | str) -> None:
         """Write a document to stdout exactly: `-o -`. The caller has claimed stdout."""
-        self._before_stdout()
+        if self._stdout.is_terminal:
+            self._people_err.clear()
         self._stdout.write(document)
 
     def help(self, text: str) -> None:
@@ -107,58 +126,61 @@ class Output:
     def event(self, kind: str, **fields: Any) -> None:
         """Write one line for `--events`."""
         if self._events is not None:
-            self._events.write(_json_text({"event": kind, "time": _now(), **fields}) + "\n", flush=True)
+            self._events.write(json_text({"event": kind, "time": _now(), **fields}) + "\n", flush=True)
 
     def document_now(self) -> None:
         """Write the document of --json before the end, on one line: a server says that it is ready, and goes on."""
-        from reinmaker_cli.cli.document import final_document
-
         if self.json:
             self._is_document_written = True
             self._stdout.write(
-                _json_text(final_document(self.name, self._members, self._findings, None)) + "\n", flush=True
+                json_text(final_document(self.name, self._members, self._findings, None)) + "\n", flush=True
             )
 
     # --- talk -------------------------------------------------------------------------------------------------------
 
-    def note(self, *lines: str) -> None:
+    def note(self, *lines: Line) -> None:
         """Say something to people; not with `--quiet`."""
         if not self.quiet:
             self._talk(*lines)
 
-    def verbose(self, *lines: str) -> None:
+    def verbose(self, *lines: Line) -> None:
         """Say something only with `--verbose`."""
         if self.verbose_on:
             self._talk(*lines)
 
+    @property
+    def progress(self) -> Progress:
+        """Where it is said how far a long step is; nowhere with `--quiet`, and after the end."""
+        return NoProgress() if self.quiet or self._has_ended else self._people_err.progress
+
+    def stop_progress(self) -> None:
+        """Take the line of progress away: the step is over, or somebody is asked."""
+        self._people_err.clear()
+
     def warn(self, message: str, hint: str = "") -> None:
         """Warn: something that does not stop the command."""
-        self._talk(f"{self.paint('yellow', 'warning')}: {visible(message)}")
-        if hint:
-            self._talk(f"{self.paint('cyan', 'hint')}: {visible(hint)}")
+        self._talk((Styled("yellow", "warning"), f": {message}"), *_hint_lines(hint))
 
     def prompt(self, question: str) -> None:
         """Put a question on stderr and leave the cursor behind it."""
-        self.progress.clear()
+        self.stop_progress()
         self._stderr.write(visible(question), flush=True)
 
     def findings(self, findings: Iterable[Finding], folder: Path | None = None) -> None:
         """Show findings, grouped by file, and keep them for the document; `folder` is the asset root."""
-        from reinmaker_cli.cli.findings import finding_lines
-
         fresh = list(findings)
         if not fresh:
             return
         self._findings += fresh
         self._folder = _from_workspace(folder, self._variables) if folder else self._folder
-        self._talk(*finding_lines(fresh, self.paint))
+        self._talk(*finding_lines(fresh))
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
     def finish(self, error: BaseException | None) -> int:
         """Say how it ended, write the document, and return the exit code."""
-        from reinmaker_cli.cli.document import exit_code_of, final_document
-
+        self.stop_progress()
+        self._has_ended = True
         if isinstance(error, ReinmakerError):
             shown = {id(finding) for finding in self._findings}
             self.findings([finding for finding in error.findings if id(finding) not in shown])
@@ -168,21 +190,20 @@ class Output:
         document = final_document(self.name, self._members, self._findings, error)
         self._annotate(document)
         if self.json and not self._is_help and not self._is_document_written:
-            self._stdout.write(_json_text(document, indent=2) + "\n")
+            self._stdout.write(json_text(document, indent=2) + "\n")
         if self._events is not None:
-            self._events.write(_json_text(document) + "\n", flush=True)
+            self._events.write(json_text(document) + "\n", flush=True)
         return self._close(exit_code_of(error))
 
     def _say_error(self, error: ReinmakerError) -> None:
-        self._talk(f"{self.paint('red', f'error[{error.code}]')}: {visible(error.message)}")
-        if error.hint and error.hint not in {finding.hint for finding in self._findings}:  # said already
-            self._talk(f"{self.paint('cyan', 'hint')}: {visible(error.hint)}")
+        is_said = error.hint in {finding.hint for finding in self._findings}
+        label = Styled("red", f"error[{error.code}]")
+        self._talk((label, f": {error.message}"), *_hint_lines("" if is_said else error.hint))
 
     def _say_bug(self, bug: BaseException) -> ReinmakerError:
         import traceback
 
-        for line in "".join(traceback.format_exception(bug)).splitlines():
-            self._talk(visible(line))
+        self._talk(*"".join(traceback.format_exception(bug)).splitlines())
         error = ReinmakerError(f"{type(bug).__name__}: {bug}", code=codes.BUG, hint=codes.BUG.cure)
         self._say_error(error)
         return error
@@ -222,22 +243,25 @@ class Output:
 
     # --- below the surface ------------------------------------------------------------------------------------------
 
-    def _colour(self, choice: str) -> None:
-        self.paint = Paint(wants_colour(choice, self._stderr.is_terminal, self._variables))
-        self.paint_data = Paint(wants_colour(choice, self._stdout.is_terminal, self._variables))
+    @property
+    def _shows_data(self) -> bool:
+        return not self._stdout_owner and not self.quiet
 
-    def _start_progress(self) -> None:
-        live = self._stderr.is_terminal and self._variables.get("TERM") != "dumb"
-        self.progress = Progress(self._stderr, live=live, enabled=not self.quiet)
+    def _to_stdout(self) -> PlainWriter | TerminalWriter:
+        if self._stdout.is_terminal:  # a live line on stderr and this would be drawn over each other
+            self._people_err.clear()
+        return self._people_out.writer
 
-    def _talk(self, *lines: str) -> None:
-        self.progress.clear()
-        self._stderr.write("".join(f"{visible_line(line)}\n" for line in lines), flush=True)
+    def _talk(self, *lines: Line | Item) -> None:
+        self._people_err.writer.lines(*lines)
 
-    def _before_stdout(self) -> None:
-        if self._stdout.is_terminal:
-            self.progress.clear()
-            self._stderr.flush()
+    def _set_colour(self, choice: str) -> None:
+        self._people_out = Channel(self._stdout, colour=choice, flush=False, variables=self._variables)
+        self._people_err = Channel(self._stderr, colour=choice, flush=True, variables=self._variables)
+
+
+def _hint_lines(hint: str) -> tuple[Line, ...]:
+    return ((Styled("cyan", "hint"), f": {hint}"),) if hint else ()
 
 
 def output_failed(where: str, error: OSError) -> UsageError:
@@ -254,27 +278,6 @@ def _open_for_lines(path: Path) -> Stream:
         return Stream(path.open("w", encoding="utf-8"))
     except OSError as error:
         raise output_failed(f"`{path}`", error) from error
-
-
-def _json_text(document: Mapping[str, Any], indent: int | None = None) -> str:
-    """Return JSON in ASCII: safe on every terminal and under every locale."""
-    import json
-
-    text = json.dumps(document, indent=indent)
-    if "\\ud" not in text:
-        return text
-    # Names that are not UTF-8 hold lone surrogates, which no reader of JSON has to accept (RFC 7493 section 2.1).
-    return json.dumps(_without_lone_surrogates(document), indent=indent)
-
-
-def _without_lone_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, Mapping):
-        return {_without_lone_surrogates(key): _without_lone_surrogates(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_lone_surrogates(item) for item in value]
-    return value
 
 
 def _from_workspace(folder: Path, variables: Mapping[str, str]) -> str:

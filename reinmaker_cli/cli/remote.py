@@ -10,8 +10,9 @@ import typer
 
 from reinmaker_cli.cli.options import Only
 from reinmaker_cli.cli.run import Run
-from reinmaker_cli.cli.text import counted, table, visible
+from reinmaker_cli.cli.text import Cell, Styled, counted
 from reinmaker_cli.cli.verbs import PUBLISH, SERVER, verb
+from reinmaker_cli.cli.verdicts import styled
 from reinmaker_cli.contract import codes, names
 from reinmaker_cli.errors import ManifestRejected, ServerUnreachable, StillPending, UsageError
 
@@ -37,7 +38,10 @@ def status(
         rows = [_look(run, api, manifest_id, wait=wait) for manifest_id in ids]
     run.output.add(results=[_as_json(name, submission) for name, submission in zip(ids, rows, strict=True)])
     run.output.ids(ids)
-    run.output.data(*table([_row(name, submission) for name, submission in zip(ids, rows, strict=True)]))
+    run.output.table(
+        [_row(name, submission) for name, submission in zip(ids, rows, strict=True)],
+        head=("manifest", "version", "status", "players have"),
+    )
     for submission in rows:
         if submission is not None:
             run.output.findings(_findings_of(submission))
@@ -69,7 +73,7 @@ def _look(run: Run, api: Api, manifest_id: str, *, wait: bool) -> Submission | N
         return None
     if not wait:
         return seen.submission
-    run.output.progress.update(f"waiting for the verdict of {manifest_id}")
+    run.output.progress.doing(f"waiting for the verdict of {manifest_id}")
     return wait_for_verdict(api, seen, patience=patience, trace_id=trace_id)
 
 
@@ -111,11 +115,11 @@ def _findings_of(submission: Submission) -> list[Any]:
     ]
 
 
-def _row(name: str, submission: Submission | None) -> list[str]:
+def _row(name: str, submission: Submission | None) -> list[Cell]:
     if submission is None:
-        return [visible(name), "-", "unknown", ""]
+        return [name, "-", Styled("yellow", "unknown"), ""]
     active = f"active: {submission.active.version}" if submission.active is not None else "nothing active"
-    return [visible(name), visible(submission.version), str(submission.status), visible(active)]
+    return [name, submission.version, styled(submission.status), active]
 
 
 def _as_json(name: str, submission: Submission | None) -> dict[str, Any]:
@@ -154,17 +158,17 @@ def list_manifests(run: Run) -> None:
     items = sorted(found.values(), key=lambda item: item.manifest_id)
     run.output.add(manifests=[item.to_json() for item in items])
     run.output.ids(item.manifest_id for item in items)
-    run.output.data(
-        *table(
+    run.output.table(
+        [
             [
-                [
-                    visible(item.manifest_id),
-                    visible(item.active.version) if item.active is not None else "-",
-                    f"{visible(item.newest.version)} {item.newest.status}",
-                ]
-                for item in items
+                item.manifest_id,
+                item.active.version if item.active is not None else "-",
+                item.newest.version,
+                styled(item.newest.status),
             ]
-        )
+            for item in items
+        ],
+        head=("manifest", "active", "newest", "status"),
     )
     run.output.note(counted(len(items), "manifest"))
 

@@ -104,6 +104,7 @@ class Run:
         self._require_person(question)
         import getpass
 
+        self.output.stop_progress()
         return getpass.getpass(f"{visible(question)}: ")
 
     def _require_person(self, question: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reinmaker_cli.cli.run import Run
+from reinmaker_cli.cli.text import Styled
 from reinmaker_cli.cli.verbs import TALK, verb
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import UsageError
@@ -106,7 +107,7 @@ def _say_ready(run: Run, started: Started, *, ephemeral: bool) -> None:
     output = run.output
     output.add(url=started.url, data=str(started.data), clientId=started.client.client_id, pid=_process_id())
     output.data(
-        f"{output.paint_data('bold', 'ready')} {started.url}",
+        (Styled("bold", "ready"), f" {started.url}"),
         f"  data     {started.data}",
         f"  client   {started.client.client_id} (secret in client.json there)",
     )

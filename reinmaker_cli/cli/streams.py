@@ -21,6 +21,7 @@ class Stream:
         self._text = text  # let go of, it would close the bytes below it
         # None where the process was started with the descriptor closed (`>&-`).
         self._bytes: BinaryIO | None = getattr(text, "buffer", None)
+        self.encoding: str = getattr(text, "encoding", None) or "utf-8"
         self.is_terminal = bool(text is not None and not text.closed and text.isatty())
         self.fault: OSError | None = None
 

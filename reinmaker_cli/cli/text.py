@@ -1,16 +1,16 @@
-"""Text for people: what may reach a terminal, sizes, counts, colours. Pure functions."""
+"""Text for people: what may reach a terminal, lines and their styles, sizes, counts. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Style = Literal["red", "yellow", "green", "cyan", "bold"]
 
 # Control characters, and the marks that reorder text: a file name must not be able to steer a terminal or lie.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-_STYLES = {"red": "1;31", "yellow": "1;33", "green": "1;32", "cyan": "36", "bold": "1", "dim": "2"}
-
-_OUR_STYLES = re.compile("(\x1b\\[(?:0|" + "|".join(_STYLES.values()) + ")m)")
 
 _SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -18,13 +18,6 @@ _SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 def visible(text: str) -> str:
     r"""Return the text with what a terminal would obey written as escapes (`\x1b`, `\u202e`)."""
     return _UNSAFE.sub(_escape, text)
-
-
-def visible_line(line: str) -> str:
-    """Return a finished line made visible, with our own colours left in it."""
-    if "\x1b" not in line:
-        return visible(line)
-    return "".join(part if number % 2 else visible(part) for number, part in enumerate(_OUR_STYLES.split(line)))
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -52,28 +45,30 @@ def shorten(text: str, most: int = 120) -> str:
     return text if len(text) <= most else f"{text[: most // 2]}…{text[-most // 2 + 1 :]}"
 
 
-def table(rows: list[list[str]], right: frozenset[int] = frozenset()) -> list[str]:
-    """Return the rows as lines with aligned columns, two spaces between; columns in `right` are right-aligned."""
-    if not rows:
-        return []
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+@dataclass(frozen=True, slots=True)
+class Styled:
+    """Text in a style, and its words say all that the colour says: where there are no colours nothing is lost."""
+
+    style: Style
+    text: str
 
 
-class Paint:
-    """Colours, or none. Colour never carries meaning alone: the word is always there."""
+Cell = str | Styled
+Line = Cell | tuple[Cell, ...]
+"""One line for people, as it is: whoever writes it makes it visible, and nobody else has to."""
 
-    def __init__(self, enabled: bool) -> None:
-        self.enabled = enabled
 
-    def __call__(self, style: str, text: str) -> str:
-        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self.enabled else text
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A label and what is said under it, indented; on a terminal long text stays behind its label."""
+
+    label: Styled
+    text: str
+
+
+def cells(line: Line) -> tuple[Cell, ...]:
+    """Return the parts of a line."""
+    return line if isinstance(line, tuple) else (line,)
 
 
 def wants_colour(choice: str, is_terminal: bool, variables: Mapping[str, str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reinmaker_cli.cli.output import Output
-from reinmaker_cli.cli.text import counted, human_size, table
+from reinmaker_cli.cli.text import Cell, Styled, counted, human_size
 
 if TYPE_CHECKING:
     from reinmaker_cli.client.events import Event
@@ -43,13 +43,13 @@ class Narrator:
                 what = f", which replaces {replaces}" if replaces else ""
                 self._output.note(f"taken     {name} {version} by somebody else; going on as {following}{what}")
             case events.Waiting(manifest_id=name, version=version, status=status):
-                self._output.progress.update(f"waiting for the verdict on {name} {version}: {status}")
+                self._output.progress.doing(f"waiting for the verdict on {name} {version}: {status}")
             case events.Limited(seconds=seconds):
                 self._output.note(f"limited   the server asks to wait {seconds:.0f} s")
             case events.Concluded() if event.outcome in _GOOD | {"rejected"}:
-                said = paint_outcome(self._output, event.outcome)
                 read = f"; {counted(event.hashed, 'asset')} hashed, from {event.source}" if event.hashed else ""
-                self._output.note(f"verdict   {event.manifest_id} {event.version}: {said}{read}")
+                self._output.stop_progress()
+                self._output.note((f"verdict   {event.manifest_id} {event.version}: ", styled(event.outcome), read))
             case _:
                 pass
 
@@ -61,17 +61,20 @@ class Narrator:
         self._output.note(f"token     {client_id}: {answer.scope or 'scope not said'}{life}")
 
 
-def paint_outcome(output: Output, outcome: str, *, on_stdout: bool = False) -> str:
+def styled(outcome: str) -> Styled:
     """Return an outcome or status in its colour; the word itself says it all."""
-    style = "green" if outcome in _GOOD else "yellow" if outcome in _OPEN else "red"
-    return (output.paint_data if on_stdout else output.paint)(style, outcome)
+    return Styled("green" if outcome in _GOOD else "yellow" if outcome in _OPEN else "red", outcome)
 
 
 def show_report(output: Output, report: Report, *, dry_run: bool) -> None:
     """Show one line for each manifest on stdout, what is wrong with it on stderr, and the trace ids to ask about."""
     for result in report.results:
         output.findings(result.findings)
-    output.data(*_lines(output, report))
+    output.table(
+        [_row(result) for result in report.results],
+        head=("outcome", "manifest", "version", "assets", "size", "changes"),
+        right=frozenset({3, 4}),
+    )
     output.ids(result.manifest_id for result in report.results if result.outcome in _GOOD)
     for result in report.results:
         if result.error is not None:
@@ -83,22 +86,14 @@ def show_report(output: Output, report: Report, *, dry_run: bool) -> None:
         output.note("next: `reinmaker status --wait`")
 
 
-def _lines(output: Output, report: Report) -> list[str]:
-    rows = [
-        [
-            result.outcome,
-            result.manifest_id,
-            result.version or "",
-            counted(result.assets.count, "asset"),
-            human_size(result.assets.bytes),
-            _changes(result),
-        ]
-        for result in report.results
-    ]
-    lines = table(rows, right=frozenset({3, 4}))
+def _row(result: PublishResult) -> list[Cell]:
     return [
-        paint_outcome(output, result.outcome, on_stdout=True) + line[len(result.outcome) :]
-        for result, line in zip(report.results, lines, strict=True)
+        styled(result.outcome),
+        result.manifest_id,
+        result.version or "",
+        counted(result.assets.count, "asset"),
+        human_size(result.assets.bytes),
+        _changes(result),
     ]
 
 
@@ -114,4 +109,4 @@ def _show_difference(output: Output, result: PublishResult) -> None:
         return
     from reinmaker_cli.cli.diff import difference_lines
 
-    output.note(*difference_lines(result.difference, output.paint))
+    output.note(*difference_lines(result.difference))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from reinmaker_cli.cli.run import Run
-from reinmaker_cli.cli.text import counted
+from reinmaker_cli.cli.text import Styled, counted
 from reinmaker_cli.cli.verbs import TALK, verb
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
@@ -38,7 +38,7 @@ def verify(
         drift = _drift(file, root, project)
         findings += [replace(finding, manifest_id=file.as_posix()) for finding in drift]
         results.append({"file": file.as_posix(), "same": not drift})
-        run.output.data(f"{run.output.paint_data('bold', str(file))}: {'differs' if drift else 'the same bytes'}")
+        run.output.data((Styled("bold", str(file)), f": {'differs' if drift else 'the same bytes'}"))
     run.output.findings(findings, root)
     run.output.add(results=results)
     run.output.ids(row["file"] for row in results if not row["same"])

@@ -10,9 +10,9 @@ import pytest
 
 from reinmaker_cli.cli.findings import finding_lines
 from reinmaker_cli.cli.github import annotation_lines
-from reinmaker_cli.cli.progress import Progress
+from reinmaker_cli.cli.plain import PlainProgress, PlainWriter
 from reinmaker_cli.cli.streams import Stream
-from reinmaker_cli.cli.text import Paint, human_size, visible, visible_line, wants_colour
+from reinmaker_cli.cli.text import Item, Line, Styled, human_size, visible, wants_colour
 from reinmaker_cli.contract import codes
 from tests.cli.command import Command
 from tests.cli.folders import make_project
@@ -38,8 +38,24 @@ def test_what_a_terminal_obeys_is_written_out() -> None:
     assert visible("Größe 雪") == "Größe 雪"
 
 
+def plain(*lines: Line | Item, colour: bool = False) -> str:
+    """Return what the plain form writes."""
+    text = io.TextIOWrapper(io.BytesIO())
+    PlainWriter(Stream(text), colour=colour, flush=True).lines(*lines)
+    return written_to(text)
+
+
+def written_to(text: io.TextIOWrapper) -> str:
+    """Return what a stream over memory holds."""
+    buffer = text.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return buffer.getvalue().decode()
+
+
 def test_our_own_colours_survive_and_others_do_not() -> None:
-    assert visible_line(f"{Paint(True)('red', 'no')} \x1b[5m") == "\x1b[1;31mno\x1b[0m \\x1b[5m"
+    line = (Styled("red", "no\x1b[0m"), " \x1b[5m")
+    assert plain(line, colour=True) == "\x1b[1;31mno\\x1b[0m\x1b[0m \\x1b[5m\n"
+    assert plain(line) == "no\\x1b[0m \\x1b[5m\n"
 
 
 @pytest.mark.parametrize(
@@ -61,29 +77,16 @@ def test_who_decides_about_colour(choice: str, terminal: bool, variables: dict[s
     assert wants_colour(choice, terminal, variables) is colour
 
 
-def progress_of(live: bool, updates: int, seconds_between: float) -> str:
-    """Return what a progress line writes when it is updated at these times."""
-    times = iter(index * seconds_between for index in range(10 * updates + 10))
-    now = [0.0]
-    text = io.TextIOWrapper(io.BytesIO())
-    progress = Progress(Stream(text), live=live, enabled=True, clock=lambda: now[0])
-    for number in range(1, updates + 1):
-        next(times)
-        now[0] = number * seconds_between
-        progress.update(f"{number}")
-    progress.clear()
-    written: bytes = text.buffer.raw.getvalue() if hasattr(text.buffer, "raw") else text.buffer.getvalue()  # type: ignore[attr-defined]
-    return written.decode()
-
-
 def test_without_a_terminal_progress_is_a_line_every_15_s() -> None:
-    assert progress_of(live=False, updates=50, seconds_between=1.0) == "15\n30\n45\n"
-
-
-def test_on_a_terminal_progress_is_one_line_that_goes_away() -> None:
-    shown = progress_of(live=True, updates=3, seconds_between=0.06)
-    assert shown.count("\n") == 0
-    assert shown.endswith("\r\x1b[2K")
+    now = 0.0
+    text = io.TextIOWrapper(io.BytesIO())
+    progress = PlainProgress(Stream(text), clock=lambda: now)
+    for second in range(1, 51):
+        now = float(second)
+        progress.hashing(second, 50, second << 20, 50 << 20)
+    lines = written_to(text).splitlines()
+    assert [line.split(" of ")[0] for line in lines] == ["hashed 15", "hashed 30", "hashed 45"]
+    assert lines[0] == "hashed 15 of 50 files, 15.0 MiB of 50.0 MiB, 1.0 MiB/s, 35 s left"
 
 
 def test_findings_say_the_same_hint_once_and_lfs_as_one_command() -> None:
@@ -92,7 +95,7 @@ def test_findings_say_the_same_hint_once_and_lfs_as_one_command() -> None:
         for name in ("a", "b")
     ]
     findings += [codes.EMPTY_FILE.finding("empty", path=name) for name in ("c", "d")]
-    lines = list(finding_lines(findings, Paint(False)))
+    lines = plain(*finding_lines(findings)).splitlines()
     assert [line for line in lines if line.startswith("hint")] == [
         f"hint: {codes.EMPTY_FILE.cure}",
         'hint: `git lfs pull --include="a,b"`',
