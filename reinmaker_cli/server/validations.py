@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from reinmaker_cli.server.workers import LARGE_BODY_BYTES, WorkerDied, Workers
 
 SMALL_AT_ONCE = 4
 LARGE_AT_ONCE = 1
-ATTEMPTS = 3  # a manifest that kills its worker each time must not do so for ever; the next start tries again
+RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0, 300.0)
+"""Pauses after failures that no manifest is to blame for: a full disk, a bug, a killed worker. The last one repeats."""
 
 
 class Validations:
@@ -59,7 +61,11 @@ class Validations:
         claim = await self._threads.write(self._store.submissions.claim, no, now=self._clock.now())
         if claim is None:
             return None
-        status = await self._run(decide, claim, reason, self._clock)
+        try:
+            status = await self._run(decide, claim, reason, self._clock)
+        except Exception:
+            self.enqueue(no, claim.body_bytes)  # the validation that was overtaken will not give its verdict any more
+            raise
         self._changes.announce(claim.manifest_id)
         return status
 
@@ -72,30 +78,35 @@ class Validations:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _validate(self, no: int, turns: asyncio.Semaphore) -> None:
-        async with turns:
-            for _ in range(ATTEMPTS):
-                claim = await self._claim(no)
-                if claim is None or self._rules.mode == "manual":
+        for pause_s in chain(RETRY_AFTER_S, repeat(RETRY_AFTER_S[-1])):
+            async with turns:
+                if await self._attempt(no, pause_s):
                     return
-                try:
-                    await self._run(judge, claim, self._rules, self._clock)
-                except WorkerDied:
-                    if self._stopping.is_set():
-                        return
-                    SERVER_LOG.error("a worker died while it validated %s", claim.manifest_id)
-                    continue
-                except Exception:  # noqa: BLE001  (logged; the submission stays open for the next start)
-                    if not self._stopping.is_set():
-                        SERVER_LOG.exception("validation of %s failed; it stays open", claim.manifest_id)
-                    return
-                self._changes.announce(claim.manifest_id)
-                return
+            await asyncio.sleep(pause_s)
 
-    async def _claim(self, no: int) -> Claim | None:
-        claim = await self._threads.write(self._store.submissions.claim, no, now=self._clock.now())
-        if claim is not None:
+    async def _attempt(self, no: int, pause_s: float) -> bool:
+        """Validate once; False where that failed for a reason of the server's own, and is to be tried again."""
+        trace_id = None
+        try:
+            claim = await self._threads.write(self._store.submissions.claim, no, now=self._clock.now())
+            if claim is None:
+                return True
+            trace_id = claim.trace_id
             self._changes.announce(claim.manifest_id)
-        return claim
+            if self._rules.mode != "manual":
+                await self._run(judge, claim, self._rules, self._clock)
+                self._changes.announce(claim.manifest_id)
+        except Exception as error:  # noqa: BLE001  (logged; no manifest is rejected for a fault of the server)
+            if not self._stopping.is_set():
+                SERVER_LOG.error(
+                    "validation failed, and is tried again in %s s: %r",
+                    pause_s,
+                    error,
+                    exc_info=not isinstance(error, WorkerDied),
+                    extra={"trace_id": trace_id},
+                )
+                return False
+        return True
 
     async def _run(self, conclude: Callable[..., Status | None], claim: Claim, *args: Any) -> Status | None:
         """Call `judge` or `decide`: in a thread, or in a worker process where the manifest is large."""

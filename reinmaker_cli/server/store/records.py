@@ -95,6 +95,7 @@ class Claim:
     manifest_id: str
     version: str
     body_bytes: int
+    trace_id: str
     validation: str
     """A `Validation` as JSON text, with the warnings of the rules."""
 

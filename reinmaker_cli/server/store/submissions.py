@@ -104,7 +104,7 @@ class Submissions:
             if connection.execute(changed).rowcount == 0:
                 return None
             row = connection.execute(select(submissions).where(submissions.c.no == no)).one()
-            return Claim(row.no, row.attempt, row.manifest_id, row.version, row.body_bytes, row.validation)
+            return Claim(no, row.attempt, row.manifest_id, row.version, row.body_bytes, row.trace_id, row.validation)
 
     def conclude(
         self,
