@@ -46,7 +46,7 @@ class Workers:
         async with self._turns:
             if self._is_closed:
                 raise WorkerDied("the server is stopping")
-            worker = self._free.pop() if self._free else _Worker()
+            worker = self._free_worker()
             self._all.add(worker)
             try:
                 result = await run_detached(worker.call, function, args)
@@ -65,6 +65,14 @@ class Workers:
         self._is_closed = True
         for worker in tuple(self._all):
             self._discard(worker)
+
+    def _free_worker(self) -> _Worker:
+        while self._free:
+            worker = self._free.pop()
+            if worker.is_alive():
+                return worker
+            self._discard(worker)  # killed while it had nothing to do: no call has to pay for that
+        return _Worker()
 
     def _discard(self, worker: _Worker) -> None:
         self._all.discard(worker)
@@ -100,6 +108,9 @@ class _Worker:
         if not succeeded:
             raise WorkerFailed(result)
         return result
+
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:
         self._is_killed = True

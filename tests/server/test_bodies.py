@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -176,14 +177,29 @@ def test_third_large_body_at_once_is_told_to_come_back(roomy: Caller):
         pass  # an upload that broke off gives its place back
 
 
+def kill_workers() -> None:
+    """Kill every child process, and wait until it is dead; threads and children may vanish meanwhile."""
+    for children in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for pid in map(int, children.read_text().split()):
+                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ChildProcessError):
+                    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # leaves it to be reaped by its owner
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="child processes are found through /proc")
+def test_worker_that_dies_while_it_waits_costs_nothing(roomy: Caller):
+    assert roomy.submit(large_manifest(5_000, "first")).json()["status"] == "active"
+    kill_workers()
+    assert roomy.submit(large_manifest(5_000, "second")).json()["status"] == "active"
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="child processes are found through /proc")
 def test_worker_that_dies_costs_one_answer_and_no_more(roomy: Caller):
     with ThreadPoolExecutor(1) as pool:
         posting = pool.submit(roomy.submit, large_manifest(60_000, "killed"), wait=None)
         while not posting.done():
-            for children in Path("/proc/self/task").glob("*/children"):
-                for pid in children.read_text().split():
-                    os.kill(int(pid), signal.SIGKILL)
+            kill_workers()
     answer = posting.result()
     assert (answer.status_code, problem_code(answer)) == (503, "server-busy")
     assert roomy.submit(large_manifest(5_000, "after")).json()["status"] == "active"
