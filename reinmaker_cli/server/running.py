@@ -112,7 +112,10 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
-        await super().startup(sockets)
+        try:
+            await super().startup(sockets)
+        except SystemExit as error:  # uvicorn's way to say that the lifespan raised; it has logged the traceback
+            raise RuntimeError("the server could not start") from error
         self.when_ready()
 
     def stop(self) -> None:

@@ -148,6 +148,18 @@ def test_database_of_a_newer_version_is_refused_and_left_alone(tmp_path):
     assert "999" in error.message
 
 
+def test_start_that_fails_is_never_called_ready(tmp_path, capfd):
+    with live_server(data=tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as database, database:
+        database.execute("DROP TABLE submissions")
+    ready = []
+    with pytest.raises(RuntimeError, match="could not start"):
+        serve_forever(replace(QUIET, data=tmp_path), ready.append)
+    assert ready == []
+    assert "no such table" in capfd.readouterr().err
+
+
 def test_file_that_is_no_database_is_a_clear_error(tmp_path):
     (tmp_path / DATABASE_NAME).write_bytes(b"not a database, and long enough to be looked at" * 100)
     assert refused(replace(QUIET, data=tmp_path)).code == "database-failed"
