@@ -32,16 +32,32 @@ class Status(StrEnum):
         return self in (Status.ACTIVE, Status.REJECTED, Status.SUPERSEDED)
 
 
+class EntitlementStatus(StrEnum):
+    """Whether a user may use a plan; `expired` comes by the server's clock."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
 PRODUCTS: Final = ("reinmaker", "daily_lesson", "curious_kelly")
 LOCALES: Final = ("en-US", "es-ES", "fr-FR")
 PERSONAS: Final = ("2-5", "6-12", "13-17", "18-35", "36-60", "61-102")
 ASSET_TYPES: Final = ("overlay", "fx", "audio", "animation")
+PLANS: Final = (
+    *("reinmaker.game_pass", "reinmaker.family_pack"),
+    *("daily_lesson.standard", "daily_lesson.enterprise"),
+    *("curious_kelly.personal", "curious_kelly.family"),
+)
+"""What can be bought; the part before the dot is the product."""
 
 API_ORIGIN: Final = "https://api.reinmaker.com"
 PROBLEM_TYPE_PREFIX: Final = "https://api.reinmaker.com/problems/"
 TRACE_URL_PREFIX: Final = "https://api.reinmaker.com/traces/"
 
 MANIFESTS_PATH: Final = "/v1/content/manifests"
+ENTITLEMENTS_PATH: Final = "/v1/entitlements"
+EVENTS_PATH: Final = "/v1/telemetry/events"
 HEALTH_PATH: Final = "/v1/health"
 SCHEMA_PATH: Final = "/v1/schemas/content-manifest.json"
 OPENAPI_PATH: Final = "/openapi.json"
@@ -57,6 +73,10 @@ REPLAYED_HEADER: Final = "Idempotent-Replayed"
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 
 MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
+MAX_USER_ID: Final = 256  # characters
+MAX_EVENTS: Final = 500  # in one batch
+MAX_EVENTS_BYTES: Final = 1024 * 1024  # of one batch, inflated
+EVENT_MEMORY_S: Final = 14 * 86_400  # how long an eventId is remembered
 MAX_ERRORS_LISTED: Final = 100
 MAX_PREFER_WAIT_S: Final = 30
 TOKEN_LIFETIME_S: Final = 900

@@ -6,10 +6,13 @@ from pathlib import Path
 
 from reinmaker_cli.server.store.clients import Clients
 from reinmaker_cli.server.store.database import Database, join_database, open_database
+from reinmaker_cli.server.store.entitlements import Entitlements
 from reinmaker_cli.server.store.facts import Facts
 from reinmaker_cli.server.store.folders import AssetFolders
+from reinmaker_cli.server.store.people import People
 from reinmaker_cli.server.store.published import PublishedAssets
 from reinmaker_cli.server.store.submissions import Submissions
+from reinmaker_cli.server.store.telemetry import Telemetry
 
 DATABASE_NAME = "reinmaker.sqlite3"
 
@@ -20,10 +23,13 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.clients = Clients(database)
+        self.entitlements = Entitlements(database)
         self.facts = Facts(database)
         self.folders = AssetFolders(database)
+        self.people = People(database)
         self.published = PublishedAssets(database)
         self.submissions = Submissions(database)
+        self.telemetry = Telemetry(database)
 
     def close(self) -> None:
         """Close all connections."""

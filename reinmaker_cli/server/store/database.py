@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ReinmakerError
 from reinmaker_cli.server.store.tables import METADATA, SCHEMA_VERSION, facts
+from reinmaker_cli.server.store.upgrades import upgrade_statements
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another process: the verdict on 100,000 assets holds the database for about a second."""
@@ -45,6 +46,14 @@ class Database:
             connection.execution_options(reinmaker_writes=True)  # what `_sqlite_begin` asks for
             with connection.begin():
                 yield connection
+
+    def forget_deleted(self) -> None:
+        """Write the file anew: SQLite leaves deleted bytes where they were. Seconds for a large one."""
+        with self._writer, self._engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.execute("VACUUM")  # not within a transaction, and `connect()` has not begun one
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close all connections; the last one folds the write-ahead log into the file."""
@@ -82,18 +91,24 @@ def _bring_up_to_date(database: Database, file: Path) -> None:
         if not inspect(connection).has_table(facts.name):
             METADATA.create_all(connection)
             connection.execute(insert(facts).values(name="schemaVersion", value=str(SCHEMA_VERSION)))
-        found = connection.execute(select(facts.c.value).where(facts.c.name == "schemaVersion")).scalar_one()
-    if int(found) > SCHEMA_VERSION:
-        raise ReinmakerError(
-            f"a newer reinmaker wrote the database: `{file}` (schema {found}, this one knows {SCHEMA_VERSION})",
-            code=codes.DATABASE_NEWER,
-            hint="upgrade reinmaker, or use another folder with --data",
-        )
+        found = int(connection.execute(select(facts.c.value).where(facts.c.name == "schemaVersion")).scalar_one())
+        if found > SCHEMA_VERSION:
+            raise ReinmakerError(
+                f"a newer reinmaker wrote the database: `{file}` (schema {found}, this one knows {SCHEMA_VERSION})",
+                code=codes.DATABASE_NEWER,
+                hint="upgrade reinmaker, or use another folder with --data",
+            )
+        # In the same transaction: an upgrade that is cut short has not happened.
+        for statement in upgrade_statements(found):
+            connection.exec_driver_sql(statement)
+        insert_or_replace(connection, facts, {"name": "schemaVersion", "value": str(SCHEMA_VERSION)})
 
 
-def insert_or_skip(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert the rows whose primary key is not there yet."""
-    connection.execute(sqlite_insert(table).on_conflict_do_nothing(), list(rows))
+def insert_or_skip(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows whose unique keys are not there yet, those of the rows before them included; return how many."""
+    statement = sqlite_insert(table).on_conflict_do_nothing()
+    done = connection.execute(statement, list(rows), execution_options={"preserve_rowcount": True})
+    return done.rowcount
 
 
 def insert_or_replace(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
@@ -106,7 +121,8 @@ def insert_or_replace(connection: Connection, table: Table, row: Mapping[str, An
 
 def _sqlite_engine(file: Path) -> Engine:
     url = URL.create("sqlite+pysqlite", database=str(file))
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    # Parameters hold what users sent, and an exception with them would carry it into the log.
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, hide_parameters=True)
     event.listen(engine, "connect", _sqlite_connect)
     event.listen(engine, "begin", _sqlite_begin)
     return engine

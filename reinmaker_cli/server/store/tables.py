@@ -20,8 +20,11 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 1
-"""Raised with every change of a table; a database with a higher one belongs to a newer reinmaker."""
+SCHEMA_VERSION = 2
+"""Raised with every change of a table, together with a step in `upgrades.py`.
+
+A database with a higher one belongs to a newer reinmaker.
+"""
 
 METADATA = MetaData()
 
@@ -132,3 +135,51 @@ asset_folders = Table(
     Column("registered_at", Float, nullable=False),
 )
 """Where a client said that the bytes lie; `version` is empty where it holds for all; `files` is gzip of JSON."""
+
+entitlements = Table(
+    "entitlements",
+    METADATA,
+    Column("user_id", String(256), primary_key=True),
+    Column("plan", String(64), primary_key=True),
+    Column("product", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("issued_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("features", Text, nullable=False),
+    Column("source", String(128), nullable=False),
+    Column("region", String(64)),
+    sqlite_with_rowid=False,
+)
+"""Which plans a user has; `status` is `active` or `revoked`, and `expired` is what the clock makes of `expires_at`."""
+
+telemetry_batches = Table(
+    "telemetry_batches",
+    METADATA,
+    Column("no", Integer, primary_key=True, autoincrement=True),
+    Column("batch_id", String(64), nullable=False, unique=True),
+    Column("client_id", String(128), nullable=False),
+    Column("trace_id", String(128), nullable=False),
+    Column("events", Integer, nullable=False),
+    Column("accepted", Integer, nullable=False),
+    Column("received_at", Float, nullable=False),
+)
+
+telemetry_events = Table(
+    "telemetry_events",
+    METADATA,
+    Column("no", Integer, primary_key=True, autoincrement=True),
+    Column("client_id", String(128), nullable=False),
+    Column("event_id", String(128), nullable=False),
+    Column("type", String(128), nullable=False),
+    Column("occurred_at", String(40), nullable=False),
+    Column("user_id", String(256)),
+    Column("session_id", String(256)),
+    Column("properties", Text),
+    Column("batch_no", Integer, nullable=False),
+    Column("received_at", Float, nullable=False),
+    Index("one_event_per_id", "client_id", "event_id", unique=True),
+)
+"""Events of the last 14 days, in the order in which they came: `no` and `received_at` grow together.
+
+`batch_no` is no foreign key: SQLite would look the batch up for each event, and the events up for each old batch.
+"""

@@ -1,0 +1,77 @@
+"""Gameplay events: one transaction per batch, each event once, remembered for 14 days."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from reinmaker_cli.contract.names import EVENT_MEMORY_S
+from reinmaker_cli.server.store.database import Database, insert_or_skip
+from reinmaker_cli.server.store.tables import telemetry_batches, telemetry_events
+
+FORGOTTEN_AT_ONCE = 2000
+"""Old events that one batch takes along out of the store: a few times what it brings, a few milliseconds."""
+
+EventRow = Mapping[str, Any]
+"""`event_id`, `type`, `occurred_at`, `user_id`, `session_id` and `properties` (JSON text) of one event, checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    """A batch that is to be stored."""
+
+    batch_id: str
+    client_id: str
+    trace_id: str
+    events: Sequence[EventRow]
+
+
+class Telemetry:
+    """The events of all clients."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, batch: NewBatch, *, now: float) -> int:
+        """Store all events of the batch that are new, durably, and return how many they were."""
+        with self._database.write() as connection:
+            _forget_old(connection, batch, now - EVENT_MEMORY_S)
+            no = connection.execute(
+                insert(telemetry_batches).values(
+                    batch_id=batch.batch_id,
+                    client_id=batch.client_id,
+                    trace_id=batch.trace_id,
+                    events=len(batch.events),
+                    accepted=0,
+                    received_at=now,
+                )
+            ).inserted_primary_key[0]  # type: ignore[index]  # there is one: the table has a primary key
+            common = {"client_id": batch.client_id, "batch_no": no, "received_at": now}
+            accepted = insert_or_skip(connection, telemetry_events, [{**common, **event} for event in batch.events])
+            connection.execute(update(telemetry_batches).where(telemetry_batches.c.no == no).values(accepted=accepted))
+        return accepted
+
+
+def _forget_old(connection: Connection, batch: NewBatch, until: float) -> None:
+    """Delete old events, oldest first, a bounded number; and those whose ids the batch brings again, all of them."""
+    table = telemetry_events
+    oldest = select(table.c.received_at).order_by(table.c.no).limit(1)
+    first = connection.execute(oldest).scalar_one_or_none()
+    if first is None or first > until:
+        return
+    is_old = table.c.received_at <= until
+    some = select(table.c.no).order_by(table.c.no).limit(FORGOTTEN_AT_ONCE)
+    connection.execute(delete(table).where(table.c.no.in_(some), is_old))
+    connection.execute(
+        delete(table).where(table.c.client_id == batch.client_id, table.c.event_id == bindparam("again"), is_old),
+        [{"again": event["event_id"]} for event in batch.events],
+    )
+    some_batches = select(telemetry_batches.c.no).order_by(telemetry_batches.c.no).limit(FORGOTTEN_AT_ONCE)
+    connection.execute(
+        delete(telemetry_batches).where(
+            telemetry_batches.c.no.in_(some_batches), telemetry_batches.c.received_at <= until
+        )
+    )

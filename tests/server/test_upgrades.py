@@ -1,0 +1,77 @@
+"""A database that an earlier reinmaker made goes on being used."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from reinmaker_cli.errors import ReinmakerError
+from reinmaker_cli.server.store import DATABASE_NAME, open_store, upgrades
+from reinmaker_cli.server.store.tables import SCHEMA_VERSION
+from tests.server.live import live_server, manifest
+
+EARLIER = sorted((Path(__file__).parent / "schemas").glob("*.sql"), key=lambda path: int(path.stem))
+
+
+def make_database(data: Path, schema: Path) -> Path:
+    """Make a database as that version made it."""
+    file = data / DATABASE_NAME
+    with closing(sqlite3.connect(file)) as database:
+        database.executescript(schema.read_text())
+    return file
+
+
+def schema_of(file: Path) -> set[tuple[str, str, str]]:
+    """Return kind, name and normalised SQL of all that a database consists of."""
+    with closing(sqlite3.connect(file)) as database:
+        found = database.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+    return {
+        (kind, name, re.sub(r"\s+(?=[(),])|(?<=[(),])\s+", "", " ".join((sql or "").split())))
+        for kind, name, sql in found
+    }
+
+
+def test_there_is_a_database_of_every_earlier_version():
+    assert [int(path.stem) for path in EARLIER] == list(range(1, SCHEMA_VERSION)) == list(upgrades.UPGRADES)
+
+
+@pytest.mark.parametrize("schema", EARLIER, ids=lambda path: path.stem)
+def test_an_earlier_database_becomes_the_same_as_a_new_one(tmp_path, schema):
+    (tmp_path / "new").mkdir()
+    open_store(tmp_path / "new").close()
+    file = make_database(tmp_path, schema)
+    open_store(tmp_path).close()
+    assert schema_of(file) == schema_of(tmp_path / "new" / DATABASE_NAME)
+    open_store(tmp_path).close()  # and again, with nothing left to do
+
+
+def test_what_was_in_it_is_still_there(tmp_path):
+    with live_server(data=tmp_path) as caller:
+        caller.submit(manifest("kept"))
+        client = caller.started.client
+    with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as database:
+        for table in ("entitlements", "telemetry_batches", "telemetry_events"):
+            database.execute(f"DROP TABLE {table}")
+        database.execute("UPDATE facts SET value = '1' WHERE name = 'schemaVersion'")
+        database.commit()
+    with live_server(data=tmp_path) as caller:
+        assert caller.status("kept").json()["status"] == "active"
+        assert caller.started.client.client_id == client.client_id
+
+
+def test_an_upgrade_that_fails_has_not_happened(tmp_path, monkeypatch):
+    file = make_database(tmp_path, EARLIER[0])
+    before = schema_of(file)
+    with monkeypatch.context() as patch:
+        patch.setitem(upgrades.UPGRADES, 1, (*upgrades.UPGRADES[1], "CREATE TABLE facts (twice INTEGER)"))
+        with pytest.raises(ReinmakerError) as failure:
+            open_store(tmp_path)
+    assert failure.value.code == "database-failed"
+    assert isinstance(failure.value.__cause__, DBAPIError)
+    assert schema_of(file) == before
+    open_store(tmp_path).close()
