@@ -13,19 +13,25 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
+from reinmaker_cli.assets.rules import FOLDER_TYPES
 from reinmaker_cli.assets.templates import file_fields
 from reinmaker_cli.contract.names import LOCALES, PERSONAS
 
 Kind = Literal["age", "lang", "text", "fixed"]
 Mode = Literal["both", "lang", "age", "none"]
 
+_LANGUAGE_NAMES: Final = {"en": "english", "es": "spanish", "fr": "french"}
+
+_AGE_WORD: Final = re.compile(r"(?<![A-Za-z])(?i:ages?)\Z")
 _AGE: Final = re.compile(
-    rf"(?<![A-Za-z0-9])(?:{'|'.join(persona.replace('-', '[-_]') for persona in reversed(PERSONAS))})(?![A-Za-z0-9])"
+    r"(?:(?<![A-Za-z0-9])|(?<=(?<![A-Za-z])(?i:age))|(?<=(?<![A-Za-z])(?i:ages)))"
+    rf"(?:{'|'.join(persona.replace('-', '[-_]') for persona in reversed(PERSONAS))})(?![A-Za-z0-9])"
 )
 _OTHER_REGION: Final = r"(?![-_][A-Z]{2}(?![A-Za-z0-9]))"  # en-GB is no en-US, and guessing is not ours
 _LANG: Final = re.compile(
     "|".join(
-        rf"(?<![A-Za-z0-9])(?:(?i:{language}[-_]{region})|(?i:{language}){_OTHER_REGION})(?![A-Za-z0-9])"
+        rf"(?<![A-Za-z0-9])(?:(?i:{language}[-_]{region}|{_LANGUAGE_NAMES[language]})|(?i:{language}){_OTHER_REGION})"
+        r"(?![A-Za-z0-9])"
         for language, region in (locale.split("-") for locale in LOCALES)
     )
 )
@@ -83,12 +89,28 @@ def find_families(paths: Sequence[str]) -> tuple[Mode, tuple[Family, ...]]:
     return mode, _families(readings)
 
 
+def locale_of(text: str) -> str:
+    """Return the locale that a text of kind `lang` means: `en`, `EN_us` and `English` are `en-US`."""
+    plain = text.lower().replace("_", "-")
+    return next(one for one in LOCALES if plain in (one.lower(), one[:2], _LANGUAGE_NAMES[one[:2]]))
+
+
 def _families(readings: dict[str, list[tuple[Piece, ...]]]) -> tuple[Family, ...]:
     votes = Counter(shape for ways in readings.values() for shape in {_shape(pieces) for pieces in ways})
+    # Of `en-route-en` and `en-route-fr` both places could say the language: the one that varies does.
+    marks: defaultdict[Shape, set[tuple[Piece, ...]]] = defaultdict(set)
+    for ways in readings.values():
+        for pieces in ways:
+            marks[_shape(pieces)].add(tuple(piece for piece in pieces if piece.kind in ("age", "lang")))
+
+    def rank(pieces: tuple[Piece, ...]) -> tuple[int, int, Shape]:
+        shape = _shape(pieces)
+        return votes[shape], len(marks[shape]), shape
+
     grouped: defaultdict[Shape, list[tuple[str, tuple[Piece, ...]]]] = defaultdict(list)
     for path, ways in sorted(readings.items()):
         if ways:
-            chosen = max(ways, key=lambda pieces: (votes[_shape(pieces)], _shape(pieces)))
+            chosen = max(ways, key=rank)
             grouped[_shape(chosen)].append((path, chosen))
     ordered = sorted(grouped.items(), key=lambda item: (-len(item[1]), item[0]))
     return tuple(Family(shape, tuple(members)) for shape, members in ordered)
@@ -113,31 +135,46 @@ def _pieces(path: str, age: tuple[int, int] | None, lang: tuple[int, int] | None
     pieces: list[Piece] = []
     end = 0
     for (start, stop), kind in marks:
-        pieces += _gap(stem[end:start], after_mark=end > 0, before_mark=True)
+        pieces += _gap(stem[end:start], after_mark=end > 0, before=kind)
         pieces.append(Piece(kind, stem[start:stop]))
         end = stop
-    pieces += _gap(stem[end:], after_mark=end > 0, before_mark=False)
+    pieces += _gap(stem[end:], after_mark=end > 0, before=None)
     pieces.append(Piece("fixed", path[len(stem) :]))
     return tuple(_merged(pieces))
 
 
-def _gap(text: str, *, after_mark: bool, before_mark: bool) -> Iterator[Piece]:
-    """Yield the pieces between two marks: separators next to a mark are fixed, so is `/`, the rest is text."""
+def _gap(text: str, *, after_mark: bool, before: Kind | None) -> Iterator[Piece]:
+    """Yield the pieces between two marks: separators next to a mark are fixed, so is `/`, the rest is text.
+
+    Fixed are also the folders that say a type, so that each has a rule of its own, and `age` before a persona.
+    """
     parts = text.split("/")
     for number, part in enumerate(parts):
         if number:
             yield Piece("fixed", "/")
-        first = 0
+        is_folder = number < len(parts) - 1 and not (after_mark and number == 0)
+        if is_folder and part.lower() in FOLDER_TYPES:
+            yield Piece("fixed", part)
+            continue
+        first, last = 0, len(part)
         if after_mark and number == 0:
             while first < len(part) and not part[first].isalnum():
                 first += 1
-        last = len(part)
-        if before_mark and number == len(parts) - 1:
-            while last > first and not part[last - 1].isalnum():
-                last -= 1
+        if before is not None and number == len(parts) - 1:
+            last = _end_of_words(part, first)
+            if before == "age" and (word := _AGE_WORD.search(part, first, last)) is not None:
+                last = _end_of_words(part[: word.start()], first)
         for kind, piece in (("fixed", part[:first]), ("text", part[first:last]), ("fixed", part[last:])):
             if piece:
                 yield Piece(kind, piece)  # type: ignore[arg-type]
+
+
+def _end_of_words(text: str, first: int) -> int:
+    """Return where the separators at the end of a text begin."""
+    last = len(text)
+    while last > first and not text[last - 1].isalnum():
+        last -= 1
+    return last
 
 
 def _merged(pieces: Iterable[Piece]) -> Iterator[Piece]:

@@ -18,7 +18,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from reinmaker_cli.assets.layout import Family, Mode, find_families
+from reinmaker_cli.assets.layout import Family, Mode, find_families, locale_of
 from reinmaker_cli.assets.project import Project, project_from_document
 from reinmaker_cli.assets.proposal_text import Outline, ProposedRule, write_outline
 from reinmaker_cli.assets.rules import Match, Matcher, default_type
@@ -60,7 +60,7 @@ def propose_project(files: Sequence[str], *, folder_name: str, today: date, igno
     normal = {file: unicodedata.normalize("NFC", file) for file in sorted(files) if _is_text(file)}
     paths = [path for path in normal.values() if _type_of(path) is not None]
     mode, families = find_families(paths)
-    outline = _outline(mode, families, paths, slug=slug_of(folder_name), today=today)
+    outline = _outline(mode, families, paths, slug=slug_of(folder_name), day=date_of(folder_name) or today)
     matcher = Matcher(_load(write_outline(outline, leftovers=(), ignore_leftovers=False)))
     matched = tuple(file for file in normal if isinstance(matcher.match(file), Match))
     leftovers = tuple(sorted(set(files) - set(matched)))
@@ -83,6 +83,16 @@ def slug_of(folder_name: str) -> str:
     return undated[:60].strip("-") or "lesson"
 
 
+def date_of(folder_name: str) -> date | None:
+    """Return the date that a folder's name begins with, which then is that of its manifests' ids, or None."""
+    if not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])", folder_name):
+        return None
+    try:
+        return date.fromisoformat(folder_name[:10])
+    except ValueError:
+        return None  # 2026-13-45: not a day, whatever it is
+
+
 def _load(text: str) -> Project:
     return project_from_document(tomllib.loads(text), root=Path(), path=None)
 
@@ -96,7 +106,7 @@ def _is_text(path: str) -> bool:
     return True
 
 
-def _outline(mode: Mode, families: Sequence[Family], paths: Sequence[str], *, slug: str, today: date) -> Outline:
+def _outline(mode: Mode, families: Sequence[Family], paths: Sequence[str], *, slug: str, day: date) -> Outline:
     named = [(family, _names(family)) for family in families]
     texts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for family, names in named:
@@ -107,7 +117,7 @@ def _outline(mode: Mode, families: Sequence[Family], paths: Sequence[str], *, sl
     placeholders = ("-{locale}" if has_lang else "") + ("-{agePersona}" if has_age else "")
     return Outline(
         slug=slug,
-        id=f"{today.isoformat()}-{slug}{placeholders}",
+        id=f"{day.isoformat()}-{slug}{placeholders}",
         locale="{lang}" if has_lang else DEFAULT_LOCALE,
         persona="{age}" if has_age else DEFAULT_PERSONA,
         values=values,
@@ -146,11 +156,10 @@ def _closed_set(name: str, texts: Counter[str]) -> dict[str, str]:
         values = {text: text.replace("_", "-") for text in sorted(texts, key=_persona_order)}
         return {persona: persona for persona in PERSONAS} if values.keys() <= set(PERSONAS) else values
     if name == "lang":
-        languages = {locale.split("-")[0]: locale for locale in LOCALES}
-        for whole in (languages, {locale: locale for locale in LOCALES}):
-            if texts.keys() <= whole.keys():
-                return whole
-        return {text: languages[text[:2].lower()] for text in sorted(texts)}
+        for whole in ([locale.split("-")[0] for locale in LOCALES], LOCALES):
+            if texts.keys() <= set(whole):
+                return {text: locale_of(text) for text in whole}
+        return {text: locale_of(text) for text in sorted(texts)}
     if len(texts) <= MAX_LIST and min(texts.values()) > 1:
         return {text: text for text in sorted(texts)}
     return {}
@@ -173,11 +182,11 @@ def _rule(family: Family, names: dict[int, str]) -> ProposedRule:
     for index, piece in enumerate(family.shape):
         match += f"{{{names[index]}}}" if index in names else _literal(piece.text or family.texts_at(index)[0])
     types = {_type_of(path) for path, _ in family.members}
-    has_json = any(file_fields(path)["ext"].lower() == ".json" for path, _ in family.members)
+    needs_look = any(default_type(path)[1] for path, _ in family.members)
     return ProposedRule(
         match=match,
         # Without a type, folder and extension decide for each file, and a .json is looked into.
-        type=types.pop() if len(types) == 1 and not has_json else None,
+        type=types.pop() if len(types) == 1 and not needs_look else None,
         is_guess=any(default_type(path)[0] is None for path, _ in family.members),
         metadata={"phase": "{phase}"} if "phase" in names.values() else {},
         example=family.members[0][0],

@@ -143,8 +143,8 @@ class Matcher:
 def default_type(path: str) -> tuple[str | None, bool]:
     """Return the type by the innermost folder with a meaning, else by extension; True where a look inside decides."""
     for folder in reversed(path.split("/")[:-1]):
-        if folder in FOLDER_TYPES:
-            return FOLDER_TYPES[folder], False
+        if folder.lower() in FOLDER_TYPES:  # `Audio` is one folder with `audio` on Windows and macOS
+            return FOLDER_TYPES[folder.lower()], False
     extension = file_fields(path)["ext"].lower()
     return EXTENSION_TYPES.get(extension), extension == ".json"
 

@@ -125,6 +125,45 @@ def test_the_majority_decides_where_a_phase_looks_like_a_language() -> None:
     assert propose(list(files)).patterns == ("{age}-{phase}-{lang}.mp3",)
 
 
+def test_of_two_places_that_look_like_a_language_the_one_that_varies_is_it() -> None:
+    files = fill("{age}-en-route-{phase}-{lang}.mp3", ["a", "b"], ["2-5", "6-12"], ["en", "es"])
+    project = project_of(propose(list(files)))
+    captured = {match.captures["lang"] for path in files if isinstance(match := Matcher(project).match(path), Match)}
+    assert captured == {"en-US", "es-ES"}
+
+
+@pytest.mark.parametrize(
+    "layout", ["age{age}/{lang}/{phase}.wav", "{phase}_{lang}_Age-{age}.wav", "ages {age}/{phase}-{lang}.wav"]
+)
+def test_the_word_age_before_a_persona_is_no_part_of_it(layout: str) -> None:
+    files = list(fill(layout, ["welcome", "main"], ["2-5", "6-12"], ["en", "fr"]))
+    assert propose(files).patterns == (layout,)
+
+
+def test_languages_may_be_written_out() -> None:
+    files = fill("{age}-{lang}-{phase}.mp3", ["welcome", "main"], ["2-5", "6-12"], ["English", "Spanish", "French"])
+    project = project_of(propose(list(files)))
+    assert project.values["lang"] == {"English": "en-US", "Spanish": "es-ES", "French": "fr-FR"}
+
+
+def test_each_folder_that_says_a_type_has_a_rule_of_its_own() -> None:
+    files: list[str] = []
+    for layout in ("fx/{age}-{phase}-{lang}.png", "Overlays/{age}-{phase}-{lang}.png", "animation/{lang}/{age}.json"):
+        files += fill(layout, ["welcome", "main"], ["2-5", "6-12"], ["en", "fr"])
+    project = project_of(propose(files))
+    assert {(rule.match.partition("/")[0], rule.type) for rule in project.rules} == {
+        ("fx", "fx"),
+        ("Overlays", "overlay"),
+        ("animation", "animation"),
+    }
+
+
+def test_the_date_of_a_folder_is_that_of_its_manifests() -> None:
+    for name, day in [("2026-12-24-water", "2026-12-24"), ("2026-13-45-water", TODAY.isoformat())]:
+        toml = propose_project(["2-5-a-en.mp3"], folder_name=name, today=TODAY).toml
+        assert f'id = "{day}-water-{{locale}}-{{agePersona}}"' in toml
+
+
 def test_other_spellings_of_persona_and_language_are_mapped() -> None:
     files = fill("{phase}.{age}.{lang}.mp3", ["a", "b"], ["2_5", "6_12"], ["en_US", "fr_FR"])
     project = project_of(propose(list(files)))
