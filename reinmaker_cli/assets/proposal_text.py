@@ -38,6 +38,8 @@ class Outline:
     values: Mapping[str, Mapping[str, str]]
     rules: tuple[ProposedRule, ...]
     coverage: Mapping[str, tuple[str, ...]]
+    parts: tuple[str, ...]
+    """Captures whose meaning nobody said: `part1` and so on."""
 
 
 def write_outline(outline: Outline, *, leftovers: Sequence[str], ignore_leftovers: bool) -> str:
@@ -59,6 +61,9 @@ def _manifest(outline: Outline) -> Iterator[str]:
     yield "# Written by `reinmaker init`; change what is not right. `reinmaker check` says what does not fit."
     yield ""
     yield "[manifest]"
+    if outline.parts:
+        shown = " and ".join(f"{{{name}}}" for name in outline.parts)
+        yield f"# check this: if each {shown} is a lesson of its own, it belongs into id and phaseDNAId."
     yield f"id = {toml_text(outline.id)}"
     yield 'version = "auto"'
     yield f'product = "reinmaker"  # check this: {" | ".join(PRODUCTS)}'

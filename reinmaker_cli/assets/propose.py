@@ -115,6 +115,7 @@ def _outline(mode: Mode, families: Sequence[Family], paths: Sequence[str], *, sl
     values = {name: closed for name in sorted(texts) if (closed := _closed_set(name, texts[name]))}
     has_age, has_lang = mode in ("both", "age"), mode in ("both", "lang")
     placeholders = ("-{locale}" if has_lang else "") + ("-{agePersona}" if has_age else "")
+    parts = {name for _, names in named for name in names.values() if name.startswith("part")}
     return Outline(
         slug=slug,
         id=f"{day.isoformat()}-{slug}{placeholders}",
@@ -123,6 +124,7 @@ def _outline(mode: Mode, families: Sequence[Family], paths: Sequence[str], *, sl
         values=values,
         rules=_rules_by_place(paths) if mode == "none" else _family_rules(named),
         coverage=_coverage(named, values) if mode == "both" else {},
+        parts=tuple(sorted(parts)),
     )
 
 

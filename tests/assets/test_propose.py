@@ -158,6 +158,12 @@ def test_each_folder_that_says_a_type_has_a_rule_of_its_own() -> None:
     }
 
 
+def test_a_folder_that_may_be_a_lesson_is_pointed_out() -> None:
+    files = fill("day/{phase}/{age}-intro-{lang}.mp3", ["23", "24"], ["2-5", "6-12"], ["en", "fr"])
+    assert "if each {part1} is a lesson of its own" in propose(list(files)).toml
+    assert "a lesson of its own" not in propose(["2-5-a-en.mp3"]).toml
+
+
 def test_the_date_of_a_folder_is_that_of_its_manifests() -> None:
     for name, day in [("2026-12-24-water", "2026-12-24"), ("2026-13-45-water", TODAY.isoformat())]:
         toml = propose_project(["2-5-a-en.mp3"], folder_name=name, today=TODAY).toml
