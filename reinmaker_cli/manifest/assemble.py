@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reinmaker_cli.assets.portable import printable
 from reinmaker_cli.assets.project import AUTO_VERSION, Project
 from reinmaker_cli.assets.scan import Asset, Scan
 from reinmaker_cli.assets.templates import UnknownCapture, expand, expand_url, file_fields, placeholders
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.canonical import content_digest
 from reinmaker_cli.contract.findings import Finding
+from reinmaker_cli.errors import ContentInvalid
 from reinmaker_cli.manifest.document import Manifest, load_manifest, manifest_from_document
 
 __all__ = ["Assembly", "Draft", "Manifest", "assemble", "copy_plan", "draft_of", "load_manifest"]
@@ -102,10 +104,20 @@ def assemble(scan: Scan, project: Project, *, environment: str) -> Assembly:
 
 
 def copy_plan(drafts: Iterable[Draft], root: Path) -> Iterator[str]:
-    """Yield one line per asset, local path TAB URL, for whoever uploads by other means."""
+    """Yield one line per asset, local path TAB URL, for whoever uploads by other means.
+
+    ContentInvalid where a path would make two lines or columns of one: a loop over them would upload what it names.
+    """
     for draft in drafts:
         for url, path in draft.files.items():
-            yield f"{os.path.join(root, path)}\t{url}"  # noqa: PTH118 (100,000 of them)
+            line = f"{os.path.join(root, path)}\t{url}"  # noqa: PTH118 (100,000 of them)
+            if line.count("\t") > 1 or len(line.splitlines()) > 1:
+                raise ContentInvalid(
+                    f"a copy plan cannot hold the path of `{printable(path)}`",
+                    code=codes.UNPORTABLE_NAME,
+                    hint=codes.UNPORTABLE_NAME.cure,
+                )
+            yield line
 
 
 class _CannotPlace(ValueError):
