@@ -85,7 +85,7 @@ def _compiled(lines: Iterable[str], origin: str) -> tuple[_Pattern, ...]:
     for line in wanted:
         try:
             (pattern,) = GitIgnoreSpec.from_lines([line]).patterns
-        except ValueError as error:
+        except (ValueError, re.error) as error:  # `[z-a]` passes pathspec, and `re` stumbles over it
             raise ConfigError(
                 f"a pattern of {origin} cannot be read: `{line}`",
                 code=codes.CONFIG_INVALID,

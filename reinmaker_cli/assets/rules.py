@@ -77,7 +77,16 @@ class Matcher:
 
         `path` is below the asset root, `/` between its parts.
         """
-        normal = _nfc(path)
+        match = self._read(path, _nfc(path))
+        if isinstance(match, Match) and not match.asset_id:
+            return codes.UNMATCHED_FILE.finding(
+                "the name has no letter or digit that an asset id could be made of",
+                hint="rename the file, or set `id` in a [[rule]]",
+                path=path,
+            )
+        return match
+
+    def _read(self, path: str, normal: str) -> Match | Finding:
         for compiled in self._rules:
             try:
                 readings = compiled.pattern.readings(normal)

@@ -191,10 +191,12 @@ def test_an_ignore_file_below_counts_from_its_own_folder(tmp_path: Path) -> None
     assert paths_of(walk_folder(tmp_path)) == ["a.mp3", "in/deep/a.mp3"]
 
 
-def test_a_bad_pattern_names_its_file_and_itself(tmp_path: Path) -> None:
-    (tmp_path / ".reinmakerignore").write_text("*.bak\n!\n")
-    with pytest.raises(ConfigError, match=r"a pattern of \.reinmakerignore cannot be read: `!`"):
+@pytest.mark.parametrize("pattern", ["!", "[z-a].mp3"])
+def test_a_bad_pattern_names_its_file_and_itself(pattern: str, tmp_path: Path) -> None:
+    (tmp_path / ".reinmakerignore").write_text(f"*.bak\n{pattern}\n")
+    with pytest.raises(ConfigError, match=r"a pattern of \.reinmakerignore cannot be read") as caught:
         walk_folder(tmp_path)
+    assert f"`{pattern}`" in caught.value.message
 
 
 def test_an_ignore_file_that_is_not_text_is_a_clear_error(tmp_path: Path) -> None:
