@@ -75,6 +75,9 @@ KNOBS: Final = (
     Knob("client_origin", "text", "API origin that the client variables are meant for", has_flag=False),
 )
 
+PROJECT_FLAGS: Final = ("id", "product", "phase_dna", "locale", "persona", "base_url")
+"""What stands in for a reinmaker.toml."""
+
 BY_NAME: Final = {knob.name: knob for knob in KNOBS}
 
 

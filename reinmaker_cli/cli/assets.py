@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reinmaker_cli.cli.findings import summary_of
+from reinmaker_cli.cli.findings import require_clean, summary_of
 from reinmaker_cli.cli.options import Allow, Folders
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted, human_size
 from reinmaker_cli.cli.verbs import FOLDER, verb
-from reinmaker_cli.contract import codes
-from reinmaker_cli.contract.findings import count_errors
-from reinmaker_cli.errors import ContentInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,11 +37,8 @@ def scan(
         _show(run, one, with_ignored=ignored)
     findings = [finding for one in scans for finding in one.findings]
     run.output.findings(findings, scans[0].root if len(scans) == 1 else None)
-    run.output.note(_conclusion(scans), f"{summary_of(findings)}; next: `reinmaker check`")
-    if errors := count_errors(findings):
-        raise ContentInvalid(
-            f"{counted(errors, 'problem')} in the content", code=codes.CONTENT_INVALID, hint=codes.CONTENT_INVALID.cure
-        )
+    run.output.note(_conclusion(scans), f"{summary_of(findings)}; next: `{run.again('check')}`")
+    require_clean(findings)
 
 
 def stats_of(scans: Sequence[Scan]) -> dict[str, int]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reinmaker_cli.cli.findings import require_clean
 from reinmaker_cli.cli.options import Allow, Folders, Only
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted, human_size
 from reinmaker_cli.cli.verbs import FOLDER, verb
-from reinmaker_cli.contract import codes
-from reinmaker_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from reinmaker_cli.cli.folders import Loaded
@@ -50,7 +50,7 @@ def build(
     today = today_version()
     manifests = [draft.at(draft.version or today) for draft in loaded.drafts]
     run.output.add(results=[_as_json(manifest) for manifest in manifests])
-    loaded.require_clean()
+    require_clean(loaded.findings)
     if any(draft.version is None for draft in loaded.drafts):
         run.output.note(f"version auto: {today}, today's date; publishing asks the server which one is free")
     files = _write_manifests(run, manifests, output)
@@ -58,12 +58,12 @@ def build(
     if copy_plan is not None:
         _write_copy_plan(run, loaded, copy_plan)
     run.output.ids(manifest.manifest_id for manifest in manifests)
-    _show(run, manifests, output)
+    _show(run, loaded, manifests, output)
 
 
 def _write_manifests(run: Run, manifests: Sequence[Manifest], target: str | None) -> dict[str, Path]:
     """Write the manifests and return where each went; nothing where no target was named."""
-    from reinmaker_cli.cli.files import is_folder_target, make_folder, write_result
+    from reinmaker_cli.cli.files import is_one_file, make_folder, write_result
 
     if target is None:
         return {}
@@ -72,14 +72,8 @@ def _write_manifests(run: Run, manifests: Sequence[Manifest], target: str | None
             run.output.raw(manifest.to_bytes())
         return {}
     path = Path(target)
-    if len(manifests) == 1 and not is_folder_target(path, target):
+    if is_one_file(target, len(manifests), flag="-o"):
         files = {manifests[0].manifest_id: path}
-    elif path.exists() and not path.is_dir():
-        raise UsageError(
-            f"{counted(len(manifests), 'manifest')} do not fit into one file: `{path}`",
-            code=codes.USAGE,
-            hint="name a folder: `-o DIR/`",
-        )
     else:
         make_folder(path)
         files = {manifest.manifest_id: path / f"{manifest.manifest_id}.json" for manifest in manifests}
@@ -100,16 +94,25 @@ def _write_copy_plan(run: Run, loaded: Loaded, target: str) -> None:
         write_result(Path(target), text)
 
 
-def _show(run: Run, manifests: Sequence[Manifest], target: str | None) -> None:
+def _show(run: Run, loaded: Loaded, manifests: Sequence[Manifest], target: str | None) -> None:
     rows = [
         [manifest.manifest_id, manifest.version, counted(_assets(manifest)[0], "asset"), _size(manifest)]
         for manifest in manifests
     ]
     run.output.table(rows, head=("manifest", "version", "assets", "size"), right=frozenset({2, 3}))
     if target is None:
-        run.output.note("nothing was written: `-o FILE|DIR|-` writes the manifests", "next: `reinmaker rehearse`")
+        run.output.note("nothing was written: `-o FILE|DIR|-` writes the manifests", f"next: `{run.again('rehearse')}`")
     elif target != STDOUT:
-        run.output.note(f"wrote {counted(len(manifests), 'manifest')} to {target}", "next: `reinmaker publish`")
+        run.output.note(f"wrote {counted(len(manifests), 'manifest')} to {target}")
+        if loaded.only_root is not None:
+            run.output.note(f"next: `{_publication(target, loaded.only_root, run.settings.env)}`")
+
+
+def _publication(target: str, root: Path, environment: str) -> str:
+    """Return the command that publishes what was written, and refuses a folder that has changed since."""
+    files = shlex.quote(target.rstrip("/")) + ("/*.json" if Path(target).is_dir() else "")
+    chosen = f" --env {shlex.quote(environment)}" if environment != "local" else ""
+    return f"reinmaker publish {files} --root {shlex.quote(str(root))}{chosen}"
 
 
 def _assets(manifest: Manifest) -> tuple[int, int]:

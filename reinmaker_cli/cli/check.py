@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reinmaker_cli.cli.findings import summary_of
+from reinmaker_cli.cli.files import files_and_folders
+from reinmaker_cli.cli.findings import require_clean, summary_of
 from reinmaker_cli.cli.options import Allow, FoldersOrManifests, Only
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted, human_size
 from reinmaker_cli.cli.verbs import PUBLISH, verb
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding, count_errors
-from reinmaker_cli.errors import ContentInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,8 +33,7 @@ def check(
     allow: Allow = None,
 ) -> None:
     """Find everything that is wrong with folders and manifest files, all at once. Offline without --online."""
-    files = [path for path in paths or [] if path.is_file()]
-    folders = [path for path in paths or [] if not path.is_file()]
+    files, folders = files_and_folders(paths or [])
     documents: list[Mapping[str, Any]] = []
     findings: list[Finding] = []
     root: Path | None = None
@@ -55,13 +54,8 @@ def check(
     run.output.table(
         [_row(row) for row in results], head=("manifest", "version", "assets", "size"), right=frozenset({2, 3})
     )
-    if errors := count_errors(findings):
-        raise ContentInvalid(
-            f"{counted(errors, 'problem')} in the content",
-            code=codes.CONTENT_INVALID,
-            hint=codes.CONTENT_INVALID.cure,
-        )
-    run.output.note(f"{counted(len(results), 'manifest')}: {summary_of(findings)}", "next: `reinmaker publish`")
+    require_clean(findings)
+    run.output.note(f"{counted(len(results), 'manifest')}: {summary_of(findings)}", f"next: `{run.again('publish')}`")
 
 
 def _check_folders(

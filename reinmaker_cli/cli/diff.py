@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reinmaker_cli.cli.files import files_and_folders
+from reinmaker_cli.cli.findings import require_clean
 from reinmaker_cli.cli.options import FoldersOrManifests, Only
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import Line, Styled, counted, human_size
@@ -52,7 +54,7 @@ def diff(
         raise ContentDiffers(
             f"{differing} of {counted(len(manifests), 'manifest')} would change",
             code=codes.CONTENT_DIFFERS,
-            hint="`reinmaker publish` does it",
+            hint=f"`{run.again('publish')}` does it",
         )
     run.output.note(f"{counted(len(manifests), 'manifest')}: nothing would change")
 
@@ -62,14 +64,13 @@ def _new_manifests(run: Run, paths: Sequence[Path], only: Sequence[str]) -> list
     from reinmaker_cli.cli.folders import load_drafts, today_version
     from reinmaker_cli.manifest.document import load_manifest
 
-    files = [path for path in paths if path.is_file()]
-    folders = [path for path in paths if not path.is_file()]
+    files, folders = files_and_folders(paths)
     manifests = [load_manifest(file) for file in files]
     if folders or not files:
         loaded = load_drafts(run, folders, only=only)
         run.output.add(stats=stats_of(loaded.scans))
         run.output.findings(loaded.findings, loaded.only_root)
-        loaded.require_clean()
+        require_clean(loaded.findings)
         manifests += [draft.at(draft.version or today_version()) for draft in loaded.drafts]
     return manifests
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,10 +36,15 @@ def find_environment(
         return Environment.checked(name, BUILT_IN[name], issuer=ISSUER)
     defined = environment_tables(project, user)
     if name not in defined:
-        known = ", ".join(["local", *BUILT_IN, *defined])
-        raise UsageError(f"no such environment: `{name}`", code=codes.UNKNOWN_ENVIRONMENT, hint=f"known here: {known}")
+        raise _unknown(name, ["local", *BUILT_IN, *defined])
     table, document, defined_in = defined[name]
     return _from_table(name, table, document, defined_in)
+
+
+def _unknown(name: str, known: Sequence[str]) -> UsageError:
+    near = [one for one in known if one.startswith(name)] or difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean `--env {near[0]}`?" if near else f"known here: {', '.join(known)}"
+    return UsageError(f"no such environment: `{name}`", code=codes.UNKNOWN_ENVIRONMENT, hint=hint)
 
 
 def environment_tables(

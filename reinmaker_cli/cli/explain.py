@@ -46,7 +46,7 @@ def _list_all(run: Run) -> None:
 def _unknown(code: str) -> UsageError:
     import difflib
 
-    near = difflib.get_close_matches(code.lower(), codes.ALL, n=1)
+    near = difflib.get_close_matches(code.lower(), codes.ALL, n=1) or [one for one in codes.ALL if code.lower() in one]
     hint = f"did you mean `reinmaker explain {near[0]}`?" if near else codes.UNKNOWN_CODE.cure
     return UsageError(f"no such code: `{code}`", code=codes.UNKNOWN_CODE, hint=hint)
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from reinmaker_cli.cli.output import output_failed
+from reinmaker_cli.contract import codes
+from reinmaker_cli.errors import UsageError
 
 
 def write_result(path: Path, content: bytes) -> None:
@@ -53,6 +57,24 @@ def make_folder(path: Path) -> None:
         raise output_failed(f"`{path}`", error) from error
 
 
-def is_folder_target(path: Path, text: str) -> bool:
-    """Return whether `-o` names a folder: it is one, or it is written with a slash at the end."""
-    return path.is_dir() or text.endswith(("/", os.sep))
+def files_and_folders(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the files among the paths, and all others: what is not there is taken for a folder, and named as one."""
+    return [path for path in paths if path.is_file()], [path for path in paths if not path.is_file()]
+
+
+def is_one_file(target: str, results: int, *, flag: str) -> bool:
+    """Return whether `-o` or `--receipt` names the file of the only result; else it names a folder for all.
+
+    UsageError where several results are to go into what is a file, or is called like one.
+    """
+    path = Path(target)
+    is_folder = path.is_dir() or target.endswith(("/", os.sep))
+    if results == 1:
+        return not is_folder
+    if not is_folder and (path.exists() or path.suffix == ".json"):
+        raise UsageError(
+            f"{results} results do not fit into one file: `{target}`",
+            code=codes.USAGE,
+            hint=f"name a folder: `{flag} {shlex.quote(str(path.with_suffix('')))}/`",
+        )
+    return False

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from reinmaker_cli.cli.text import Item, Line, Styled, counted
-from reinmaker_cli.contract.findings import Finding
+from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.findings import Finding, count_errors
+from reinmaker_cli.errors import ContentInvalid
 
 _LFS_HINT = re.compile(r'`git lfs pull --include="([^",]*)"`')
 
@@ -64,8 +66,20 @@ def _label(finding: Finding) -> Styled:
 
 def summary_of(findings: Sequence[Finding]) -> str:
     """Return `2 errors, 1 warning`, or `no findings`."""
-    errors = sum(finding.is_error for finding in findings)
+    errors = count_errors(findings)
     parts = [counted(errors, "error")] if errors else []
     if len(findings) > errors:
         parts.append(counted(len(findings) - errors, "warning"))
     return ", ".join(parts) or "no findings"
+
+
+def require_clean(findings: Sequence[Finding], consequence: str = "") -> None:
+    """Raise ContentInvalid where a finding is an error; `consequence` says what was not done."""
+    errors = count_errors(findings)
+    if errors:
+        raise ContentInvalid(
+            f"{counted(errors, 'problem')} in the content{consequence}",
+            code=codes.CONTENT_INVALID,
+            hint=codes.CONTENT_INVALID.cure,
+            findings=tuple(findings),
+        )

@@ -1,4 +1,4 @@
-"""From the words of a command line to drafts of manifests: which folders are meant, scanned and assembled.
+"""From folders to drafts of manifests: scanned, assembled, and judged by --only and --allow.
 
 Every problem is a finding; nothing here decides whether they stop the command (`Loaded.require_clean`).
 """
@@ -11,36 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reinmaker_cli.assets.project import (
-    PROJECT_FILE,
-    Project,
-    bare_project,
-    find_catalogue,
-    find_project_root,
-    load_project,
-    project_from_flags,
-)
 from reinmaker_cli.cli.own_output import ignore_patterns
+from reinmaker_cli.cli.roots import find_folders, project_of
 from reinmaker_cli.cli.run import Run
-from reinmaker_cli.cli.text import counted
 from reinmaker_cli.contract import codes
-from reinmaker_cli.contract.findings import Finding, count_errors
-from reinmaker_cli.errors import ContentInvalid, UsageError
+from reinmaker_cli.contract.findings import Finding
+from reinmaker_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from reinmaker_cli.assets.project import Project
     from reinmaker_cli.assets.scan import Scan, ScanProgress
     from reinmaker_cli.manifest.assemble import Draft
-
-PROJECT_FLAGS = ("id", "product", "phase_dna", "locale", "persona", "base_url")
-
-
-@dataclass(frozen=True)
-class Folder:
-    """One folder that the command line means."""
-
-    root: Path
-    label: str
-    """How findings name it where there are several; "" where it is the only one."""
 
 
 @dataclass(frozen=True)
@@ -64,52 +45,6 @@ class Loaded:
         """Return the folder that the draft was made from."""
         return next(root for one, root in self.roots if one is draft)
 
-    def require_clean(self) -> None:
-        """Raise ContentInvalid where a finding stops the publication."""
-        errors = count_errors(self.findings)
-        if errors:
-            raise ContentInvalid(
-                f"{counted(errors, 'problem')} in the content",
-                code=codes.CONTENT_INVALID,
-                hint="correct them and run the command again; `reinmaker explain CODE` says more of each",
-                findings=self.findings,
-            )
-
-
-def find_folders(paths: Sequence[Path]) -> tuple[Folder, ...]:
-    """Return the asset roots that are meant; none given: the nearest project upward, else here."""
-    if not paths:
-        nearest = find_project_root(Path())
-        return (Folder(nearest, ""),) if nearest is not None else _folders_of(Path())
-    folders = [folder for path in paths for folder in _folders_of(path)]
-    if len(folders) == 1:
-        return tuple(folders)
-    return tuple(replace(folder, label=folder.label or folder.root.as_posix()) for folder in folders)
-
-
-def _folders_of(path: Path) -> tuple[Folder, ...]:
-    if not path.exists():
-        raise UsageError(f"no such folder or file: `{path}`", code=codes.FOLDER_NOT_FOUND, hint="check the path")
-    if not path.is_dir():
-        raise UsageError(
-            f"a file where a folder is needed: `{path}`",
-            code=codes.NOT_A_FOLDER,
-            hint=f"name the folder: `{path.parent}`",
-        )
-    project = find_project_root(path)
-    if project == path.absolute():
-        return (Folder(path, ""),)
-    if project is not None:
-        raise UsageError(
-            f"`{path}` lies inside the project `{project}`",
-            code=codes.INSIDE_PROJECT,
-            hint=f"name the project's folder, `{project}`; select manifests with `--only FIELD=VALUE`",
-        )
-    catalogue = find_catalogue(path)
-    if not catalogue:
-        return (Folder(path, ""),)
-    return tuple(Folder(root, root.as_posix()) for root in catalogue)
-
 
 def scan_folders(
     run: Run, paths: Sequence[Path], *, probe: bool = True, allow: Sequence[str] = (), needs_project: bool = True
@@ -124,7 +59,7 @@ def scan_folders(
     allowed = allowed_codes(allow)
     scanned = []
     for folder in find_folders(paths):
-        project = _project_of(run, folder, needs_project)
+        project = project_of(run, folder, needs_project=needs_project)
         written = ignore_patterns(folder.root, [run.settings.events])
         project = replace(project, ignore=(*project.ignore, *written))
         run.output.event("scan.started", root=folder.root.as_posix())
@@ -215,22 +150,6 @@ def _repeated_ids(found: Sequence[tuple[Draft, Path]]) -> list[Finding]:
             message = f"`{draft.manifest_id}` is made by `{other}` and by `{root}`"
             repeated.append(codes.MANIFEST_ID.finding(message, manifest_id=draft.manifest_id))
     return repeated
-
-
-def _project_of(run: Run, folder: Folder, needs_project: bool) -> Project:
-    flags = {name: getattr(run.settings, name) for name in PROJECT_FLAGS}
-    if (folder.root / PROJECT_FILE).is_file():
-        typed = [name for name in PROJECT_FLAGS if run.settings.claims[name][0].source == "flag"]
-        if typed:
-            raise UsageError(
-                f"`{folder.root}` has a {PROJECT_FILE}, so --{typed[0].replace('_', '-')} would say it twice",
-                code=codes.USAGE,
-                hint="change the file, or leave the flag out",
-            )
-        return load_project(folder.root)
-    if not needs_project and not any(flags.values()):
-        return bare_project(folder.root)
-    return project_from_flags(folder.root, **flags)
 
 
 def judged(findings: Sequence[Finding], label: str, allowed: frozenset[str]) -> tuple[Finding, ...]:

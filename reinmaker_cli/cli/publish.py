@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reinmaker_cli.cli.files import files_and_folders
+from reinmaker_cli.cli.findings import require_clean
 from reinmaker_cli.cli.options import Allow, FoldersOrManifests, Only
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted, human_size
 from reinmaker_cli.cli.verbs import PUBLISH, verb
 from reinmaker_cli.cli.verdicts import Narrator, show_report
 from reinmaker_cli.contract import codes
-from reinmaker_cli.errors import ContentInvalid, Interrupted, UsageError
+from reinmaker_cli.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from reinmaker_cli.cli.wanted import Wanted
@@ -109,9 +111,20 @@ def rehearse(
     The server reads and hashes the local files, and rejects what it cannot read.
     """
     journey = _Journey(run, receipt, keep_going=keep_going, yes=True)
+    _require_root(run, paths or [], root)
     wanted = journey.load(paths, root, only, allow, as_new_version=as_new_version)
     with _throw_away_server(run) as server:
         journey.go(wanted, server)
+
+
+def _require_root(run: Run, paths: list[Path], root: Path | None) -> None:
+    files, _ = files_and_folders(paths)
+    if files and root is None:
+        raise UsageError(
+            f"a rehearsal reads the assets, and nothing says where those of `{files[0]}` lie",
+            code=codes.USAGE,
+            hint=f"name their folder: `{run.again('rehearse', '--root', 'DIR')}`",
+        )
 
 
 def _control(run: Run) -> LocalControl | None:
@@ -176,7 +189,7 @@ class _Journey:
         self._output.findings(wanted.findings, wanted.only_root)
         if not wanted.is_clean and not self._keep_going:
             self._output.add(results=[_unsent(item, wanted).to_json() for item in wanted.items])
-            raise _not_clean(wanted)
+            require_clean(wanted.findings, "; nothing was sent")
         self._output.note(f"build     {counted(len(wanted.items), 'manifest')}, all checked")
         if self._receipt is not None:
             prepare_target(self._receipt, len(wanted.items))
@@ -223,7 +236,7 @@ class _Journey:
         report = replace(report, results=(*report.results, *unsent))
         document = report.to_json()
         self._output.add(results=document["results"], stats={**self._stats, **document["stats"]})
-        show_report(self._output, report, dry_run=dry_run)
+        show_report(self._run, report, dry_run=dry_run)
         self._write_receipts(report, wanted, server)
         if server.control is not None and any(result.outcome == "active" for result in report.results):
             self._say_what_was_not_checked()
@@ -289,15 +302,6 @@ class _Journey:
 
     def _say_what_was_not_checked(self) -> None:
         self._output.note("not checked: whether the assets' URLs serve these bytes; the local files were read instead")
-
-
-def _not_clean(wanted: Wanted) -> ContentInvalid:
-    errors = sum(finding.is_error for finding in wanted.findings)
-    return ContentInvalid(
-        f"{counted(errors, 'problem')} in the content; nothing was sent",
-        code=codes.CONTENT_INVALID,
-        hint="correct them and run the command again; `reinmaker explain CODE` says more of each",
-    )
 
 
 def _unsent(item: Draft | Manifest, wanted: Wanted) -> PublishResult:

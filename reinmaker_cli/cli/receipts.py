@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reinmaker_cli import __version__
-from reinmaker_cli.cli.files import is_folder_target, make_folder, write_result
-from reinmaker_cli.contract import codes
-from reinmaker_cli.errors import UsageError
+from reinmaker_cli.cli.files import is_one_file, make_folder, write_result
 from reinmaker_cli.manifest.receipt import make_receipt, receipt_bytes
 
 if TYPE_CHECKING:
@@ -56,11 +54,7 @@ def write_receipts(
 def prepare_target(target: str, manifests: int) -> None:
     """Make sure, before anything is sent, that the receipts will have a place. Raises UsageError."""
     path = Path(target)
-    if manifests > 1 and path.exists() and not path.is_dir():
-        raise UsageError(
-            f"{manifests} receipts do not fit into one file: `{target}`", code=codes.USAGE, hint="name a folder"
-        )
-    make_folder(path if manifests > 1 or is_folder_target(path, target) else path.parent)
+    make_folder(path.parent if is_one_file(target, manifests, flag="--receipt") else path)
 
 
 def git_commit(folder: Path) -> str | None:
@@ -81,6 +75,6 @@ def git_commit(folder: Path) -> str | None:
 
 def _files(target: str, ids: list[str]) -> list[Path]:
     path = Path(target)
-    if len(ids) == 1 and not is_folder_target(path, target):
+    if is_one_file(target, len(ids), flag="--receipt"):
         return [path]
     return [path / f"{manifest_id}.receipt.json" for manifest_id in ids]

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def status(
     run: Run,
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[DIR|ID...]", help="Folders, manifest ids; default: the project.")
+        list[str] | None,
+        typer.Argument(metavar="[DIR|MANIFEST|ID...]", help="Folders, manifest files, ids; default: the project."),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the verdict of each.")] = False,
     only: Only = None,
@@ -49,11 +50,14 @@ def status(
 
 
 def _manifest_ids(run: Run, words: Sequence[str], only: Sequence[str]) -> list[str]:
-    """Return the ids that the words name: a word that is a folder stands for its manifests."""
+    """Return the ids that the words name: a folder stands for its manifests, a manifest file for its own."""
     from reinmaker_cli.cli.folders import load_drafts
+    from reinmaker_cli.manifest.document import load_manifest
 
     folders = [Path(word) for word in words if Path(word).is_dir()]
-    ids = [word for word in words if not Path(word).is_dir()]
+    files = [Path(word) for word in words if Path(word).is_file()]
+    ids = [word for word in words if Path(word) not in {*folders, *files}]
+    ids += [load_manifest(file).manifest_id for file in files]
     if folders or not words:
         # The ids need no hashes, but a capture may come from anywhere: the whole journey is the one truth.
         ids += [draft.manifest_id for draft in load_drafts(run, folders, only=only, probe=False).drafts]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from reinmaker_cli.cli.output import Output
 from reinmaker_cli.cli.text import visible
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ConfigError, UsageError
-from reinmaker_cli.settings import Document, Settings, resolve_settings
+from reinmaker_cli.settings import PROJECT_FLAGS, Document, Settings, resolve_settings
 
 if TYPE_CHECKING:
     from reinmaker_cli.client.environment import Environment
@@ -33,6 +35,7 @@ class Run:
         variables: Mapping[str, str],
         project: Document | None = None,
         user: Document | None = None,
+        typed: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.verb = verb
         self.settings = settings
@@ -40,6 +43,7 @@ class Run:
         self.variables = variables
         self.project_document = project
         self.user_document = user
+        self._typed = typed
 
     @classmethod
     def start(
@@ -51,12 +55,13 @@ class Run:
         typed = resolve_settings(flags, variables, None, None)
         output.configure(typed, final=not reads_files)
         if not reads_files:
-            return cls(verb, typed, output, variables=variables)
+            return cls(verb, typed, output, variables=variables, typed={**flags, **values})
         user = read_user_document(flags.get("config"), variables)
         project = read_project_document(_first_folder(values))
         settings = resolve_settings(flags, variables, project, user)
         output.configure(settings)
-        return cls(verb, settings, output, variables=variables, project=project, user=user)
+        typed_words = {**flags, **values}
+        return cls(verb, settings, output, variables=variables, project=project, user=user, typed=typed_words)
 
     @cached_property
     def environment(self) -> Environment:
@@ -82,6 +87,18 @@ class Run:
         if self.settings.no_input or sys.stdin is None or sys.stderr is None:
             return False
         return sys.stdin.isatty() and sys.stderr.isatty()
+
+    def again(self, verb: str, *more: str, options: Sequence[str] = ("only", "allow")) -> str:
+        """Return the command line of another verb for what this one was pointed at: the same folders and environment.
+
+        `options` are those of this verb that the other one takes too.
+        """
+        words = ["reinmaker", verb, *map(str, self._typed.get("paths") or ())]
+        for name in ("env", "data", "config", *PROJECT_FLAGS, *options):
+            value = self._typed.get(name)
+            for one in value if isinstance(value, list) else [value]:
+                words += [f"--{name.replace('_', '-')}", str(one)] if one is not None else []
+        return shlex.join([*words, *more])
 
     def confirm(self, question: str) -> bool:
         """Ask a question with y or n at the terminal; False where nobody may be asked."""

@@ -22,7 +22,7 @@ from reinmaker_cli.cli.text import shorten
 from reinmaker_cli.cli.usage import HELP_FLAGS
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import UsageError
-from reinmaker_cli.settings import BY_NAME, Knob
+from reinmaker_cli.settings import BY_NAME, PROJECT_FLAGS, Knob
 
 if TYPE_CHECKING:
     import typer
@@ -32,13 +32,11 @@ BARE = ("json", "events", "quiet", "verbose", "color")
 """For verbs that must work with a broken configuration file: no file is read."""
 TALK = (*BARE, "config")
 """For verbs of one room: the files are read."""
-PROJECT = ("id", "product", "phase_dna", "locale", "persona", "base_url")
-"""What stands in for a reinmaker.toml."""
-FOLDER = (*PROJECT, "env", "data", "jobs", *TALK)
+FOLDER = (*PROJECT_FLAGS, "env", "data", "jobs", *TALK)
 """For verbs that look at folders: the environment chooses the URLs of the assets."""
 SERVER = ("env", "data", "trace", "ca_file", "no_input", *TALK)
 """For verbs that speak to a server."""
-PUBLISH = (*PROJECT, "env", "data", "jobs", "timeout", "deadline", "trace", "ca_file", "no_input", *TALK)
+PUBLISH = (*PROJECT_FLAGS, "env", "data", "jobs", "timeout", "deadline", "trace", "ca_file", "no_input", *TALK)
 """For verbs that do both."""
 
 
@@ -193,8 +191,11 @@ def _typed_values(command: TyperCommand, name: str, arguments: list[str]) -> dic
 def _usage_error(name: str, error: typer.TyperException) -> UsageError:
     message = error.format_message().rstrip(".")
     message = message[:1].lower() + message[1:]
+    message, _, choices = message.partition(". Choose from:")
     possible = getattr(error, "possibilities", None)
-    if possible:
+    if choices:
+        hint = f"one of: {' '.join(choices.split())}"
+    elif possible:
         message = message.split(" (Possible")[0]
         hint = f"did you mean `{_nearest(getattr(error, 'option_name', ''), possible)}`?"
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reinmaker_cli.cli.output import Output
+from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import Cell, Styled, counted, human_size
 
 if TYPE_CHECKING:
@@ -66,8 +67,9 @@ def styled(outcome: str) -> Styled:
     return Styled("green" if outcome in _GOOD else "yellow" if outcome in _OPEN else "red", outcome)
 
 
-def show_report(output: Output, report: Report, *, dry_run: bool) -> None:
+def show_report(run: Run, report: Report, *, dry_run: bool) -> None:
     """Show one line for each manifest on stdout, what is wrong with it on stderr, and the trace ids to ask about."""
+    output = run.output
     for result in report.results:
         output.findings(result.findings)
     output.table(
@@ -83,7 +85,7 @@ def show_report(output: Output, report: Report, *, dry_run: bool) -> None:
     if dry_run:
         output.note("dry run: nothing was sent", "next: the same command without --dry-run")
     elif any(result.outcome == "pending" for result in report.results):
-        output.note("next: `reinmaker status --wait`")
+        output.note(f"next: `{run.again('status', '--wait', options=('only',))}`")
 
 
 def _row(result: PublishResult) -> list[Cell]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reinmaker_cli.assets.project import PROJECT_FILE, load_project
+from reinmaker_cli.cli.files import files_and_folders
 from reinmaker_cli.cli.folders import allowed_codes, judged, load_drafts
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.contract import codes
@@ -59,8 +60,7 @@ def load_wanted(
     ContentDiffers where that folder is no longer what the manifest was made from. `as_new_version` gives manifest
     files the next free version instead of the one that they name.
     """
-    files = [path for path in paths if path.is_file()]
-    folders = [path for path in paths if not path.is_file()]
+    files, folders = files_and_folders(paths)
     if root is not None and not files:
         raise UsageError("--root goes with a manifest file", code=codes.USAGE, hint="a folder is its own root")
     items: list[Draft | Manifest] = []
