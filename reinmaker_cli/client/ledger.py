@@ -118,9 +118,12 @@ class Ledger:
 
 def rejection_of(submission: Submission, manifest: Manifest | None = None) -> ManifestRejected:
     """Return the error for a rejected submission; with the manifest at hand its findings name local files."""
-    paths = _paths_by_place(manifest) if manifest is not None else {}
     findings = [
-        finding_of(error, path=paths.get(_place_of(error.pointer)), manifest_id=submission.manifest_id)
+        finding_of(
+            error,
+            path=manifest.path_at(error.pointer) if manifest is not None else None,
+            manifest_id=submission.manifest_id,
+        )
         for error in submission.validation.errors
     ]
     count = max(submission.validation.error_count, len(findings))
@@ -169,14 +172,3 @@ def _count_assets(document: Mapping[str, Any]) -> AssetCounts:
     assets = document.get("assets")
     sizes = [asset.get("bytes") for asset in assets if isinstance(asset, Mapping)] if isinstance(assets, list) else []
     return AssetCounts(count=len(sizes), bytes=sum(size for size in sizes if isinstance(size, int)))
-
-
-def _place_of(pointer: str) -> int:
-    """Return the number of the asset that a pointer leads to, -1 where it leads elsewhere."""
-    parts = pointer.split("/")
-    return int(parts[2]) if len(parts) > 2 and parts[1] == "assets" and parts[2].isdecimal() else -1
-
-
-def _paths_by_place(manifest: Manifest) -> dict[int, str]:
-    urls = enumerate(asset["url"] for asset in manifest.document["assets"])
-    return {place: manifest.files[url] for place, url in urls if url in manifest.files}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from reinmaker_cli.contract.canonical import digests
 from reinmaker_cli.contract.ijson import NotIJson, read_ijson
 from reinmaker_cli.errors import ContentInvalid, UsageError
 
+_ASSET_POINTER: Final = re.compile(r"/assets/([0-9]{1,9})(?:/|\Z)")
 _encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
@@ -36,6 +38,16 @@ class Manifest:
         """Return the member `source`, empty where it is no object."""
         source = self.document.get("source")
         return source if isinstance(source, Mapping) else {}
+
+    def path_at(self, pointer: str) -> str | None:
+        """Return the file of the asset that a JSON Pointer leads to or into; None where no file is known."""
+        found = _ASSET_POINTER.match(pointer)
+        assets = self.document.get("assets")
+        if found is None or not isinstance(assets, list) or int(found[1]) >= len(assets):
+            return None
+        asset = assets[int(found[1])]
+        url = asset.get("url") if isinstance(asset, Mapping) else None
+        return self.files.get(url) if isinstance(url, str) else None
 
     def to_bytes(self) -> bytes:
         """Return the document as a file: one member a line, one asset a line, the same bytes for the same document."""

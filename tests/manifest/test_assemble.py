@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reinmaker_cli.assets.project import Project, load_project
+from reinmaker_cli.assets.project import Project, Rule, load_project
 from reinmaker_cli.assets.project_document import MANIFEST_MEMBERS
 from reinmaker_cli.assets.scan import Asset, Scan, ScanStats, scan_folder
 from reinmaker_cli.contract import codes
@@ -20,6 +20,7 @@ from reinmaker_cli.contract.validation import check_manifest
 from reinmaker_cli.errors import ContentInvalid, UsageError
 from reinmaker_cli.manifest.assemble import Assembly, assemble, copy_plan, load_manifest
 from reinmaker_cli.manifest.document import manifest_from_document
+from reinmaker_cli.manifest.examine import examine
 from reinmaker_cli.manifest.select import select
 from tests.manifest.lessons import TOML, lesson_project, write_lesson
 
@@ -190,6 +191,21 @@ def test_a_written_manifest_is_reviewable_line_by_line() -> None:
         "  ]\n"
         "}\n"
     )
+
+
+def test_what_is_wrong_with_an_asset_names_its_file(tmp_path: Path) -> None:
+    twice = (tmp_path / "2-5 main-en.txt", tmp_path / "2-5_main-en.txt")
+    project = replace(lesson_project(tmp_path), rules=(Rule("{age}?{phase}-{lang}.txt", "audio"),))
+    for number, path in enumerate(twice):
+        path.write_text(str(number), encoding="utf-8")
+    (manifest, *_) = (draft.at("2026.11.23") for draft in built(project).drafts)
+    (one, other) = examine(manifest, local=False)
+    assert {one.path, other.path} < {"2-5-main-en.txt", "2-5 main-en.txt", "2-5_main-en.txt"}
+    assert (one.code, one.manifest_id) == (codes.DUPLICATE_ASSET_ID, manifest.manifest_id)
+    assert manifest.path_at("/assets/0/url") == "2-5 main-en.txt"
+    assert [manifest.path_at(pointer) for pointer in ("", "/source", "/assets", "/assets/99", "/assets/x")] == [
+        None
+    ] * 5
 
 
 def test_the_copy_plan_has_one_line_an_asset(tmp_path: Path) -> None:
