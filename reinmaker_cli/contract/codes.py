@@ -299,6 +299,49 @@ DRIFT = _finding(
     "build the manifest again and review it, or restore the files",
     allowable=False,
 )
+# --- findings: gameplay events --------------------------------------------------------------------------------------
+
+EVENT_INVALID = _finding(
+    "event-invalid",
+    "event that breaks a rule",
+    "An event needs eventId and type (1 to 128 characters) and occurredAt (RFC 3339, UTC, with Z); userId and sessionId"
+    " are texts of 1 to 256 characters, properties is an object. A batch with one wrong event is refused whole.",
+    "correct the places, then send the file again; nothing is counted twice",
+    allowable=False,
+    status=422,  # a finding in a file, a problem in a request
+)
+PERSONAL_NAME = _finding(
+    "personal-name",
+    "member that looks like a person's name",
+    "The member's name says that its value is the name of a person. Players are children (COPPA, FERPA): events carry"
+    " the pseudonymous userId and nothing that tells who it is.",
+    "leave it out of the event; `--allow personal-name` if it names no person",
+)
+PERSONAL_EMAIL = _finding(
+    "personal-email",
+    "e-mail address",
+    "The member is called an e-mail address, or an e-mail address stands in its text.",
+    "leave it out of the event; `--allow personal-email` if it is nobody's address",
+)
+PERSONAL_PHONE = _finding(
+    "personal-phone",
+    "phone number",
+    "The member is called a phone number, or something like one stands in its text.",
+    "leave it out of the event; `--allow personal-phone` if it is no phone number",
+)
+PERSONAL_BIRTH_DATE = _finding(
+    "personal-birth-date",
+    "date of birth",
+    "The member's name says that its value is a birth date. An age group (`agePersona`) is enough for lessons.",
+    "leave it out of the event; `--allow personal-birth-date` if it is no person's",
+)
+PERSONAL_ADDRESS = _finding(
+    "personal-address",
+    "postal or network address",
+    "The member's name says that its value is where somebody lives or is online.",
+    "leave it out of the event; `--allow personal-address` if it is nobody's",
+)
+
 SECRET_OLD = _warning(
     "secret-old",
     "client secret close to its end",
@@ -393,6 +436,13 @@ REQUEST_INVALID = _problem(
     "Request not valid",
     "The document breaks the rules of this route; `errors` names each place.",
     "correct the places",
+)
+TOO_MANY_EVENTS = _problem(
+    422,
+    "too-many-events",
+    "Not 1 to 500 events",
+    "A batch has at least one event and at most 500. Nothing of it was taken.",
+    "`reinmaker telemetry send` cuts a file of any length into batches",
 )
 MANIFEST_NOT_FOUND = _problem(
     404,
@@ -492,6 +542,12 @@ CONTENT_INVALID = _error(
     "the content is invalid",
     "At least one finding stops the publication. Nothing was sent.",
     "correct the findings; `reinmaker explain CODE` says more of each",
+)
+PERSONAL_DATA = _error(
+    "personal-data",
+    "personal data was held back",
+    "Something in the events tells, or may tell, who a player is. It has not left this machine.",
+    "leave it out of the events; `--allow CODE` for a finding that is none, `--allow personal-data` for all of them",
 )
 CONTENT_DIFFERS = _error(
     "content-differs", "not the same", "What was compared differs; the findings say where.", "see the findings"

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from reinmaker_cli.contract.names import Status
+from reinmaker_cli.contract.names import EntitlementStatus, Status
 
 
 class Wire(BaseModel):
@@ -105,6 +105,38 @@ class ManifestPage(Wire):
 
     items: tuple[ListedManifest, ...]
     next: str | None = None
+
+
+class Entitlement(Wire):
+    """One plan of one user."""
+
+    user_id: str = Field(repr=False)
+    product: str
+    plan: str
+    status: EntitlementStatus
+    issued_at: str
+    expires_at: str | None = None
+    """None: it does not end."""
+    features: tuple[str, ...] = ()
+    source: str = ""
+    """Who granted it, such as the billing service."""
+    region: str | None = None
+
+
+class EntitlementList(Wire):
+    """`GET /v1/entitlements/{userId}`: what the user may use now; empty for an unknown one."""
+
+    user_id: str = Field(repr=False)
+    entitlements: tuple[Entitlement, ...]
+
+
+class BatchTaken(Wire):
+    """A batch of events that the server has, whole."""
+
+    batch_id: str
+    accepted: int = Field(ge=0)
+    """How many of the events were new."""
+    duplicates: int = Field(ge=0)
 
 
 class Problem(Wire):

@@ -13,8 +13,11 @@ from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.control import control_resources
 from reinmaker_cli.server.routes.documents import document_resources
 from reinmaker_cli.server.routes.edge import Edge, allowed_hosts
+from reinmaker_cli.server.routes.entitlements import entitlement_resources
 from reinmaker_cli.server.routes.manifests import manifest_resources
 from reinmaker_cli.server.routes.oauth import oauth_resources
+from reinmaker_cli.server.routes.people import people_resources
+from reinmaker_cli.server.routes.telemetry import telemetry_resources
 from reinmaker_cli.server.services import Foundation, Services, run_services
 
 
@@ -30,8 +33,9 @@ def build_app(base: Foundation, started: Callable[[Services], None], is_stopping
             started(services)
             yield {"services": services}
 
-    resources = [*oauth_resources(), *manifest_resources(), *document_resources(), *control_resources()]
-    routes = [resource.route() for resource in resources]
+    api = (oauth_resources, manifest_resources, entitlement_resources, telemetry_resources, document_resources)
+    control = (control_resources, people_resources)
+    routes = [resource.route() for resources in (*api, *control) for resource in resources()]
     router = Router(routes, redirect_slashes=False, default=_no_such_route, lifespan=lifespan)
     return Edge(router, allowed_hosts(base.config.host, base.config.allow_hosts), is_stopping)
 

@@ -50,5 +50,5 @@ class VirtualClock:
 
 def rfc3339(unix_s: float) -> str:
     """Return the time as RFC 3339 UTC with milliseconds and `Z`, as all times on the wire are written."""
-    moment = datetime.fromtimestamp(unix_s, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
+    # Not strftime: its %Y has no leading zeros.
+    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

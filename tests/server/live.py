@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from reinmaker_cli.contract.names import EVENTS_PATH
 from reinmaker_cli.server.clock import Clock
 from reinmaker_cli.server.running import ServerConfig, Started, running_server
 
@@ -52,6 +54,10 @@ class Caller:
         query = {**({"version": version} if version else {}), **more}
         return self.api.get(f"{MANIFESTS}/{manifest_id}", params=query)
 
+    def send(self, events: list[Any]) -> httpx.Response:
+        """POST a batch of events."""
+        return self.api.post(EVENTS_PATH, json={"events": events})
+
     def decide(self, manifest_id: str, version: str, status: str, reason: str | None = None) -> httpx.Response:
         """Give the verdict by hand, under `--validation manual`."""
         body = {"manifestId": manifest_id, "version": version, "status": status, "reason": reason}
@@ -91,6 +97,16 @@ def manifest(manifest_id: str = "water-cycle", version: str = "2026.11.23", **ch
         "assets": [asset],
     }
     return document | changes
+
+
+def event(event_id: str | None = None, **more: Any) -> dict[str, Any]:
+    """Return a valid event; without an id it has a new one."""
+    return {
+        "eventId": event_id or str(uuid.uuid4()),
+        "type": "phase.completed",
+        "occurredAt": "2026-11-23T07:00:00.123Z",
+        **more,
+    }
 
 
 def large_manifest(assets: int, manifest_id: str = "large", version: str = "2026.11.23") -> dict[str, Any]:

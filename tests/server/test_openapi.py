@@ -11,7 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from reinmaker_cli.contract import codes, models
 from reinmaker_cli.contract.canonical import content_digest, digest
-from reinmaker_cli.contract.names import PROBLEM_TYPE_PREFIX, Scope, Status
+from reinmaker_cli.contract.names import PLANS, PROBLEM_TYPE_PREFIX, PRODUCTS, EntitlementStatus, Scope, Status
 from reinmaker_cli.contract.validation import check_manifest
 from tests.server.openapi_document import (
     at_pointer,
@@ -116,7 +116,8 @@ def test_operation_ids_are_unique():
 
 def test_what_needs_a_token_says_401_and_403():
     for operation in OPERATIONS.values():
-        is_protected = operation.get("security", document()["security"]) == [{"oauth2": ["reinmaker.content.write"]}]
+        security = operation.get("security", document()["security"])
+        is_protected = security in [[{"oauth2": [str(scope)]}] for scope in Scope]
         assert is_protected == ({"401", "403"} <= set(operation["responses"]))
 
 
@@ -124,10 +125,18 @@ def test_scopes_and_statuses_are_those_of_the_contract():
     scopes = document()["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]["scopes"]
     assert list(scopes) == [str(scope) for scope in Scope]
     assert document()["components"]["schemas"]["Status"]["enum"] == [str(status) for status in Status]
+    entitlement = document()["components"]["schemas"]["Entitlement"]["properties"]
+    assert entitlement["status"]["enum"] == list(EntitlementStatus)
+    assert entitlement["plan"]["enum"] == list(PLANS)
+    assert entitlement["product"]["enum"] == list(PRODUCTS)
 
 
 @pytest.mark.parametrize(
-    "name", ["VersionRef", "Check", "Validation", "ValidationError", "ManifestPage", "ListedManifest"]
+    "name",
+    [
+        *("VersionRef", "Check", "Validation", "ValidationError", "ManifestPage", "ListedManifest"),
+        *("Entitlement", "EntitlementList", "BatchTaken"),
+    ],
 )
 def test_the_wire_models_have_the_members_of_their_schema(name):
     fields = getattr(models, name).model_fields

@@ -12,11 +12,13 @@ from contextlib import ExitStack, closing
 import httpx
 import pytest
 
-from reinmaker_cli.contract.names import MAX_MANIFEST_BYTES
+from reinmaker_cli.contract.names import ENTITLEMENTS_PATH, EVENTS_PATH, MAX_EVENTS_BYTES, MAX_MANIFEST_BYTES
 from reinmaker_cli.server.routes.documents import document_resources
+from reinmaker_cli.server.routes.entitlements import entitlement_resources
 from reinmaker_cli.server.routes.manifests import manifest_resources
 from reinmaker_cli.server.routes.oauth import oauth_resources
-from tests.server.live import MANIFESTS, Caller, live_server, manifest, problem_code
+from reinmaker_cli.server.routes.telemetry import telemetry_resources
+from tests.server.live import MANIFESTS, Caller, event, live_server, manifest, problem_code
 from tests.server.openapi_document import document, operations
 from tests.server.openapi_witness import Witness, differences
 
@@ -47,8 +49,8 @@ def _watch(caller: Caller, witness: Witness) -> None:
         client.event_hooks = {"response": [witness]}
 
 
-def _post(caller, body, **headers):
-    return caller.api.post(MANIFESTS, content=body, headers={"Content-Type": "application/json", **headers})
+def _post(caller, body, path=MANIFESTS, **headers):
+    return caller.api.post(path, content=body, headers={"Content-Type": "application/json", **headers})
 
 
 def test_the_issuer(caller):
@@ -124,14 +126,38 @@ def test_versions_that_conflict(caller):
     assert problem_code(caller.submit(manifest("c", version="2026.11.22"))) == "version-not-newer"
 
 
-@pytest.mark.parametrize("path", [MANIFESTS, MANIFESTS + "/some-id"])
-def test_tokens_that_are_missing_damaged_or_too_weak(caller, path):
-    weak = {"Authorization": "Bearer " + caller.token(scope="reinmaker.telemetry.write")}
-    for method in ("GET", "POST") if path == MANIFESTS else ("GET",):
-        assert problem_code(caller.http.request(method, path)) == "token-missing"
-        junk = {"Authorization": "Bearer junk"}
-        assert problem_code(caller.http.request(method, path, headers=junk)) == "token-invalid"
-        assert problem_code(caller.http.request(method, path, headers=weak)) == "insufficient-scope"
+def test_entitlements_of_somebody_and_of_nobody(caller):
+    given = {"userId": "usr_1", "plan": "reinmaker.game_pass", "expiresAt": "2999-01-01T00:00:00Z", "region": "US"}
+    assert caller.control.put("/_local/entitlements", json=given).status_code == 200
+    assert caller.api.get(f"{ENTITLEMENTS_PATH}/usr_1").json()["entitlements"]
+    assert caller.api.get(f"{ENTITLEMENTS_PATH}/usr_0").json()["entitlements"] == []
+    assert problem_code(caller.api.get(f"{ENTITLEMENTS_PATH}/{'u' * 257}")) == "bad-request"
+
+
+def test_batches_of_events_that_are_taken_and_that_are_not(caller):
+    assert caller.send([event(), event()]).status_code == 202
+    assert problem_code(caller.send([event()] * 501)) == "too-many-events"
+    assert problem_code(caller.send([event(), {}])) == "event-invalid"
+    assert problem_code(_post(caller, b"{", EVENTS_PATH)) == "not-json"
+    large = b'{"events": []}' + b" " * MAX_EVENTS_BYTES
+    assert problem_code(_post(caller, large, EVENTS_PATH)) == "body-too-large"
+    assert problem_code(_post(caller, b"{}", EVENTS_PATH, **{"Content-Encoding": "br"})) == "media-type-unsupported"
+
+
+PROTECTED = [
+    *(("GET", MANIFESTS), ("POST", MANIFESTS), ("GET", MANIFESTS + "/some-id")),
+    *(("GET", ENTITLEMENTS_PATH + "/some-id"), ("POST", EVENTS_PATH)),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), PROTECTED)
+def test_tokens_that_are_missing_damaged_or_too_weak(caller, method, path):
+    other = "content.write" if path == EVENTS_PATH else "telemetry.write"
+    weak = {"Authorization": "Bearer " + caller.token(scope=f"reinmaker.{other}")}
+    assert problem_code(caller.http.request(method, path)) == "token-missing"
+    junk = {"Authorization": "Bearer junk"}
+    assert problem_code(caller.http.request(method, path, headers=junk)) == "token-invalid"
+    assert problem_code(caller.http.request(method, path, headers=weak)) == "insufficient-scope"
 
 
 def test_what_is_not_there_and_what_cannot_be_read(caller):
@@ -142,7 +168,7 @@ def test_what_is_not_there_and_what_cannot_be_read(caller):
 
 def test_a_foreign_host_name_on_every_operation(caller):
     for path, method, _ in operations():
-        url = path.replace("{manifestId}", "some-id")
+        url = path.replace("{manifestId}", "some-id").replace("{userId}", "some-id")
         answer = caller.api.request(method.upper(), url, headers={"Host": "rebound.example"})
         assert problem_code(answer) == "host-not-allowed"
 
@@ -181,6 +207,8 @@ def test_a_database_that_is_gone_is_a_server_error_and_bad_health(witness):
         assert problem_code(caller.submit(manifest("d"))) == "server-error"
         assert problem_code(caller.status("d")) == "server-error"
         assert problem_code(caller.api.get(MANIFESTS)) == "server-error"
+        assert problem_code(caller.api.get(f"{ENTITLEMENTS_PATH}/usr_1")) == "server-error"
+        assert problem_code(caller.send([event()])) == "server-error"
         assert caller.http.get("/v1/health").status_code == 503
 
 
@@ -198,9 +226,10 @@ def test_every_documented_pair_of_operation_and_status_was_seen(witness):
 
 def _served(caller):
     """Return path template and methods of every route but the control API's, as the running server says them."""
-    for resource in (*oauth_resources(), *manifest_resources(), *document_resources()):
-        template = resource.route().path.replace("{manifest_id}", "{manifestId}")
-        answer = caller.http.options(template.replace("{manifestId}", "some-id"))
+    players = (*entitlement_resources(), *telemetry_resources())
+    for resource in (*oauth_resources(), *manifest_resources(), *players, *document_resources()):
+        template = resource.route().path.replace("{manifest_id}", "{manifestId}").replace("{user_id:path}", "{userId}")
+        answer = caller.http.options(template.replace("{manifestId}", "some-id").replace("{userId}", "some-id"))
         assert answer.status_code == 204
         yield template, set(answer.headers["allow"].split(", ")) - {"HEAD", "OPTIONS"}
 
@@ -214,7 +243,7 @@ def test_the_routes_are_those_of_the_document(caller):
 
 @pytest.mark.parametrize("path", sorted(document()["paths"]))
 def test_head_is_get_without_a_body_and_other_methods_are_405(caller, path):
-    url = path.replace("{manifestId}", "a-first")
+    url = path.replace("{manifestId}", "a-first").replace("{userId}", "some-id")
     caller.submit(manifest("a-first"))
     answer = caller.api.head(url)
     if "get" in document()["paths"][path]:

@@ -32,14 +32,15 @@ def control_resources() -> list[Resource]:
     """Return the paths of the control API."""
     base = names.CONTROL_PATH
     return [
-        Resource(base + "/sources", {"POST": _register_folder}, _guard),
-        Resource(base + "/decide", {"POST": _decide}, _guard),
-        Resource(base + "/clients", {"GET": _list_clients, "POST": _add_client}, _guard),
-        Resource(base + "/clients/{client_id}/rotate", {"POST": _rotate}, _guard),
+        Resource(base + "/sources", {"POST": _register_folder}, guard_control),
+        Resource(base + "/decide", {"POST": _decide}, guard_control),
+        Resource(base + "/clients", {"GET": _list_clients, "POST": _add_client}, guard_control),
+        Resource(base + "/clients/{client_id}/rotate", {"POST": _rotate}, guard_control),
     ]
 
 
-async def _guard(request: Request, services: Services) -> None:
+async def guard_control(request: Request, services: Services) -> None:
+    """Let through who has the control token, on this machine, and from no foreign page."""
     if not is_loopback_peer(request):
         raise ApiProblem(codes.CONTROL_REFUSED, "not a request from this machine, or one that was forwarded")
     origin = request.headers.get("origin")
@@ -61,9 +62,9 @@ async def _register_folder(request: Request, services: Services) -> Response:
 
 
 async def _decide(request: Request, services: Services) -> Response:
-    asked = await _small_object(request, services)
-    manifest_id, version = _text(asked, "manifestId"), _text(asked, "version")
-    status, reason = _text(asked, "status"), asked.get("reason")
+    asked = await small_object(request, services)
+    manifest_id, version = text_member(asked, "manifestId"), text_member(asked, "version")
+    status, reason = text_member(asked, "status"), asked.get("reason")
     if status not in ("active", "rejected") or not isinstance(reason, str | None):
         raise ApiProblem(codes.REQUEST_INVALID, "status is active or rejected, reason a text")
     found = await services.threads.read(services.store.submissions.find, manifest_id, version)
@@ -83,7 +84,7 @@ async def _list_clients(_: Request, services: Services) -> Response:
 
 
 async def _add_client(request: Request, services: Services) -> Response:
-    asked = await _small_object(request, services)
+    asked = await small_object(request, services)
     name = asked.get("name", "")
     scopes = asked.get("scopes", [str(scope) for scope in names.Scope])
     known = [str(scope) for scope in names.Scope]
@@ -130,7 +131,8 @@ def _client_document(client: StoredClient) -> dict[str, Any]:
     }
 
 
-async def _small_object(request: Request, services: Services) -> dict[str, Any]:
+async def small_object(request: Request, services: Services) -> dict[str, Any]:
+    """Return the JSON object of a small body."""
     async with services.bodies.receive(request, limit=MAX_SMALL_BYTES) as body:
         try:
             document = read_ijson(bytes(body.content))
@@ -141,7 +143,8 @@ async def _small_object(request: Request, services: Services) -> dict[str, Any]:
     return document
 
 
-def _text(document: dict[str, Any], name: str) -> str:
+def text_member(document: dict[str, Any], name: str) -> str:
+    """Return a member that must be text."""
     value = document.get(name)
     if not isinstance(value, str):
         raise ApiProblem(codes.REQUEST_INVALID, f"{name} is not a text")

@@ -41,6 +41,11 @@ def note_client(request: Request, client_id: str) -> None:
     request.scope[_CLIENT_KEY] = client_id
 
 
+def client_id(request: Request) -> str:
+    """Return the client that asks, on a route that needs a token."""
+    return str(request.scope[_CLIENT_KEY])
+
+
 class Edge:
     """Wrap the routes: every answer has a trace id, every error is a problem document, every request is logged."""
 
