@@ -120,7 +120,8 @@ def find_project_root(start: Path) -> Path | None:
     """Return the nearest folder with a `reinmaker.toml`, from `start` upward; None where there is none."""
     absolute = start.absolute()
     for folder in (absolute, *absolute.parents):
-        if (folder / PROJECT_FILE).is_file():
+        # Path.is_file() raises for a folder that must not be looked into, and for a name that is too long.
+        if os.path.isfile(folder / PROJECT_FILE):  # noqa: PTH113
             return folder
     return None
 

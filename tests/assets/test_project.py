@@ -259,6 +259,10 @@ def test_a_url_for_an_environment_of_the_users_own_is_taken(tmp_path: Path) -> N
     assert list(project.url_for) == ["qa-europe"]
 
 
+def test_a_folder_that_cannot_be_has_no_project_above() -> None:
+    assert find_project_root(Path("/nowhere") / ("x" * 5000)) is None
+
+
 def test_a_url_with_a_fragment_is_refused(tmp_path: Path) -> None:
     error = refused(tmp_path, DOCUMENTED.replace("{ext}", "{ext}#{lang}", 1))
     assert "%23" in error.hint
