@@ -55,7 +55,7 @@ def test_what_was_in_it_is_still_there(tmp_path):
         caller.submit(manifest("kept"))
         client = caller.started.client
     with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as database:
-        for table in ("entitlements", "telemetry_batches", "telemetry_events"):
+        for table in ("client_limits", "entitlements", "telemetry_batches", "telemetry_events"):
             database.execute(f"DROP TABLE {table}")
         database.execute("UPDATE facts SET value = '1' WHERE name = 'schemaVersion'")
         database.commit()

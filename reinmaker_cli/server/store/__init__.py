@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reinmaker_cli.server.store.client_limits import ClientLimits
 from reinmaker_cli.server.store.clients import Clients
 from reinmaker_cli.server.store.database import Database, join_database, open_database
 from reinmaker_cli.server.store.entitlements import Entitlements
@@ -22,6 +23,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.client_limits = ClientLimits(database)
         self.clients = Clients(database)
         self.entitlements = Entitlements(database)
         self.facts = Facts(database)

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised with every change of a table, together with a step in `upgrades.py`.
 
 A database with a higher one belongs to a newer reinmaker.
@@ -55,6 +55,16 @@ client_secrets = Table(
     Column("created_at", Float, nullable=False),
 )
 """Secrets have 238 bits of entropy, so a plain SHA-256 of one cannot be searched; at most two live per client."""
+
+client_limits = Table(
+    "client_limits",
+    METADATA,
+    Column("client_id", ForeignKey("clients.client_id"), primary_key=True),
+    Column("policy", String(64), primary_key=True),
+    Column("quota", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How many requests a client may send under a policy, where it is not what the policy says."""
 
 signing_keys = Table(
     "signing_keys",

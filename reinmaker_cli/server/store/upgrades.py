@@ -57,7 +57,19 @@ _TO_2 = (
     "CREATE UNIQUE INDEX one_event_per_id ON telemetry_events (client_id, event_id)",
 )
 
-UPGRADES: Final[Mapping[int, tuple[str, ...]]] = {1: _TO_2}
+_TO_3 = (
+    """
+    CREATE TABLE client_limits (
+        client_id VARCHAR(128) NOT NULL,
+        policy VARCHAR(64) NOT NULL,
+        quota INTEGER NOT NULL,
+        PRIMARY KEY (client_id, policy),
+        FOREIGN KEY(client_id) REFERENCES clients (client_id)
+    ) WITHOUT ROWID
+    """,
+)
+
+UPGRADES: Final[Mapping[int, tuple[str, ...]]] = {1: _TO_2, 2: _TO_3}
 """Schema version → the statements that make the next version of it."""
 
 
