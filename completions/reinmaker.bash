@@ -13,7 +13,9 @@ _reinmaker() {
     --env) COMPREPLY=($(compgen -W 'local staging production' -- "$current")); return ;;
     --verify) COMPREPLY=($(compgen -W 'available strict' -- "$current")); return ;;
     --validation) COMPREPLY=($(compgen -W 'real immediate manual' -- "$current")); return ;;
+    --limits) COMPREPLY=($(compgen -W 'contract off' -- "$current")); return ;;
     --log) COMPREPLY=($(compgen -W 'text json off' -- "$current")); return ;;
+    --scope) COMPREPLY=($(compgen -W 'reinmaker.content.write reinmaker.entitlement.read reinmaker.telemetry.write' -- "$current")); return ;;
     --events|--allow|--id|--product|--phase-dna|--locale|--persona|--base-url|--data|--jobs|--config|-o|--output|--copy-plan|--only|--ca-file|--against|--timeout|--root|--receipt|--deadline|--client-id|--scope|--host|--port|--map|--allow-host|--name|--reason) COMPREPLY=($(compgen -f -- "$current")); return ;;
   esac
   case "$verb" in
@@ -37,7 +39,7 @@ _reinmaker() {
     'auth token') flags='--scope -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
     'auth rotate') flags='--secret-stdin -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
     'auth logout') flags='-e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
-    'serve') flags='--host --port --ephemeral --map --verify --validation --allow-host --log --data --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'serve') flags='--host --port --ephemeral --map --verify --validation --limits --allow-host --log --data --json --events -q --quiet -v --verbose --color --config --help' ;;
     'local client') flags='--name --scope -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' words='list add rotate' ;;
     'local decide') flags='--reason -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
     'health') flags='-e --env --data --trace --ca-file --json --events -q --quiet -v --verbose --color --config --help' ;;

@@ -23,7 +23,7 @@ Register-ArgumentCompleter -Native -CommandName reinmaker -ScriptBlock {
     'auth token' = @('--scope', '-e', '--env', '--data', '--trace', '--ca-file', '--no-input', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
     'auth rotate' = @('--secret-stdin', '-e', '--env', '--data', '--trace', '--ca-file', '--no-input', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
     'auth logout' = @('-e', '--env', '--data', '--trace', '--ca-file', '--no-input', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
-    'serve' = @('--host', '--port', '--ephemeral', '--map', '--verify', '--validation', '--allow-host', '--log', '--data', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
+    'serve' = @('--host', '--port', '--ephemeral', '--map', '--verify', '--validation', '--limits', '--allow-host', '--log', '--data', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
     'local client' = @('list', 'add', 'rotate', '--name', '--scope', '-e', '--env', '--data', '--trace', '--ca-file', '--no-input', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
     'local decide' = @('--reason', '-e', '--env', '--data', '--trace', '--ca-file', '--no-input', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
     'health' = @('-e', '--env', '--data', '--trace', '--ca-file', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
@@ -40,7 +40,9 @@ Register-ArgumentCompleter -Native -CommandName reinmaker -ScriptBlock {
     '--env' = @('local', 'staging', 'production')
     '--verify' = @('available', 'strict')
     '--validation' = @('real', 'immediate', 'manual')
+    '--limits' = @('contract', 'off')
     '--log' = @('text', 'json', 'off')
+    '--scope' = @('reinmaker.content.write', 'reinmaker.entitlement.read', 'reinmaker.telemetry.write')
   }
   $typed = @($ast.CommandElements | Select-Object -Skip 1 | ForEach-Object { $_.ToString() })
   if ($current) { $typed = @($typed | Select-Object -SkipLast 1) }

@@ -15,7 +15,7 @@ from reinmaker_cli.contract import codes, names
 from reinmaker_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from reinmaker_cli.client.local import ClientSecret, ListedClient
+    from reinmaker_cli.client.local import ClientSecret, ListedClient, LocalControl
     from reinmaker_cli.contract.models import Submission
 
 
@@ -43,7 +43,7 @@ def client(
     ] = None,
     name: Annotated[str, typer.Option("--name", help="For add: a name to know it by.")] = "",
     scope: Annotated[
-        list[str] | None, typer.Option("--scope", help="For add: a scope; repeatable. Without it, all.")
+        list[names.Scope] | None, typer.Option("--scope", help="For add: a scope; repeatable. Without it, all.")
     ] = None,
 ) -> None:
     """List the clients of the local server, add one, or give one a new secret.
@@ -56,9 +56,9 @@ def client(
         if action is ClientAction.list:
             _show_clients(run, control.clients())
         elif action is ClientAction.add:
-            _show_secret(run, control.add_client(name=name, scopes=scope or [str(one) for one in names.Scope]))
+            _show_secret(run, control.add_client(name=name, scopes=[one.value for one in scope or names.Scope]))
         else:
-            _show_secret(run, control.rotate_client(client_id or _development_id(run)))
+            _show_secret(run, control.rotate_client(_known(control, client_id) if client_id else _development_id(run)))
 
 
 @verb(flags=SERVER)
@@ -74,6 +74,13 @@ def decide(
         raise UsageError("--reason goes with `rejected`", code=codes.USAGE, hint="leave it out")
     with open_local_control(run) as control:
         _show_verdict(run, control.decide(manifest_id, version, verdict.value, reason))
+
+
+def _known(control: LocalControl, client_id: str) -> str:
+    known = [one.client_id for one in control.clients()]
+    if client_id not in known:
+        raise UsageError(f"no such client: `{client_id}`", code=codes.USAGE, hint=f"known: {', '.join(known)}")
+    return client_id
 
 
 def _development_id(run: Run) -> str:

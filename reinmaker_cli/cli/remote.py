@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,7 +46,7 @@ def status(
     for submission in rows:
         if submission is not None:
             run.output.findings(_findings_of(submission))
-    _conclude(rows)
+    _conclude(run, rows)
 
 
 def _manifest_ids(run: Run, words: Sequence[str], only: Sequence[str]) -> list[str]:
@@ -81,7 +81,7 @@ def _look(run: Run, api: Api, manifest_id: str, *, wait: bool) -> Submission | N
     return wait_for_verdict(api, seen, patience=patience, trace_id=trace_id)
 
 
-def _conclude(rows: Sequence[Submission | None]) -> None:
+def _conclude(run: Run, rows: Sequence[Submission | None]) -> None:
     found = [submission for submission in rows if submission is not None]
     if len(found) < len(rows):
         raise UsageError(
@@ -97,7 +97,7 @@ def _conclude(rows: Sequence[Submission | None]) -> None:
         raise StillPending(
             f"{counted(len(pending), 'manifest')} without a verdict yet",
             code=codes.OUT_OF_TIME,
-            hint="`--wait` waits for it",
+            hint=f"`{run.again('status', '--wait', options=('only',))}` waits for it",
         )
 
 
@@ -189,10 +189,17 @@ def health(run: Run) -> None:
     run.output.ids([answer.status])
     run.output.data(f"{run.environment.api_url}: {answer.status}, version {answer.version}, {answer.time}")
     for name, value in (answer.checks or {}).items():
-        run.output.data(f"  {name}: {value}")
+        run.output.data(f"  {name}: {_check_text(value)}")
     if answer.status == "failing":
         raise ServerUnreachable(
             f"the server says that it is failing: `{run.environment.api_url}`",
             code=codes.SERVER_FAILED,
             hint=codes.SERVER_FAILED.cure,
         )
+
+
+def _check_text(check: Any) -> str:
+    """Return a health check in words: `ok, writeMs 1.6`."""
+    if not isinstance(check, Mapping):
+        return str(check)
+    return ", ".join(str(value) if name == "status" else f"{name} {value}" for name, value in check.items())

@@ -93,7 +93,7 @@ class Run:
 
         `options` are those of this verb that the other one takes too.
         """
-        words = ["reinmaker", verb, *map(str, self._typed.get("paths") or ())]
+        words = ["reinmaker", verb, *map(str, self._typed.get("paths") or self._typed.get("words") or ())]
         for name in ("env", "data", "config", *PROJECT_FLAGS, *options):
             value = self._typed.get(name)
             for one in value if isinstance(value, list) else [value]:

@@ -35,6 +35,13 @@ class Validation(StrEnum):
     manual = "manual"
 
 
+class Limits(StrEnum):
+    """How many requests a client may send."""
+
+    contract = "contract"
+    off = "off"
+
+
 class Log(StrEnum):
     """The access log on stderr."""
 
@@ -63,6 +70,9 @@ def serve(
     validation: Annotated[
         Validation, typer.Option(help="Read the bytes, accept at once, or wait for `local decide`.")
     ] = Validation.real,
+    limits: Annotated[
+        Limits, typer.Option(help="Requests that a client may send: what the contract says, or any number.")
+    ] = Limits.contract,
     allow_host: Annotated[
         list[str] | None, typer.Option("--allow-host", metavar="NAME", help="Host name to answer beside localhost.")
     ] = None,
@@ -85,6 +95,7 @@ def serve(
         maps=tuple(_parse_map(text) for text in map_ or ()),
         verify=verify.value,
         validation=validation.value,
+        limits=limits.value,
         allow_hosts=tuple(allow_host or ()),
         log=log.value,
     )

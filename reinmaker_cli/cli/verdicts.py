@@ -77,7 +77,7 @@ def show_report(run: Run, report: Report, *, dry_run: bool) -> None:
         head=("outcome", "manifest", "version", "assets", "size", "changes"),
         right=frozenset({3, 4}),
     )
-    output.ids(result.manifest_id for result in report.results if result.outcome in _GOOD)
+    output.ids(result.manifest_id for result in report.results if result.outcome in _GOOD or _is_left_pending(result))
     for result in report.results:
         if result.error is not None:
             output.note(f"trace id of {result.manifest_id}: {result.trace_id}")
@@ -86,6 +86,11 @@ def show_report(run: Run, report: Report, *, dry_run: bool) -> None:
         output.note("dry run: nothing was sent", "next: the same command without --dry-run")
     elif any(result.outcome == "pending" for result in report.results):
         output.note(f"next: `{run.again('status', '--wait', options=('only',))}`")
+
+
+def _is_left_pending(result: PublishResult) -> bool:
+    """Return whether the server has it and its verdict was not to be awaited: --no-wait."""
+    return result.outcome == "pending" and result.error is None
 
 
 def _row(result: PublishResult) -> list[Cell]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from reinmaker_cli.contract import codes, names
 from reinmaker_cli.contract.models import LocalClient
-from reinmaker_cli.errors import ReinmakerError
+from reinmaker_cli.errors import UsageError
 from reinmaker_cli.server.client_secrets import new_client_id, new_secret
 from reinmaker_cli.server.clock import DAY_S, Clock
 from reinmaker_cli.server.store import Store
@@ -33,14 +33,14 @@ def occupied_folder(data: Path | None) -> Iterator[Path]:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise ReinmakerError(
+        raise UsageError(
             f"cannot use the data folder: `{data}` ({error.strerror})",
             code=codes.DATABASE_FAILED,
             hint="check its permissions, or use another folder with --data",
         ) from error
     try:
         if not _lock(lock):
-            raise ReinmakerError(
+            raise UsageError(
                 f"another server uses the data folder: `{data}`",
                 code=codes.DATABASE_FAILED,
                 hint="stop it, or use another folder with --data, or --ephemeral",

@@ -67,7 +67,7 @@ def _bind(address: str, port: int) -> socket.socket:
     except OSError as error:
         bound.close()
         if error.errno in (errno.EADDRINUSE, errno.EACCES):
-            raise ReinmakerError(
+            raise UsageError(
                 f"the port is taken: `{address}` port {port}",
                 code=codes.PORT_TAKEN,
                 hint="stop the other program, or take a free port with `--port 0`",

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DBAPIError
 
 from reinmaker_cli.contract import codes
-from reinmaker_cli.errors import ReinmakerError
+from reinmaker_cli.errors import ReinmakerError, UsageError
 from reinmaker_cli.server.store.tables import METADATA, SCHEMA_VERSION, facts
 from reinmaker_cli.server.store.upgrades import upgrade_statements
 
@@ -70,7 +70,7 @@ def open_database(file: Path) -> Database:
     except (DBAPIError, OSError) as error:
         database.close()
         reason = error.orig if isinstance(error, DBAPIError) else error.strerror
-        raise ReinmakerError(
+        raise UsageError(
             f"cannot use the database: `{file}` ({reason})",
             code=codes.DATABASE_FAILED,
             hint="check the folder's permissions and free space, or use another with --data",
@@ -93,7 +93,7 @@ def _bring_up_to_date(database: Database, file: Path) -> None:
             connection.execute(insert(facts).values(name="schemaVersion", value=str(SCHEMA_VERSION)))
         found = int(connection.execute(select(facts.c.value).where(facts.c.name == "schemaVersion")).scalar_one())
         if found > SCHEMA_VERSION:
-            raise ReinmakerError(
+            raise UsageError(
                 f"a newer reinmaker wrote the database: `{file}` (schema {found}, this one knows {SCHEMA_VERSION})",
                 code=codes.DATABASE_NEWER,
                 hint="upgrade reinmaker, or use another folder with --data",
