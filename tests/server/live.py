@@ -6,7 +6,7 @@ import base64
 import gzip
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -16,20 +16,24 @@ import httpx
 from reinmaker_cli.contract.names import EVENTS_PATH
 from reinmaker_cli.server.clock import Clock
 from reinmaker_cli.server.running import ServerConfig, Started, running_server
+from tests.server.openapi_witness import Witness
 
 QUIET = ServerConfig(port=0, log="off", network=False)
 MANIFESTS = "/v1/content/manifests"
 
 
 class Caller:
-    """Speaks to one server: `http` without a token, `api` with one for all scopes, `control` with the control token."""
+    """Speaks to one server: `http` without a token, `api` with one for all scopes, `control` with the control token.
 
-    def __init__(self, started: Started) -> None:
+    The witness holds every answer to the OpenAPI document.
+    """
+
+    def __init__(self, started: Started, witness: Witness) -> None:
         self.started = started
-        self.http = httpx.Client(base_url=started.url, timeout=40, trust_env=False)
-        self.api = httpx.Client(base_url=started.url, timeout=40, trust_env=False)
+        self.http = _client(started, witness)
+        self.api = _client(started, witness)
         self.api.headers["Authorization"] = "Bearer " + self.token()
-        self.control = httpx.Client(base_url=started.url, timeout=40, trust_env=False)
+        self.control = _client(started)
         self.control.headers["Authorization"] = "Bearer " + started.client.control_token
 
     def token(self, **form: str) -> str:
@@ -69,11 +73,20 @@ class Caller:
             client.close()
 
 
+def _client(started: Started, *hooks: Callable[[httpx.Response], None]) -> httpx.Client:
+    # `verify`: reading the certificates of the world for a connection without TLS takes 30 ms.
+    return httpx.Client(
+        base_url=started.url, timeout=40, trust_env=False, verify=False, event_hooks={"response": list(hooks)}
+    )
+
+
 @contextmanager
-def live_server(config: ServerConfig = QUIET, *, clock: Clock | None = None, **changes: Any) -> Iterator[Caller]:
+def live_server(
+    config: ServerConfig = QUIET, *, clock: Clock | None = None, witness: Witness | None = None, **changes: Any
+) -> Iterator[Caller]:
     """Yield a caller of a server that runs until the block is left."""
     with running_server(replace(config, **changes), clock=clock) as started:
-        caller = Caller(started)
+        caller = Caller(started, witness or Witness())
         try:
             yield caller
         finally:

@@ -39,14 +39,8 @@ def witness():
 
 @pytest.fixture(scope="module")
 def caller(witness):
-    with live_server() as caller:
-        _watch(caller, witness)
+    with live_server(witness=witness) as caller:
         yield caller
-
-
-def _watch(caller: Caller, witness: Witness) -> None:
-    for client in (caller.http, caller.api):
-        client.event_hooks = {"response": [witness]}
 
 
 def _post(caller, body, path=MANIFESTS, **headers):
@@ -88,8 +82,7 @@ def test_a_submission_from_pending_to_its_replay(caller):
 
 
 def test_a_submission_that_waits_for_a_decision(witness):
-    with live_server(validation="manual") as caller:
-        _watch(caller, witness)
+    with live_server(validation="manual", witness=witness) as caller:
         assert caller.submit(manifest("slow"), wait=None).headers["retry-after"]
         assert caller.status("slow").headers["retry-after"]
         caller.decide("slow", "2026.11.23", "rejected", "the voice is too quiet")
@@ -99,8 +92,7 @@ def test_a_submission_that_waits_for_a_decision(witness):
 
 def test_a_rejection_by_the_bytes(witness, tmp_path):
     (tmp_path / "welcome.mp3").write_bytes(b"other")
-    with live_server(maps=(("s3://bucket/mapped/", tmp_path),)) as caller:
-        _watch(caller, witness)
+    with live_server(witness=witness, maps=(("s3://bucket/mapped/", tmp_path),)) as caller:
         answer = caller.submit(manifest("mapped", url="s3://bucket/mapped/welcome.mp3"))
         assert answer.json()["status"] == "rejected"
         answer = caller.submit(manifest("mapped", url="s3://bucket/mapped/gone.mp3"))
@@ -175,8 +167,7 @@ def test_a_foreign_host_name_on_every_operation(caller):
 
 def test_a_third_large_body_at_once_is_told_to_wait(witness):
     large = json.dumps(manifest("large", filler="x" * 1_100_000)).encode()
-    with live_server() as caller, ExitStack() as stack:
-        _watch(caller, witness)
+    with live_server(witness=witness) as caller, ExitStack() as stack:
         open_bodies = [stack.enter_context(closing(_half_sent(caller, large))) for _ in range(3)]
         refused, _, _ = select.select(open_bodies, [], [], 20)
         assert len(refused) == 1  # and so the two others are in hand
@@ -196,8 +187,7 @@ def _half_sent(caller: Caller, body: bytes) -> socket.socket:
 
 
 def test_a_database_that_is_gone_is_a_server_error_and_bad_health(witness):
-    with live_server() as caller:
-        _watch(caller, witness)
+    with live_server(witness=witness) as caller:
         with closing(sqlite3.connect(caller.started.data / "reinmaker.sqlite3")) as database:
             tables = database.execute("select name from sqlite_master where type = 'table'").fetchall()
             for (table,) in tables:
