@@ -248,8 +248,8 @@ def test_acknowledged_submission_survives_kill_9(tmp_path):
         accepted = api.post(MANIFESTS, json=manifest()).json()
         process.kill()
         process.wait()
-    with server_process(tmp_path, "manual") as (_, api):
-        assert api.get(f"{MANIFESTS}/water-cycle").json()["submissionId"] == accepted["submissionId"]
+    with live_server(data=tmp_path, validation="manual") as caller:
+        assert caller.api.get(f"{MANIFESTS}/water-cycle").json()["submissionId"] == accepted["submissionId"]
 
 
 def test_validation_under_way_at_kill_9_goes_on_at_the_next_start(tmp_path):
@@ -260,11 +260,11 @@ def test_validation_under_way_at_kill_9_goes_on_at_the_next_start(tmp_path):
             pass
         process.kill()
         process.wait()
-    with server_process(tmp_path, "real") as (_, api):
+    with live_server(data=tmp_path) as caller:
         for name in ("first", "second"):
-            answer = api.get(f"{MANIFESTS}/{name}", headers={"Prefer": "wait=20"})
+            answer = caller.api.get(f"{MANIFESTS}/{name}", headers={"Prefer": "wait=20"})
             while answer.json()["status"] == "validating":
-                answer = api.get(f"{MANIFESTS}/{name}", headers={"Prefer": "wait=20"})
+                answer = caller.api.get(f"{MANIFESTS}/{name}", headers={"Prefer": "wait=20"})
             assert answer.json()["status"] == "active"
 
 
@@ -274,10 +274,10 @@ def test_large_validation_killed_with_its_server_has_one_verdict(tmp_path):
         assert api.post(MANIFESTS, json=large_manifest(8_000)).status_code == 202
         process.kill()
         process.wait()
-    with server_process(tmp_path, "real") as (_, api):
+    with live_server(data=tmp_path) as caller:
         status = "pending"
         while status in ("pending", "validating"):
-            status = api.get(f"{MANIFESTS}/large", headers={"Prefer": "wait=30"}).json()["status"]
+            status = caller.api.get(f"{MANIFESTS}/large", headers={"Prefer": "wait=30"}).json()["status"]
         assert status == "active"
 
 
