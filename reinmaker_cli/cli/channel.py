@@ -23,16 +23,22 @@ class Channel:
         self.stream = stream
         self._colour = wants_colour(colour, stream.is_terminal, variables)
         self._flush = flush or stream.is_terminal  # there both streams are one text, in the order it was said
+        self._is_on_runner = variables.get("GITHUB_ACTIONS") == "true"
         self._is_drawn = stream.is_terminal and variables.get("TERM") not in ("dumb", "unknown")
 
     @cached_property
     def writer(self) -> PlainWriter | TerminalWriter:
         """Where lines and tables go."""
         if not self._is_drawn:
-            return PlainWriter(self.stream, colour=self._colour, flush=self._flush)
+            return self.plain
         from reinmaker_cli.cli.terminal import TerminalWriter
 
-        return TerminalWriter(self.stream, self._console, colour=self._colour)
+        return TerminalWriter(self.plain, self._console)
+
+    @cached_property
+    def plain(self) -> PlainWriter:
+        """Where lines go that are the same everywhere."""
+        return PlainWriter(self.stream, colour=self._colour, flush=self._flush, is_on_runner=self._is_on_runner)
 
     @cached_property
     def progress(self) -> PlainProgress | LiveProgress:

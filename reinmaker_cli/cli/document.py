@@ -50,12 +50,12 @@ def _error_json(error: BaseException | None) -> dict[str, Any] | None:
 
 
 def json_text(document: Mapping[str, Any], indent: int | None = None) -> str:
-    """Return JSON in ASCII: safe on every terminal and under every locale."""
+    """Return JSON in ASCII: safe on every terminal, under every locale, and in the log of a GitHub runner."""
     text = json.dumps(document, indent=indent)
-    if "\\ud" not in text:
-        return text
-    # Names that are not UTF-8 hold lone surrogates, which no reader of JSON has to accept (RFC 7493 section 2.1).
-    return json.dumps(_without_lone_surrogates(document), indent=indent)
+    if "\\ud" in text:
+        # Names that are not UTF-8 hold lone surrogates, which no reader of JSON has to accept (RFC 7493 section 2.1).
+        text = json.dumps(_without_lone_surrogates(document), indent=indent)
+    return text.replace("##[", "#\\u0023[")  # the runner obeys `##[command]` anywhere in a line
 
 
 def _without_lone_surrogates(value: Any) -> Any:

@@ -72,9 +72,10 @@ def is_one_file(target: str, results: int, *, flag: str) -> bool:
     if results == 1:
         return not is_folder
     if not is_folder and (path.exists() or path.suffix == ".json"):
+        folder = shlex.quote(str(path.with_suffix(""))) if path.suffix else "DIR"
         raise UsageError(
             f"{results} results do not fit into one file: `{target}`",
             code=codes.USAGE,
-            hint=f"name a folder: `{flag} {shlex.quote(str(path.with_suffix('')))}/`",
+            hint=f"name a folder: `{flag} {folder}/`",
         )
     return False

@@ -106,7 +106,7 @@ class Output:
     def ids(self, ids: Iterable[str]) -> None:
         """Write the ids that `--quiet` shows, one a line; nothing in the other modes."""
         if self.quiet and not self._stdout_owner:
-            self._stdout.write("".join(f"{visible(word)}\n" for word in ids))
+            self._people_out.plain.lines(*ids)
 
     def raw(self, document: bytes | str) -> None:
         """Write a document to stdout exactly: `-o -`. The caller has claimed stdout."""
@@ -213,7 +213,7 @@ class Output:
             return
         from reinmaker_cli.cli import github
 
-        self._talk(*github.annotation_lines(self._findings, self._folder))
+        self._stderr.write("".join(f"{line}\n" for line in github.annotation_lines(self._findings, self._folder)))
         for variable, text in (
             ("GITHUB_STEP_SUMMARY", github.step_summary(document)),
             ("GITHUB_OUTPUT", github.step_outputs(document)),

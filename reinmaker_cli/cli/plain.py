@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import textwrap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from reinmaker_cli.cli.streams import Stream
-from reinmaker_cli.cli.text import Cell, Item, Line, Style, Styled, cells, counted, human_size, visible
+from reinmaker_cli.cli.text import (
+    Cell,
+    Item,
+    Line,
+    Style,
+    Styled,
+    cells,
+    counted,
+    human_size,
+    visible,
+    without_commands,
+)
 
 PARAGRAPH_COLUMNS = 88
 PROGRESS_EVERY_S = 15.0  # a CI log should show life without drowning what matters
@@ -18,14 +29,15 @@ _ANSI: dict[Style, str] = {"red": "1;31", "yellow": "1;33", "green": "1;32", "cy
 class PlainWriter:
     """Writes lines and tables that any program can read, with colours only where they were asked for."""
 
-    def __init__(self, stream: Stream, *, colour: bool, flush: bool) -> None:
+    def __init__(self, stream: Stream, *, colour: bool, flush: bool, is_on_runner: bool = False) -> None:
         self._stream = stream
         self._colour = colour
+        self._is_on_runner = is_on_runner
         self._flush = flush
 
     def lines(self, *lines: Line | Item) -> None:
         """Write the lines."""
-        self._stream.write("".join(f"{self._line(line)}\n" for line in lines), flush=self._flush)
+        self._write(map(self._line, lines))
 
     def paragraph(self, text: str) -> None:
         """Write prose in lines of a readable length."""
@@ -36,14 +48,19 @@ class PlainWriter:
         del head
         shown = [[_plain(cell) for cell in row] for row in rows]
         widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-        for row, texts in zip(rows, shown, strict=True):
-            padded = [
+        padded = (
+            [
                 self._padded(cell, text, width, column in right)
                 for column, (cell, text, width) in enumerate(zip(row, texts, widths, strict=True))
             ]
-            self._stream.write("  ".join(padded).rstrip() + "\n")
-        if self._flush:
-            self._stream.flush()
+            for row, texts in zip(rows, shown, strict=True)
+        )
+        self._write("  ".join(row).rstrip() for row in padded)
+
+    def _write(self, lines: Iterable[str]) -> None:
+        if self._is_on_runner:
+            lines = map(without_commands, lines)
+        self._stream.write("".join(f"{line}\n" for line in lines), flush=self._flush)
 
     def _line(self, line: Line | Item) -> str:
         if isinstance(line, Item):

@@ -82,9 +82,9 @@ def open_console(stream: Stream, *, colour: bool) -> Console:
 class TerminalWriter:
     """Writes lines and tables for a person; the same calls as PlainWriter."""
 
-    def __init__(self, stream: Stream, console: Console, *, colour: bool) -> None:
+    def __init__(self, plain: PlainWriter, console: Console) -> None:
+        self._plain = plain
         self._console = console
-        self._plain = PlainWriter(stream, colour=colour, flush=True)
 
     def lines(self, *lines: Line | Item) -> None:
         """Write the lines; the terminal itself breaks long ones, so that a command can be copied whole."""

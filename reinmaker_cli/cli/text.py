@@ -12,12 +12,23 @@ Style = Literal["red", "yellow", "green", "cyan", "bold"]
 # Control characters, and the marks that reorder text: a file name must not be able to steer a terminal or lie.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_COMMAND_AT_START = re.compile(r"\A(\s*)::")
+
 _SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def visible(text: str) -> str:
     r"""Return the text with what a terminal would obey written as escapes (`\x1b`, `\u202e`)."""
     return _UNSAFE.sub(_escape, text)
+
+
+def without_commands(line: str) -> str:
+    """Return a line in which a GitHub runner finds no command, whatever a file in it is called.
+
+    It obeys `::command::` at the start of any line, blanks before it not counted, and `##[command]` anywhere.
+    Source: actions/runner, ActionCommand.cs.
+    """
+    return _COMMAND_AT_START.sub(r"\1\\x3a:", line).replace("##[", "#\\x23[")
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -46,7 +46,7 @@ def verify(
         raise ContentDiffers(
             f"{counted(len(findings), 'file')} in `{root}` {'is' if len(findings) == 1 else 'are'} not as published",
             code=codes.CONTENT_DIFFERS,
-            hint="restore the files, or publish what is there now",
+            hint="restore the files, publish what is there now, or name their folder with --root",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from reinmaker_cli.cli.streams import Stream
 from reinmaker_cli.cli.text import Item, Line, Styled, human_size, visible, wants_colour
 from reinmaker_cli.contract import codes
 from tests.cli.command import Command
-from tests.cli.folders import make_project
+from tests.cli.folders import make_project, wav
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,19 @@ def test_a_file_name_cannot_inject_a_command() -> None:
     (line,) = annotation_lines([finding], ".")
     assert "\n" not in line
     assert line.startswith("::error file=a%2Cb%3Ac%250A\\n%3A%3Astop-commands%3A%3Ax,title=empty-file::bad\\n")
+
+
+def test_on_actions_no_name_is_a_command_of_the_runner(reinmaker: Command, runner: Path) -> None:
+    """The runner obeys `::x::` at the start of a line, after blanks too, and else `##[x]` anywhere."""
+    for name in ("::add-mask::a.txt", "\u00a0::add-mask::b.txt", "##[add-mask]c.txt"):
+        (runner / name).write_text("x")
+    (runner / "##[add-mask]d-en.wav").write_bytes(wav())
+    for words in (["check"], ["scan", "--ignored"], ["scan", "--json"], ["init", "--force", "--dry-run"]):
+        ended = reinmaker(*words)
+        assert "add-mask" in ended.out + ended.err
+        lines = (ended.out + ended.err).splitlines()
+        not_ours = [line for line in lines if not line.startswith(("::error ", "::warning "))]
+        assert not [line for line in not_ours if re.match(r"\s*::", line) or "##[" in line]
 
 
 @pytest.fixture
