@@ -142,7 +142,7 @@ def _throw_away_server(run: Run) -> Iterator[Server]:
     from reinmaker_cli.client.local import LocalControl
     from reinmaker_cli.server.running import ServerConfig, running_server
 
-    config = ServerConfig(port=0, data=None, verify="strict", network=False, log="off")
+    config = ServerConfig(port=0, data=None, verify="strict", network=False, limits="off", log="off")
     with running_server(config) as started:
         environment = Environment.checked("local", started.url, defined_in="local")
         run.output.add(environment={"name": "rehearsal", "apiUrl": started.url})

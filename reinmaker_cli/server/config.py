@@ -8,6 +8,7 @@ from typing import Literal
 
 Verify = Literal["strict", "available"]
 ValidationMode = Literal["real", "immediate", "manual"]
+LimitsMode = Literal["contract", "off"]
 LogForm = Literal["text", "json", "off"]
 
 
@@ -29,6 +30,8 @@ class ServerConfig:
     """`immediate` accepts without looking; `manual` waits for a decision."""
     network: bool = True
     """False: http(s) URLs are never asked."""
+    limits: LimitsMode = "contract"
+    """`off`: no client is told to wait; for load tests."""
     allow_hosts: tuple[str, ...] = ()
     """Host names to answer beside the loopback ones."""
     log: LogForm = "text"

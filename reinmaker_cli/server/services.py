@@ -16,6 +16,7 @@ from reinmaker_cli.server.clock import Clock
 from reinmaker_cli.server.config import ServerConfig
 from reinmaker_cli.server.data_folder import write_client
 from reinmaker_cli.server.judging import Rules
+from reinmaker_cli.server.limits import Limits
 from reinmaker_cli.server.probe import WriteProbe
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.bodies import BUSY_RETRY_AFTER_S, Bodies, Body
@@ -54,6 +55,7 @@ class Services:
     public_url: str
     control_token: str
     threads: Threads
+    limits: Limits
     changes: Changes
     validations: Validations
     bodies: Bodies
@@ -90,6 +92,7 @@ async def run_services(base: Foundation) -> AsyncIterator[Services]:
     validations = Validations(base.data, base.store, threads, changes, rules, base.clock)
     try:
         await validations.resume()
+        raised = await threads.read(base.store.client_limits.all)
         yield Services(
             data=base.data,
             store=base.store,
@@ -98,6 +101,7 @@ async def run_services(base: Foundation) -> AsyncIterator[Services]:
             public_url=base.public_url,
             control_token=base.control_token,
             threads=threads,
+            limits=Limits(base.clock, raised, is_on=config.limits == "contract"),
             changes=changes,
             validations=validations,
             bodies=Bodies(),

@@ -24,7 +24,7 @@ from tests.client.keyrings import MemoryKeyring
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     """One server for all tests of this file; each uses manifests of its own folder name."""
     data = tmp_path_factory.mktemp("data")
-    with running_server(ServerConfig(port=0, data=data, log="off", network=False)) as started:
+    with running_server(ServerConfig(port=0, data=data, log="off", limits="off", network=False)) as started:
         yield started
 
 

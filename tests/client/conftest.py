@@ -45,14 +45,16 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server(bucket: Path) -> Iterator[Started]:
     """A local server that looks at the bytes of `s3://bucket/`."""
-    with running_server(ServerConfig(port=0, maps=(("s3://bucket/", bucket),), log="off", network=False)) as started:
+    with running_server(
+        ServerConfig(port=0, maps=(("s3://bucket/", bucket),), log="off", limits="off", network=False)
+    ) as started:
         yield started
 
 
 @pytest.fixture(scope="session")
 def manual_server() -> Iterator[Started]:
     """A local server whose verdicts are given by hand."""
-    with running_server(ServerConfig(port=0, validation="manual", log="off", network=False)) as started:
+    with running_server(ServerConfig(port=0, validation="manual", log="off", limits="off", network=False)) as started:
         yield started
 
 

@@ -119,7 +119,7 @@ def test_environment_local_keeps_nothing_in_the_keyring(server: Started, keyring
 
 
 def test_the_local_servers_own_secret_is_renewed_by_itself() -> None:
-    with running_server(ServerConfig(port=0, log="off", network=False)) as started:
+    with running_server(ServerConfig(port=0, log="off", limits="off", network=False)) as started:
         with LocalControl(started.url, started.client.control_token) as control:
             assert rotate_local(control, started.client) == started.client.client_id
         renewed = read_local_client(started.data)

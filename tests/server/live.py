@@ -18,7 +18,7 @@ from reinmaker_cli.server.clock import Clock
 from reinmaker_cli.server.running import ServerConfig, Started, running_server
 from tests.server.openapi_witness import Witness
 
-QUIET = ServerConfig(port=0, log="off", network=False)
+QUIET = ServerConfig(port=0, log="off", limits="off", network=False)
 MANIFESTS = "/v1/content/manifests"
 
 

@@ -121,6 +121,16 @@ def test_what_needs_a_token_says_401_and_403():
         assert is_protected == ({"401", "403"} <= set(operation["responses"]))
 
 
+def test_what_wants_to_know_the_client_says_where_it_stands_and_when_it_is_too_much():
+    for name, operation in OPERATIONS.items():
+        assert ("429" in operation["responses"]) == ("401" in operation["responses"]), name
+        if "429" not in operation["responses"]:
+            continue
+        uncounted = {"403", "421"} if name == "requestToken" else {"401", "403", "421"}
+        for status in operation["responses"].keys() - uncounted:
+            assert {"RateLimit", "RateLimit-Policy"} <= set(follow(operation["responses"][status])["headers"]), status
+
+
 def test_scopes_and_statuses_are_those_of_the_contract():
     scopes = document()["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]["scopes"]
     assert list(scopes) == [str(scope) for scope in Scope]

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from reinmaker_cli.contract.names import ENTITLEMENTS_PATH, EVENTS_PATH, MAX_EVENTS_BYTES, MAX_MANIFEST_BYTES
+from reinmaker_cli.server.limits import POLICIES
 from reinmaker_cli.server.routes.documents import document_resources
 from reinmaker_cli.server.routes.entitlements import entitlement_resources
 from reinmaker_cli.server.routes.manifests import manifest_resources
@@ -39,8 +40,15 @@ def witness():
 
 @pytest.fixture(scope="module")
 def caller(witness):
-    with live_server(witness=witness) as caller:
+    with live_server(witness=witness, limits="contract") as caller:
+        _limit(caller, 100_000)
         yield caller
+
+
+def _limit(caller: Caller, quota: int) -> None:
+    path = f"/_local/clients/{caller.started.client.client_id}/limits"
+    answer = caller.control.post(path, json={"limits": dict.fromkeys(POLICIES, quota)})
+    assert answer.status_code == 200
 
 
 def _post(caller, body, path=MANIFESTS, **headers):
@@ -150,6 +158,16 @@ def test_tokens_that_are_missing_damaged_or_too_weak(caller, method, path):
     junk = {"Authorization": "Bearer junk"}
     assert problem_code(caller.http.request(method, path, headers=junk)) == "token-invalid"
     assert problem_code(caller.http.request(method, path, headers=weak)) == "insufficient-scope"
+
+
+def test_one_request_too_many_on_every_operation_that_counts(witness):
+    with live_server(witness=witness, limits="contract") as caller:
+        _limit(caller, 1)
+        caller.submit(manifest())
+        caller.status("water-cycle")
+        for method, path in PROTECTED:
+            assert problem_code(caller.api.request(method, path)) == "quota-exceeded"
+        assert problem_code(caller.ask_token()) == "quota-exceeded"
 
 
 def test_what_is_not_there_and_what_cannot_be_read(caller):

@@ -13,8 +13,6 @@ from starlette.responses import JSONResponse, Response
 
 from reinmaker_cli.contract import codes, names
 from reinmaker_cli.contract.ijson import NotIJson, read_ijson
-from reinmaker_cli.server.client_secrets import new_client_id, new_secret
-from reinmaker_cli.server.clock import rfc3339
 from reinmaker_cli.server.intake import Refused, examine_folder
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.edge import is_loopback_peer
@@ -22,7 +20,6 @@ from reinmaker_cli.server.routes.manifests import refusal_problem
 from reinmaker_cli.server.routes.resource import Resource, bearer_token
 from reinmaker_cli.server.routes.submission_json import submission_document
 from reinmaker_cli.server.services import Services
-from reinmaker_cli.server.store.clients import StoredClient
 from reinmaker_cli.server.store.folders import StoredFolder
 
 MAX_SMALL_BYTES = 64 * 1024
@@ -34,8 +31,6 @@ def control_resources() -> list[Resource]:
     return [
         Resource(base + "/sources", {"POST": _register_folder}, guard_control),
         Resource(base + "/decide", {"POST": _decide}, guard_control),
-        Resource(base + "/clients", {"GET": _list_clients, "POST": _add_client}, guard_control),
-        Resource(base + "/clients/{client_id}/rotate", {"POST": _rotate}, guard_control),
     ]
 
 
@@ -76,59 +71,6 @@ async def _decide(request: Request, services: Services) -> Response:
         raise ApiProblem(codes.REQUEST_INVALID, f"the verdict is there already: {latest.status if latest else '?'}")
     decided = await services.threads.read(services.store.submissions.find_by_id, found.submission_id)
     return JSONResponse(submission_document(decided or found))
-
-
-async def _list_clients(_: Request, services: Services) -> Response:
-    found = await services.threads.read(services.store.clients.all)
-    return JSONResponse({"items": [_client_document(client) for client in found]})
-
-
-async def _add_client(request: Request, services: Services) -> Response:
-    asked = await small_object(request, services)
-    name = asked.get("name", "")
-    scopes = asked.get("scopes", [str(scope) for scope in names.Scope])
-    known = [str(scope) for scope in names.Scope]
-    if not isinstance(name, str) or len(name) > 128:
-        raise ApiProblem(codes.REQUEST_INVALID, "name is a text of at most 128 characters")
-    if not isinstance(scopes, list) or not scopes or not all(scope in known for scope in scopes):
-        raise ApiProblem(codes.REQUEST_INVALID, f"scopes is a list of {', '.join(known)}")
-    scopes = [scope for scope in known if scope in scopes]  # each once
-    client_id, secret = new_client_id(), new_secret()
-    await services.threads.write(
-        services.store.clients.add, client_id, secret, name=name, scopes=scopes, now=services.clock.now()
-    )
-    return await _with_secret(services, client_id, secret, 201)
-
-
-async def _rotate(request: Request, services: Services) -> Response:
-    client_id = request.path_params["client_id"]
-    client = await services.threads.read(services.store.clients.find, client_id)
-    if client is None:
-        raise ApiProblem(codes.REQUEST_INVALID, f"no client of that id: `{client_id[:100]}`")
-    secret = new_secret()
-    await services.threads.write(services.store.clients.add_secret, client_id, secret, now=services.clock.now())
-    if client.is_development:
-        await services.threads.write(services.keep_development_secret, client_id, secret)
-    return await _with_secret(services, client_id, secret, 200)
-
-
-async def _with_secret(services: Services, client_id: str, secret: str, status: int) -> Response:
-    """Answer with the secret: the one time that it can be read."""
-    client = await services.threads.read(services.store.clients.find, client_id)
-    assert client is not None
-    document = _client_document(client) | {"clientSecret": secret}
-    return JSONResponse(document, status, {"Cache-Control": "no-store"})
-
-
-def _client_document(client: StoredClient) -> dict[str, Any]:
-    return {
-        "clientId": client.client_id,
-        "name": client.name,
-        "scopes": list(client.scopes),
-        "isDevelopment": client.is_development,
-        "createdAt": rfc3339(client.created_at),
-        "secrets": [{"createdAt": rfc3339(secret.created_at)} for secret in client.secrets],
-    }
 
 
 async def small_object(request: Request, services: Services) -> dict[str, Any]:

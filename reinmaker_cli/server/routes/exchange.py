@@ -8,9 +8,10 @@ answer it was sent. So the rest is read and thrown away for a while (nginx calls
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
@@ -26,6 +27,12 @@ LINGER_IDLE_S = 2.0
 SMALL_REST_BYTES = 64 * 1024
 """A rest that is not worth a new connection: uvicorn may read it."""
 STOPPING_RETRY_AFTER_S = 5
+_FIELDS_KEY = "reinmaker.answer_fields"
+
+
+def add_to_answer(request: Request, fields: Mapping[str, str]) -> None:
+    """Put header fields on the answer to this request, whatever answer it will be."""
+    request.scope[_FIELDS_KEY] = {**request.scope.get(_FIELDS_KEY, {}), **fields}
 
 
 class Exchange:
@@ -60,12 +67,14 @@ class Exchange:
         raise ApiProblem(codes.BAD_REQUEST, f"no byte of the body for {IDLE_LIMIT_S} s")
 
     async def send(self, message: Message) -> None:
-        """Pass the answer on, with its trace id; end the connection where the body was not read."""
+        """Pass the answer on, with the fields it is to have; end the connection where the body was not read."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self._closes = self._is_given_up or self._rest_bytes > SMALL_REST_BYTES
             headers = MutableHeaders(scope=message)
             headers[TRACE_HEADER] = self._trace
+            for name, value in self._scope.get(_FIELDS_KEY, {}).items():
+                headers[name] = value
             if self._closes:
                 headers["Connection"] = "close"
         elif self._closes and not message.get("more_body", False):

@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from reinmaker_cli.contract import codes, names
 from reinmaker_cli.server.intake import Manifest, Refused, examine_manifest
+from reinmaker_cli.server.limits import MANIFESTS
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.edge import trace_id
 from reinmaker_cli.server.routes.preferences import is_known, preferred_wait, waited
@@ -39,7 +40,7 @@ PAGE_LIMIT = 1000
 
 def manifest_resources() -> list[Resource]:
     """Return the paths of the manifests."""
-    guard = needs_scope(names.Scope.CONTENT_WRITE)
+    guard = needs_scope(names.Scope.CONTENT_WRITE, post=MANIFESTS)
     return [
         Resource(names.MANIFESTS_PATH, {"POST": _submit, "GET": _list}, guard),
         Resource(names.MANIFESTS_PATH + "/{manifest_id}", {"GET": _show}, guard),

@@ -12,7 +12,9 @@ from starlette.responses import JSONResponse, Response
 
 from reinmaker_cli.contract import names
 from reinmaker_cli.server.clock import DAY_S
+from reinmaker_cli.server.limits import TOKENS
 from reinmaker_cli.server.routes.edge import note_client
+from reinmaker_cli.server.routes.quota import count_request
 from reinmaker_cli.server.routes.resource import Resource
 from reinmaker_cli.server.services import Services
 from reinmaker_cli.server.store.clients import StoredClient
@@ -60,6 +62,8 @@ async def _token(request: Request, services: Services) -> Response:
     try:
         form = await _read_form(request)
         presented = _presented(request, form)
+        # Before anything is looked up: guessing ids and secrets is what this limit is for.
+        count_request(request, services, TOKENS, presented.client_id, _address(request))
         client = await services.threads.read(services.store.clients.find, presented.client_id)
         client = _authenticated(client, presented, services.clock.now())
         note_client(request, client.client_id)
@@ -76,6 +80,10 @@ async def _token(request: Request, services: Services) -> Response:
         "scope": " ".join(scopes),
     }
     return JSONResponse(answer, headers=_NO_STORE)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client is not None else "unknown"
 
 
 async def _jwks(_: Request, services: Services) -> Response:

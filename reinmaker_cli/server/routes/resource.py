@@ -11,8 +11,10 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from reinmaker_cli.contract import codes, names
+from reinmaker_cli.server import limits
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.edge import note_client, note_route
+from reinmaker_cli.server.routes.quota import count_request
 from reinmaker_cli.server.services import Services
 from reinmaker_cli.server.tokens import TokenRefused
 
@@ -60,8 +62,8 @@ class Resource:
         return await endpoint(request, services)
 
 
-def needs_scope(scope: names.Scope) -> Guard:
-    """Return the guard of a protected route, RFC 6750 section 3."""
+def needs_scope(scope: names.Scope, *, post: limits.Policy = limits.DEFAULT) -> Guard:
+    """Return the guard of a protected route: RFC 6750 section 3, then the limits; `post` is the policy of POST."""
 
     async def guard(request: Request, services: Services) -> None:
         token = bearer_token(request)
@@ -83,6 +85,7 @@ def needs_scope(scope: names.Scope) -> Guard:
                 f"the token lacks the scope {scope}",
                 headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
             )
+        count_request(request, services, post if request.method == "POST" else limits.DEFAULT, grant.client_id)
 
     return guard
 
