@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -16,15 +17,21 @@ class Changes:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
-        self._is_closed = False
+        self._closed = asyncio.Event()
 
     def announce(self, manifest_id: str) -> None:
         """Wake all who wait for this manifest; the change must be readable by now."""
         self._loop.call_soon_threadsafe(self._wake, manifest_id)
 
     def close(self) -> None:
-        """End all waits, now and from now on: the server is stopping."""
-        self._loop.call_soon_threadsafe(self._close)
+        """End all waits, now and from now on: the server is stopping. Nothing happens where it has stopped."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._close)
+
+    async def closed_within(self, seconds: float) -> None:
+        """Return at the end of all waits, or after so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closed.wait(), seconds)
 
     async def wait_until(
         self, manifest_id: str, read: Callable[[], Awaitable[T]], enough: Callable[[T], bool], *, timeout_s: float
@@ -40,7 +47,7 @@ class Changes:
             while True:
                 value = await read()
                 left_s = ends_at - self._loop.time()
-                if enough(value) or left_s <= 0 or self._is_closed:
+                if enough(value) or left_s <= 0 or self._closed.is_set():
                     return value
                 try:
                     await asyncio.wait_for(woken.wait(), left_s)
@@ -57,6 +64,6 @@ class Changes:
             event.set()
 
     def _close(self) -> None:
-        self._is_closed = True
+        self._closed.set()
         for manifest_id in list(self._waiting):
             self._wake(manifest_id)

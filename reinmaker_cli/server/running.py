@@ -30,6 +30,7 @@ __all__ = ["ServerConfig", "Started", "running_server", "serve_forever"]
 
 FINISH_WITHIN_S = 10  # what is in flight when the server stops
 KEEP_ALIVE_S = 30
+TICK_S = 1.0  # between two looks at the time, for the Date field
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,12 @@ class _Server(uvicorn.Server):
         except SystemExit as error:  # uvicorn's way to say that the lifespan raised; it has logged the traceback
             raise RuntimeError("the server could not start") from error
         self.when_ready()
+
+    async def main_loop(self) -> None:
+        """Tick as uvicorn does, for the Date field, but end when stopped, and not at the next tick."""
+        assert self._services is not None  # the lifespan has begun
+        while not await self.on_tick(0):
+            await self._services.changes.closed_within(TICK_S)
 
     def stop(self) -> None:
         """Accept nothing new, end the waits, finish what is in flight. From any thread, or a signal handler."""

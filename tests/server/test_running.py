@@ -301,3 +301,12 @@ def test_start_is_quick():
     with running_server(QUIET):
         taken_s = time.monotonic() - started
     assert taken_s < 0.5
+
+
+def test_stop_of_an_idle_server_is_quick():
+    taken_s = []
+    for _ in range(3):  # uvicorn's own tick is 0.1 s, and so is its shutdown
+        with running_server(QUIET):
+            started = time.monotonic()
+        taken_s.append(time.monotonic() - started)
+    assert min(taken_s) < 0.18
