@@ -11,6 +11,7 @@ from starlette.routing import Router
 from reinmaker_cli.contract import codes
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.clients import client_resources
+from reinmaker_cli.server.routes.clock import clock_resources
 from reinmaker_cli.server.routes.control import control_resources
 from reinmaker_cli.server.routes.documents import document_resources
 from reinmaker_cli.server.routes.edge import Edge, allowed_hosts
@@ -35,7 +36,7 @@ def build_app(base: Foundation, started: Callable[[Services], None], is_stopping
             yield {"services": services}
 
     api = (oauth_resources, manifest_resources, entitlement_resources, telemetry_resources, document_resources)
-    control = (control_resources, client_resources, people_resources)
+    control = (control_resources, client_resources, people_resources, clock_resources)
     routes = [resource.route() for resources in (*api, *control) for resource in resources()]
     router = Router(routes, redirect_slashes=False, default=_no_such_route, lifespan=lifespan)
     return Edge(router, allowed_hosts(base.config.host, base.config.allow_hosts), is_stopping)

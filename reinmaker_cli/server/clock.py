@@ -9,6 +9,8 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+from reinmaker_cli.server.config import ClockMode
+
 DAY_S = 86_400
 
 
@@ -20,35 +22,72 @@ class Clock(Protocol):
         ...
 
 
-class WallClock:
-    """Real time plus an offset in seconds."""
+class MovableClock(Clock, Protocol):
+    """A clock that is moved forward."""
 
-    def __init__(self, offset_s: float = 0.0) -> None:
-        self.offset_s = offset_s
+    @property
+    def mode(self) -> ClockMode:
+        """How time passes by itself."""
+        ...
 
-    def now(self) -> float:
-        """Return the time in Unix seconds."""
-        return time.time() + self.offset_s
-
-
-class VirtualClock:
-    """A clock that stands still until it is moved, forward only."""
-
-    def __init__(self, start_s: float) -> None:
-        self._now_s = start_s
-
-    def now(self) -> float:
-        """Return the time in Unix seconds."""
-        return self._now_s
+    @property
+    def setting(self) -> float:
+        """What the clock was set to, in seconds; it changes when the clock is moved and at no other time."""
+        ...
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward."""
-        if seconds < 0:
-            raise ValueError(f"the clock moves forward only: `{seconds}`")
-        self._now_s += seconds
+        ...
+
+
+class WallClock:
+    """Real time plus an offset in seconds, which is its setting."""
+
+    mode: ClockMode = "wall"
+
+    def __init__(self, offset_s: float = 0.0) -> None:
+        self.setting = offset_s
+
+    def now(self) -> float:
+        """Return the time in Unix seconds."""
+        return time.time() + self.setting
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward."""
+        _require_forward(seconds)
+        self.setting += seconds
+
+
+class VirtualClock:
+    """A clock that stands still until it is moved; its setting is the time."""
+
+    mode: ClockMode = "virtual"
+
+    def __init__(self, start_s: float) -> None:
+        self.setting = start_s
+
+    def now(self) -> float:
+        """Return the time in Unix seconds."""
+        return self.setting
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward."""
+        _require_forward(seconds)
+        self.setting += seconds
+
+
+def _require_forward(seconds: float) -> None:
+    if seconds < 0:
+        raise ValueError(f"the clock moves forward only: `{seconds}`")
 
 
 def rfc3339(unix_s: float) -> str:
     """Return the time as RFC 3339 UTC with milliseconds and `Z`, as all times on the wire are written."""
     # Not strftime: its %Y has no leading zeros.
     return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def unix_time(utc: str) -> float:
+    """Return an RFC 3339 time with `Z` in Unix seconds; a leap second, :60, is the second after :59."""
+    minute = datetime.fromisoformat(utc[:16]).replace(tzinfo=UTC)
+    return minute.timestamp() + float(utc[17:-1])

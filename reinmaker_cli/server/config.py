@@ -8,6 +8,7 @@ from typing import Literal
 
 Verify = Literal["strict", "available"]
 ValidationMode = Literal["real", "immediate", "manual"]
+ClockMode = Literal["wall", "virtual"]
 LimitsMode = Literal["contract", "off"]
 LogForm = Literal["text", "json", "off"]
 
@@ -30,6 +31,8 @@ class ServerConfig:
     """`immediate` accepts without looking; `manual` waits for a decision."""
     network: bool = True
     """False: http(s) URLs are never asked."""
+    clock: ClockMode = "wall"
+    """`wall` passes as real time does, `virtual` stands still; either is moved through the control API."""
     limits: LimitsMode = "contract"
     """`off`: no client is told to wait; for load tests."""
     allow_hosts: tuple[str, ...] = ()

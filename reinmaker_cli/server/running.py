@@ -18,12 +18,13 @@ import uvicorn
 from reinmaker_cli.contract.models import LocalClient
 from reinmaker_cli.server.access_log import access_log
 from reinmaker_cli.server.app import build_app
-from reinmaker_cli.server.clock import Clock, WallClock
+from reinmaker_cli.server.clock import MovableClock
 from reinmaker_cli.server.config import ServerConfig
 from reinmaker_cli.server.data_folder import development_client, occupied_folder
 from reinmaker_cli.server.listening import listen, public_url
 from reinmaker_cli.server.services import Foundation, Services
 from reinmaker_cli.server.store import open_store
+from reinmaker_cli.server.timekeeping import resume_clock
 from reinmaker_cli.server.tokens import Tokens
 
 __all__ = ["ServerConfig", "Started", "running_server", "serve_forever"]
@@ -45,20 +46,20 @@ class Started:
     """The development client, and the control token."""
 
 
-def serve_forever(config: ServerConfig, ready: Callable[[Started], None], *, clock: Clock | None = None) -> None:
+def serve_forever(config: ServerConfig, ready: Callable[[Started], None], *, clock: MovableClock | None = None) -> None:
     """Serve in the main thread until SIGTERM or SIGINT; `ready` is called once, when the server answers.
 
     Raises `port-taken`, `database-newer`, `database-failed` and UsageError before `ready`.
     """
-    with _prepared(config, clock or WallClock()) as (server, started), _stop_on_signals(server):
+    with _prepared(config, clock) as (server, started), _stop_on_signals(server):
         server.when_ready = lambda: ready(started)
         asyncio.run(server.serve(server.listening))
 
 
 @contextmanager
-def running_server(config: ServerConfig, *, clock: Clock | None = None) -> Iterator[Started]:
+def running_server(config: ServerConfig, *, clock: MovableClock | None = None) -> Iterator[Started]:
     """Yield a server that runs in a thread beside the caller, and stop it afterwards. Raises as `serve_forever`."""
-    with _prepared(config, clock or WallClock()) as (server, started):
+    with _prepared(config, clock) as (server, started):
         answering = threading.Event()
         server.when_ready = answering.set
         failure: list[BaseException] = []
@@ -136,7 +137,7 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def _prepared(config: ServerConfig, clock: Clock) -> Iterator[tuple[_Server, Started]]:
+def _prepared(config: ServerConfig, given_clock: MovableClock | None) -> Iterator[tuple[_Server, Started]]:
     """Yield a server that is ready to run: port bound, data folder ours, database open."""
     with ExitStack() as stack:
         sockets = listen(config)
@@ -145,6 +146,7 @@ def _prepared(config: ServerConfig, clock: Clock) -> Iterator[tuple[_Server, Sta
         data = stack.enter_context(occupied_folder(config.data))
         store = open_store(data)
         stack.callback(store.close)
+        clock = given_clock or resume_clock(store.facts, config.clock)
         url = public_url(config, sockets)
         tokens = Tokens(store.facts, clock, issuer=url, audience=url)
         client = development_client(store, data, url, clock)

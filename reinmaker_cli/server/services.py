@@ -12,7 +12,7 @@ from typing import TypeVar
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.models import LocalClient
 from reinmaker_cli.server.changes import Changes
-from reinmaker_cli.server.clock import Clock
+from reinmaker_cli.server.clock import Clock, MovableClock
 from reinmaker_cli.server.config import ServerConfig
 from reinmaker_cli.server.data_folder import write_client
 from reinmaker_cli.server.judging import Rules
@@ -22,6 +22,7 @@ from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.bodies import BUSY_RETRY_AFTER_S, Bodies, Body
 from reinmaker_cli.server.store import Store
 from reinmaker_cli.server.threads import Threads
+from reinmaker_cli.server.timekeeping import Timekeeper
 from reinmaker_cli.server.tokens import Tokens
 from reinmaker_cli.server.validations import Validations
 from reinmaker_cli.server.workers import WorkerDied, Workers
@@ -38,7 +39,7 @@ class Foundation:
     config: ServerConfig
     data: Path
     store: Store
-    clock: Clock
+    clock: MovableClock
     tokens: Tokens
     public_url: str
     control_token: str
@@ -51,6 +52,7 @@ class Services:
     data: Path
     store: Store
     clock: Clock
+    timekeeper: Timekeeper
     tokens: Tokens
     public_url: str
     control_token: str
@@ -97,6 +99,7 @@ async def run_services(base: Foundation) -> AsyncIterator[Services]:
             data=base.data,
             store=base.store,
             clock=base.clock,
+            timekeeper=Timekeeper(base.clock, base.store.facts),
             tokens=base.tokens,
             public_url=base.public_url,
             control_token=base.control_token,

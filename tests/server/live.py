@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from reinmaker_cli.contract.names import EVENTS_PATH
-from reinmaker_cli.server.clock import Clock
+from reinmaker_cli.server.clock import MovableClock
 from reinmaker_cli.server.running import ServerConfig, Started, running_server
 from tests.server.openapi_witness import Witness
 
@@ -82,7 +82,7 @@ def _client(started: Started, *hooks: Callable[[httpx.Response], None]) -> httpx
 
 @contextmanager
 def live_server(
-    config: ServerConfig = QUIET, *, clock: Clock | None = None, witness: Witness | None = None, **changes: Any
+    config: ServerConfig = QUIET, *, clock: MovableClock | None = None, witness: Witness | None = None, **changes: Any
 ) -> Iterator[Caller]:
     """Yield a caller of a server that runs until the block is left."""
     with running_server(replace(config, **changes), clock=clock) as started:

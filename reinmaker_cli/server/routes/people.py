@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -10,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from reinmaker_cli.contract import codes, names
 from reinmaker_cli.contract.events import is_utc_time
+from reinmaker_cli.server.clock import unix_time
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.control import guard_control, small_object, text_member
 from reinmaker_cli.server.routes.entitlements import entitlement_document
@@ -100,9 +100,7 @@ def _expiry(value: Any) -> float | None:
     # Up to the year 9998, so that no reader's arithmetic goes past the last one.
     if not is_utc_time(value) or value >= "9999":
         raise ApiProblem(codes.REQUEST_INVALID, "expiresAt is a time like 2026-11-23T07:00:00Z (RFC 3339, UTC)")
-    # A leap second, :60, is the second after :59.
-    minute = datetime.fromisoformat(value[:16]).replace(tzinfo=UTC)
-    return minute.timestamp() + float(value[17:-1])
+    return unix_time(value)
 
 
 def _is_short(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What the server knows of itself: signing keys, and whether the database can be written."""
+"""What the server knows of itself: signing keys, what its clock is set to, and whether the database can be written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class StoredKey:
 
 
 class Facts:
-    """Signing keys and the write probe."""
+    """Signing keys, the clock and the write probe."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -37,6 +37,17 @@ class Facts:
             connection.execute(
                 insert(signing_keys).values(kid=key.kid, private_pem=key.private_pem, created_at=now),
             )
+
+    def clock(self) -> str | None:
+        """Return what `keep_clock` kept last, or None."""
+        with self._database.read() as connection:
+            kept = select(facts.c.value).where(facts.c.name == "clock")
+            return connection.execute(kept).scalar_one_or_none()
+
+    def keep_clock(self, text: str) -> None:
+        """Keep what the clock is set to."""
+        with self._database.write() as connection:
+            insert_or_replace(connection, facts, {"name": "clock", "value": text})
 
     def probe_write(self, now: float) -> None:
         """Write one row durably, or raise what the database says."""

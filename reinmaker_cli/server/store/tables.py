@@ -34,7 +34,7 @@ facts = Table(
     Column("name", String(64), primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""What there is one of: the schema version, and the time of the last write probe."""
+"""What there is one of: the schema version, what the clock is set to, and the time of the last write probe."""
 
 clients = Table(
     "clients",
