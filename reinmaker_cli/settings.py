@@ -6,7 +6,6 @@ Precedence: flag, variable, project `reinmaker.toml`, user `config.toml`, defaul
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -214,11 +213,15 @@ def check_settings_table(document: Document, *, is_project: bool) -> None:
 
 
 def _refused_setting(document: Document, name: str, knob: Knob | None, *, is_project: bool) -> ConfigError:
+    from reinmaker_cli.assets.secret_shapes import names_secret
+
     message = f"`{document.path}`: settings.{name}"
-    if looks_like_secret(name):
+    if names_secret(name):
         return ConfigError(f"{message} is a secret", code=codes.SECRET_IN_FILE, hint=codes.SECRET_IN_FILE.cure)
     if knob is None:
         allowed = [one.name for one in KNOBS if one.files == "both" or (one.files == "user" and not is_project)]
+        import difflib
+
         near = difflib.get_close_matches(name, allowed, n=1)
         hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(allowed)}"
         return ConfigError(f"{message} is no setting", code=codes.CONFIG_INVALID, hint=hint)
@@ -227,11 +230,3 @@ def _refused_setting(document: Document, name: str, knob: Knob | None, *, is_pro
     if knob.files == "user":
         hint += ", or your own config.toml"
     return ConfigError(f"{message} cannot be set by {kind}", code=codes.CONFIG_INVALID, hint=hint)
-
-
-def looks_like_secret(name: str) -> bool:
-    """Return whether a name in a file announces a secret."""
-    words = name.lower().replace("-", "_")
-    return any(
-        word in words for word in ("secret", "password", "passwd", "token", "api_key", "apikey", "private_key")
-    ) and (words != "token_url")

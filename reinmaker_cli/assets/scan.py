@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import gc
 import posixpath
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
@@ -91,23 +91,30 @@ def scan_folder(
     *,
     jobs: int | None = None,
     probe: bool = True,
+    written: Collection[str] = (),
     progress: Callable[[ScanProgress], None] | None = None,
 ) -> Scan:
     """Return what is in the project's folder; nothing leaves the machine.
 
+    `written` are paths below the root that the running command writes itself.
     `jobs` bounds the threads that hash large files; `progress` is called ten times a second and at the end.
     UsageError where the root is no folder, ContentInvalid where it holds neither an asset nor anything wrong.
     """
     _require_folder(project.root)
     with _collector_paused():
-        return _scan(project, jobs=jobs, wants_probe=probe, progress=progress)
+        walk = walk_folder(project.root, ignore=project.ignore, written=written)
+        return _scan(project, walk, jobs=jobs, wants_probe=probe, progress=progress)
 
 
 def _scan(
-    project: Project, *, jobs: int | None, wants_probe: bool, progress: Callable[[ScanProgress], None] | None
+    project: Project,
+    walk: Walk,
+    *,
+    jobs: int | None,
+    wants_probe: bool,
+    progress: Callable[[ScanProgress], None] | None,
 ) -> Scan:
     root = project.root
-    walk = walk_folder(root, ignore=project.ignore)
     findings = list(walk.findings)
     matched = _match_all(walk, Matcher(project), findings)
     outcomes = hash_files(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -67,12 +67,14 @@ class Walk:
     """Path of the file that is described -> its `<file>.meta.json`."""
 
 
-def walk_folder(root: Path, *, ignore: Sequence[str] = ()) -> Walk:
+def walk_folder(root: Path, *, ignore: Sequence[str] = (), written: Collection[str] = ()) -> Walk:
     """Return what lies in the folder; `ignore` are the project's own patterns, in gitignore syntax.
+
+    `written` are paths that this very command writes: they are no assets.
 
     A folder that cannot be listed is a finding, and so is the root itself; ConfigError for a bad pattern.
     """
-    walker = _Walker(os.path.realpath(root))
+    walker = _Walker(os.path.realpath(root), frozenset(written))
     patterns = IgnorePatterns().with_layer("", ignore, origin=f"[ignore] in {PROJECT_FILE}")
     waiting = [_Folder(walker.root, "", patterns)]
     while waiting:
@@ -99,6 +101,7 @@ class _Folder(NamedTuple):
 @dataclass(slots=True)
 class _Walker:
     root: str
+    written: frozenset[str]
     files: list[WalkedFile] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
@@ -154,6 +157,7 @@ class _Walker:
     def _may_pass_over(self, folder: _Folder, framed: str) -> bool:
         return bool(
             folder.patterns.layers
+            or self.written
             or may_hold_junk(framed)
             or f"{SIDECAR_SUFFIX}/" in framed
             or f"/{PROJECT_FILE}/" in framed
@@ -169,6 +173,8 @@ class _Walker:
             shown = printable(path) + ("/" if is_folder else "")
             if reason is None and name == PROJECT_FILE:
                 reason = "configuration of reinmaker"
+            if reason is None and path in self.written:
+                reason = "written by this command"
             if reason is None and folder.patterns.layers:
                 pattern = folder.patterns.pattern_for(path + "/" if is_folder else path)
                 reason = f"pattern `{pattern}`" if pattern is not None else None

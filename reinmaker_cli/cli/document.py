@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,6 +50,8 @@ def _error_json(error: BaseException | None) -> dict[str, Any] | None:
 
 def json_text(document: Mapping[str, Any], indent: int | None = None) -> str:
     """Return JSON in ASCII: safe on every terminal, under every locale, and in the log of a GitHub runner."""
+    import json
+
     text = json.dumps(document, indent=indent)
     if "\\ud" in text:
         # Names that are not UTF-8 hold lone surrogates, which no reader of JSON has to accept (RFC 7493 section 2.1).

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from reinmaker_cli.assets.secret_shapes import names_secret
 from reinmaker_cli.client.environment import DefinedIn, Environment
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ConfigError, UsageError
-from reinmaker_cli.settings import Document, Settings, looks_like_secret
+from reinmaker_cli.settings import Document, Settings
 
 ISSUER: Final = "https://auth.lessonoftheday.com"
 BUILT_IN: Final = {
@@ -75,7 +76,7 @@ def _refuse_redirection(document: Document, name: str, is_users: bool) -> None:
 
 def _from_table(name: str, table: Mapping[str, Any], document: Document, defined_in: DefinedIn) -> Environment:
     for member, value in table.items():
-        if looks_like_secret(member):
+        if names_secret(member):
             where = f"`{document.path}`: env.{name}.{member}"
             raise ConfigError(f"{where} is a secret", code=codes.SECRET_IN_FILE, hint=codes.SECRET_IN_FILE.cure)
         if member not in _MEMBERS:

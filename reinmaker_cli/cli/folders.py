@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reinmaker_cli.cli.own_output import ignore_patterns
+from reinmaker_cli.cli.own_output import written_paths
 from reinmaker_cli.cli.roots import find_folders, project_of
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.contract import codes
@@ -60,10 +60,14 @@ def scan_folders(
     scanned = []
     for folder in find_folders(paths):
         project = project_of(run, folder, needs_project=needs_project)
-        written = ignore_patterns(folder.root, [run.settings.events])
-        project = replace(project, ignore=(*project.ignore, *written))
         run.output.event("scan.started", root=folder.root.as_posix())
-        scan = scan_folder(project, jobs=run.settings.jobs, probe=probe, progress=_shower(run))
+        scan = scan_folder(
+            project,
+            jobs=run.settings.jobs,
+            probe=probe,
+            written=written_paths(folder.root, [run.settings.events]),
+            progress=_shower(run),
+        )
         scanned.append((project, replace(scan, findings=judged(scan.findings, folder.label, allowed))))
     run.output.stop_progress()
     return tuple(scanned)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from reinmaker_cli.cli.own_output import ignore_patterns
+from reinmaker_cli.cli.own_output import written_paths
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted
 from reinmaker_cli.cli.verbs import BARE, verb
@@ -37,7 +37,7 @@ def init(
 
     target = directory / PROJECT_FILE
     _require_place(directory, target, force=force or dry_run)
-    walk = walk_folder(directory, ignore=ignore_patterns(directory, [run.settings.events]))
+    walk = walk_folder(directory, written=written_paths(directory, [run.settings.events]))
     if not walk.files:
         raise ContentInvalid(
             f"no assets in folder: `{directory}`", code=codes.FOLDER_EMPTY, hint=codes.FOLDER_EMPTY.cure

@@ -6,28 +6,20 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 _STDOUT, _STDERR = 1, 2
-_SPECIAL_IN_PATTERNS = re.compile(r"([\\*?\[\]!# ])")
 
 
-def ignore_patterns(root: Path, named: Iterable[str | None]) -> tuple[str, ...]:
-    """Return gitignore patterns for the files below `root` that this command writes: `named`, stdout and stderr."""
-    here = Path.cwd()
+def written_paths(root: Path, named: Iterable[str | None]) -> frozenset[str]:
+    """Return the files below `root` that this command writes: `named`, stdout and stderr; `/` between parts."""
+    here, top = Path.cwd(), root.resolve()
     found = [here / name for name in named if name and name != "-"]
     found += _redirected_to(here)
-    return tuple(dict.fromkeys(_patterns(found, root)))
-
-
-def _patterns(paths: Iterable[Path], root: Path) -> Iterator[str]:
-    for path in paths:
-        relative = os.path.relpath(path, root)
-        if not relative.startswith(os.pardir):
-            yield "/" + _SPECIAL_IN_PATTERNS.sub(r"\\\1", Path(relative).as_posix())
+    real = (path.parent.resolve() / path.name for path in found)
+    return frozenset(path.relative_to(top).as_posix() for path in real if path.is_relative_to(top))
 
 
 def _redirected_to(folder: Path) -> list[Path]:

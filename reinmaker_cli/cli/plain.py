@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -41,6 +40,8 @@ class PlainWriter:
 
     def paragraph(self, text: str) -> None:
         """Write prose in lines of a readable length."""
+        import textwrap
+
         self.lines(*textwrap.wrap(visible(text), PARAGRAPH_COLUMNS))
 
     def table(self, rows: Sequence[Sequence[Cell]], *, head: Sequence[str], right: frozenset[int]) -> None:
