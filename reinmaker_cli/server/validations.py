@@ -99,9 +99,9 @@ class Validations:
         except Exception as error:  # noqa: BLE001  (logged; no manifest is rejected for a fault of the server)
             if not self._stopping.is_set():
                 SERVER_LOG.error(
-                    "validation failed, and is tried again in %s s: %r",
+                    "validation failed (%s), and is tried again in %s s",
+                    type(error).__name__,
                     pause_s,
-                    error,
                     exc_info=not isinstance(error, WorkerDied),
                     extra={"trace_id": trace_id},
                 )
