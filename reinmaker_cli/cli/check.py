@@ -15,7 +15,6 @@ from reinmaker_cli.cli.options import Allow, FoldersOrManifests, Only
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted, human_size
 from reinmaker_cli.cli.verbs import PUBLISH, verb
-from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding, count_errors
 
 if TYPE_CHECKING:
@@ -91,6 +90,7 @@ def _check_file(run: Run, file: Path, allow: Sequence[str]) -> tuple[Mapping[str
 def _check_online(run: Run, documents: Sequence[Mapping[str, Any]]) -> list[Finding]:
     """Fetch a token, then read every asset from its URL as the server would."""
     from reinmaker_cli.cli.access import open_run_token_source
+    from reinmaker_cli.client.answers import finding_of
     from reinmaker_cli.server.verifier import AssetRef, Sources, verify
 
     source = open_run_token_source(run)
@@ -105,19 +105,8 @@ def _check_online(run: Run, documents: Sequence[Mapping[str, Any]]) -> list[Find
             for index, asset in enumerate(document.get("assets", ()))
         ]
         verdict = verify(assets, Sources(network=True), strict=True, immutable=lambda _: {})
-        findings += [
-            Finding(
-                error.code,
-                error.detail,
-                codes.ALL[error.code].cure,
-                pointer=error.pointer,
-                asset_id=error.asset_id,
-                manifest_id=str(document.get("manifestId")),
-                expected=error.expected,
-                found=error.found,
-            )
-            for error in verdict.errors
-        ]
+        name = str(document.get("manifestId"))
+        findings += [finding_of(error, manifest_id=name) for error in verdict.errors]
     return findings
 
 

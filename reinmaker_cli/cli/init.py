@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from reinmaker_cli.cli.own_output import written_paths
+from reinmaker_cli.cli.roots import require_folder
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted
 from reinmaker_cli.cli.verbs import BARE, verb
@@ -60,14 +61,7 @@ def init(
 
 
 def _require_place(directory: Path, target: Path, *, force: bool) -> None:
-    if not directory.exists():
-        raise UsageError(f"no such folder: `{directory}`", code=codes.FOLDER_NOT_FOUND, hint="check the path")
-    if not directory.is_dir():
-        raise UsageError(
-            f"a file where a folder is needed: `{directory}`",
-            code=codes.NOT_A_FOLDER,
-            hint=f"name the folder: `{directory.parent}`",
-        )
+    require_folder(directory)
     if target.exists() and not force:
         raise UsageError(f"it is there already: `{target}`", code=codes.CONFIG_EXISTS, hint=codes.CONFIG_EXISTS.cure)
 

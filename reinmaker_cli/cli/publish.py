@@ -4,33 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reinmaker_cli.cli.files import files_and_folders
-from reinmaker_cli.cli.findings import require_clean
+from reinmaker_cli.cli.journey import Journey, Server
 from reinmaker_cli.cli.options import Allow, FoldersOrManifests, Only
 from reinmaker_cli.cli.run import Run
-from reinmaker_cli.cli.text import counted, human_size
 from reinmaker_cli.cli.verbs import PUBLISH, verb
-from reinmaker_cli.cli.verdicts import Narrator, show_report
+from reinmaker_cli.cli.verdicts import Narrator
 from reinmaker_cli.contract import codes
-from reinmaker_cli.errors import Interrupted, UsageError
+from reinmaker_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from reinmaker_cli.cli.wanted import Wanted
-    from reinmaker_cli.client.api import Api
     from reinmaker_cli.client.local import LocalControl
-    from reinmaker_cli.client.report import PublishResult, Report
-    from reinmaker_cli.contract.models import Submission
-    from reinmaker_cli.manifest.assemble import Draft, Manifest
-    from reinmaker_cli.manifest.diff import Difference
 
-PRODUCTION = "production"
 
 Root = Annotated[
     Path | None, typer.Option("--root", metavar="DIR", help="Folder of the assets of a manifest file; hashed again.")
@@ -42,17 +32,6 @@ KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Send what is clea
 AsNewVersion = Annotated[
     bool, typer.Option("--as-new-version", help="Send a manifest file under the next free version.")
 ]
-
-
-@dataclass(frozen=True)
-class Server:
-    """Where a publication goes."""
-
-    api: Api
-    control: LocalControl | None
-    """For a local server: where the client says the bytes lie."""
-    name: str
-    url: str
 
 
 @verb(flags=PUBLISH)
@@ -87,7 +66,7 @@ def publish(
             if control is not None:
                 control.close()
 
-    journey = _Journey(run, receipt, keep_going=keep_going, yes=yes)
+    journey = Journey(run, receipt, keep_going=keep_going, yes=yes)
     wanted = journey.load(paths, root, only, allow, as_new_version=as_new_version)
     if not dry_run:
         journey.ask_before_production(wanted)
@@ -110,7 +89,7 @@ def rehearse(
 
     The server reads and hashes the local files, and rejects what it cannot read.
     """
-    journey = _Journey(run, receipt, keep_going=keep_going, yes=True)
+    journey = Journey(run, receipt, keep_going=keep_going, yes=True)
     _require_root(run, paths or [], root)
     wanted = journey.load(paths, root, only, allow, as_new_version=as_new_version)
     with _throw_away_server(run) as server:
@@ -153,159 +132,3 @@ def _throw_away_server(run: Run) -> Iterator[Server]:
             open_api(environment, credentials, trace=trace_log(run), on_token=Narrator(run.output).token) as api,
         ):
             yield Server(api, control, "rehearsal", started.url)
-
-
-class _Journey:
-    """One publication from the words of the command line to its report."""
-
-    def __init__(self, run: Run, receipt: str | None, *, keep_going: bool, yes: bool) -> None:
-        self._run, self._output = run, run.output
-        self._receipt, self._keep_going, self._yes = receipt, keep_going, yes
-        self._started_at = datetime.now(UTC)
-
-    def load(
-        self,
-        paths: list[Path] | None,
-        root: Path | None,
-        only: list[str] | None,
-        allow: list[str] | None,
-        *,
-        as_new_version: bool,
-    ) -> Wanted:
-        """Build and check everything; the command ends here unless all is clean, or --keep-going."""
-        from reinmaker_cli.cli.assets import stats_of
-        from reinmaker_cli.cli.receipts import prepare_target
-        from reinmaker_cli.cli.wanted import load_wanted
-
-        self._allowed = frozenset(allow or ())
-        wanted = load_wanted(
-            self._run, paths or [], root=root, only=only or [], allow=allow or [], as_new_version=as_new_version
-        )
-        self._stats = stats_of(wanted.scans)
-        self._output.add(results=[], stats=self._stats)
-        for scan in wanted.scans:
-            size = human_size(sum(asset.bytes for asset in scan.assets))
-            self._output.note(f"scan      {counted(len(scan.assets), 'asset')}, {size}, in {scan.root}")
-        self._output.findings(wanted.findings, wanted.only_root)
-        if not wanted.is_clean and not self._keep_going:
-            self._output.add(results=[_unsent(item, wanted).to_json() for item in wanted.items])
-            require_clean(wanted.findings, "; nothing was sent")
-        self._output.note(f"build     {counted(len(wanted.items), 'manifest')}, all checked")
-        if self._receipt is not None:
-            prepare_target(self._receipt, len(wanted.items))
-        return wanted
-
-    def ask_before_production(self, wanted: Wanted) -> None:
-        """Ask a person for a yes; without one, --yes is required."""
-        if self._run.environment.name != PRODUCTION or self._yes:
-            return
-        what = f"{counted(len(wanted.items), 'manifest')} to {self._run.environment.api_url}"
-        if not self._run.may_ask:
-            raise UsageError(
-                f"publishing {what} needs a yes", code=codes.CONFIRMATION_NEEDED, hint=codes.CONFIRMATION_NEEDED.cure
-            )
-        if not self._run.confirm(f"publish {what}?"):
-            raise UsageError("nothing was sent", code=codes.DECLINED, hint=codes.DECLINED.cure)
-
-    def go(self, wanted: Wanted, server: Server, *, dry_run: bool = False, wait: bool = True) -> None:
-        """Publish, say what came of it, write the receipts; raise what stopped it."""
-        from reinmaker_cli.client.publish import Options, Surroundings
-        from reinmaker_cli.client.publish import publish as publish_all
-
-        settings = self._run.settings
-        broken = wanted.broken()
-        options = Options(
-            today=self._started_at.date(),
-            timeout_s=settings.timeout,
-            deadline_s=settings.deadline,
-            wait=wait,
-            dry_run=dry_run,
-            keep_going=self._keep_going,
-        )
-        report = publish_all(
-            [item for item in wanted.items if item.manifest_id not in broken],
-            server.api,
-            options,
-            Surroundings(
-                on_event=Narrator(self._output),
-                register=lambda manifest: self._register(manifest, wanted, server),
-                confirm_removed=self._confirm_removed,
-            ),
-        )
-        unsent = [_unsent(item, wanted) for item in wanted.items if item.manifest_id in broken]
-        report = replace(report, results=(*report.results, *unsent))
-        document = report.to_json()
-        self._output.add(results=document["results"], stats={**self._stats, **document["stats"]})
-        show_report(self._run, report, dry_run=dry_run)
-        self._write_receipts(report, wanted, server)
-        if server.control is not None and any(result.outcome == "active" for result in report.results):
-            self._say_what_was_not_checked()
-        if report.signal_number is not None:
-            raise Interrupted(
-                "interrupted", code=codes.INTERRUPTED, hint=codes.INTERRUPTED.cure, signal_number=report.signal_number
-            )
-        if report.error is not None:
-            raise report.error
-
-    def _register(self, manifest: Manifest, wanted: Wanted, server: Server) -> None:
-        root = wanted.roots.get(manifest.manifest_id)
-        if server.control is not None and root is not None:
-            server.control.register_sources(manifest.manifest_id, manifest.version, root, manifest.files)
-
-    def _confirm_removed(self, manifest_id: str, difference: Difference) -> bool:
-        if self._yes or codes.ASSETS_REMOVED in self._allowed:
-            return True
-        if not self._run.may_ask:
-            raise UsageError(
-                f"{counted(len(difference.removed), 'asset')} of the active version would go: `{manifest_id}`",
-                code=codes.CONFIRMATION_NEEDED,
-                hint="look with `reinmaker diff`; pass --yes if it is meant",
-            )
-        return self._run.confirm(
-            f"publish `{manifest_id}` without {counted(len(difference.removed), 'asset')} it has now?"
-        )
-
-    def _write_receipts(self, report: Report, wanted: Wanted, server: Server) -> None:
-        if self._receipt is None:
-            return
-        from reinmaker_cli.cli.receipts import write_receipts
-
-        published = list(self._published(report, wanted, server))
-        if not published:
-            self._output.note("receipt   none: nothing is active")
-            return
-        written = write_receipts(
-            self._receipt,
-            published,
-            wanted.roots,
-            environment=server.name,
-            api_url=server.url,
-            started_at=self._started_at,
-        )
-        self._output.note(f"receipt   {counted(len(written), 'file')}: {self._receipt}")
-
-    def _published(self, report: Report, wanted: Wanted, server: Server) -> Iterator[tuple[Manifest, Submission]]:
-        """Yield what is active; where nothing was sent, the server is asked for the verdict that it gave before."""
-        from reinmaker_cli.manifest.assemble import Draft
-
-        items = {item.manifest_id: item for item in wanted.items}
-        for result in report.results:
-            if result.status != "active" or result.version is None:
-                continue
-            submission = result.submission or server.api.submission(
-                result.manifest_id, result.version, trace_id=result.trace_id
-            )
-            item = items[result.manifest_id]
-            manifest = item.at(result.version) if isinstance(item, Draft) else item
-            if submission is not None:
-                yield manifest, submission
-
-    def _say_what_was_not_checked(self) -> None:
-        self._output.note("not checked: whether the assets' URLs serve these bytes; the local files were read instead")
-
-
-def _unsent(item: Draft | Manifest, wanted: Wanted) -> PublishResult:
-    from reinmaker_cli.client.ledger import unsent_result
-
-    findings = [finding for finding in wanted.findings if finding.manifest_id == item.manifest_id]
-    return unsent_result(item, findings, is_broken=item.manifest_id in wanted.broken())

@@ -18,6 +18,7 @@ from reinmaker_cli.errors import ManifestRejected, ServerUnreachable, StillPendi
 
 if TYPE_CHECKING:
     from reinmaker_cli.client.api import Api
+    from reinmaker_cli.contract.findings import Finding
     from reinmaker_cli.contract.models import Submission
 
 
@@ -101,22 +102,10 @@ def _conclude(run: Run, rows: Sequence[Submission | None]) -> None:
         )
 
 
-def _findings_of(submission: Submission) -> list[Any]:
-    from reinmaker_cli.contract.findings import Finding
+def _findings_of(submission: Submission) -> list[Finding]:
+    from reinmaker_cli.client.answers import finding_of
 
-    return [
-        Finding(
-            error.code,
-            error.detail,
-            codes.ALL[error.code].cure if error.code in codes.ALL else "",
-            pointer=error.pointer,
-            asset_id=error.asset_id,
-            manifest_id=submission.manifest_id,
-            expected=error.expected,
-            found=error.found,
-        )
-        for error in submission.validation.errors
-    ]
+    return [finding_of(error, manifest_id=submission.manifest_id) for error in submission.validation.errors]
 
 
 def _row(name: str, submission: Submission | None) -> list[Cell]:

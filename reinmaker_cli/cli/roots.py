@@ -47,7 +47,8 @@ def find_folders(paths: Sequence[Path]) -> tuple[Folder, ...]:
     return tuple(replace(folder, label=folder.label or folder.root.as_posix()) for folder in folders)
 
 
-def _folders_of(path: Path) -> tuple[Folder, ...]:
+def require_folder(path: Path) -> None:
+    """Raise UsageError where a path is no folder."""
     if not path.exists():
         raise UsageError(f"no such folder or file: `{path}`", code=codes.FOLDER_NOT_FOUND, hint="check the path")
     if not path.is_dir():
@@ -56,6 +57,10 @@ def _folders_of(path: Path) -> tuple[Folder, ...]:
             code=codes.NOT_A_FOLDER,
             hint=f"name the folder: `{path.parent}`",
         )
+
+
+def _folders_of(path: Path) -> tuple[Folder, ...]:
+    require_folder(path)
     project = find_project_root(path)
     if project == path.absolute():
         return (Folder(path, ""),)
