@@ -3,10 +3,11 @@
 Register-ArgumentCompleter -Native -CommandName reinmaker -ScriptBlock {
   param($current, $ast, $position)
   $words = @{
-    '' = @('init', 'scan', 'build', 'check', 'diff', 'publish', 'rehearse', 'status', 'list', 'verify', 'auth', 'serve', 'local', 'health', 'config', 'explain', 'spec', 'completion')
+    '' = @('init', 'scan', 'build', 'check', 'diff', 'publish', 'rehearse', 'status', 'list', 'verify', 'auth', 'entitlements', 'telemetry', 'serve', 'local', 'health', 'config', 'explain', 'spec', 'completion')
     'auth' = @('login', 'status', 'token', 'rotate', 'logout')
     'config' = @('show', 'path')
-    'local' = @('client', 'decide')
+    'local' = @('client', 'decide', 'entitlement', 'forget')
+    'telemetry' = @('send', 'check')
     'spec' = @('openapi', 'schema')
     'init' = @('--ignore-leftovers', '--force', '--dry-run', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--help')
     'scan' = @('--ignored', '--no-probe', '--allow', '--id', '--product', '--phase-dna', '--locale', '--persona', '--base-url', '-e', '--env', '--data', '--jobs', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
@@ -23,15 +24,20 @@ Register-ArgumentCompleter -Native -CommandName reinmaker -ScriptBlock {
     'auth token' = @('--scope', '-e', '--env', '--data', '--trace', '--ca-file', '--no-input', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
     'auth rotate' = @('--secret-stdin', '-e', '--env', '--data', '--trace', '--ca-file', '--no-input', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
     'auth logout' = @('-e', '--env', '--data', '--trace', '--ca-file', '--no-input', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
+    'entitlements' = @('-e', '--env', '--data', '--trace', '--ca-file', '--no-input', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--timeout', '--help')
+    'telemetry send' = @('--allow', '-e', '--env', '--data', '--trace', '--ca-file', '--no-input', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--timeout', '--deadline', '--help')
+    'telemetry check' = @('--allow', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
     'serve' = @('--host', '--port', '--ephemeral', '--map', '--verify', '--validation', '--limits', '--allow-host', '--log', '--data', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
     'local client' = @('list', 'add', 'rotate', '--name', '--scope', '-e', '--env', '--data', '--trace', '--ca-file', '--no-input', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
     'local decide' = @('--reason', '-e', '--env', '--data', '--trace', '--ca-file', '--no-input', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
+    'local entitlement' = @('list', 'add', 'revoke', '--plan', '--expires-at', '--feature', '--region', '-e', '--env', '--data', '--trace', '--ca-file', '--no-input', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
+    'local forget' = @('-e', '--env', '--data', '--trace', '--ca-file', '--no-input', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
     'health' = @('-e', '--env', '--data', '--trace', '--ca-file', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
     'config show' = @('--origin', '-e', '--env', '--data', '--trace', '--ca-file', '--no-input', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--jobs', '--timeout', '--deadline', '--help')
     'config path' = @('--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--data', '--help')
     'explain' = @('lfs-pointer', 'empty-file', 'file-changed', 'magic-mismatch', 'unreadable', 'special-file', 'link-outside-root', 'case-collision', 'unicode-collision', 'unportable-name', 'unmatched-file', 'ambiguous-match', 'broken-sidecar', 'coverage-gap', 'unknown-capture', 'schema-violation', 'manifest-id', 'duplicate-asset-id', 'duplicate-asset-url', 'duplicate-content', 'version-not-a-date', 'no-assets', 'url-not-absolute', 'url-scheme', 'unknown-property', 'not-i-json', 'not-json', 'asset-unreachable', 'asset-bytes', 'asset-hash', 'asset-unverified', 'asset-immutable', 'assets-removed', 'drift', 'event-invalid', 'personal-name', 'personal-email', 'personal-phone', 'personal-birth-date', 'personal-address', 'secret-old', 'secret-in-file', 'not-found', 'method-not-allowed', 'host-not-allowed', 'token-missing', 'token-invalid', 'insufficient-scope', 'control-refused', 'quota-exceeded', 'body-too-large', 'media-type-unsupported', 'bad-request', 'manifest-invalid', 'request-invalid', 'too-many-events', 'manifest-not-found', 'version-conflict', 'version-not-newer', 'server-busy', 'server-error', 'usage', 'bug', 'config-invalid', 'config-unreadable', 'config-missing', 'config-exists', 'unknown-environment', 'folder-not-found', 'not-a-folder', 'inside-project', 'folder-empty', 'nothing-selected', 'content-invalid', 'personal-data', 'content-differs', 'receipt-invalid', 'output-failed', 'server-unreachable', 'tls-failed', 'plain-http', 'answer-unusable', 'server-failed', 'out-of-time', 'limited', 'rejected', 'credentials-missing', 'credentials-refused', 'credentials-unbound', 'scope-refused', 'secret-unusable', 'keyring-unavailable', 'keyring-locked', 'discovery-failed', 'local-only', 'no-local-server', 'port-taken', 'database-newer', 'database-failed', 'confirmation-needed', 'declined', 'interrupted', 'unknown-code', 'partly-done', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--help')
     'spec openapi' = @('-o', '--output', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--help')
-    'spec schema' = @('manifest', 'auth-login', 'auth-logout', 'auth-rotate', 'auth-status', 'auth-token', 'build', 'check', 'config-path', 'config-show', 'diff', 'error', 'explain', 'health', 'init', 'list', 'local-client', 'local-decide', 'publish', 'rehearse', 'scan', 'serve', 'spec-openapi', 'spec-schema', 'status', 'verify', '-o', '--output', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--help')
+    'spec schema' = @('manifest', 'auth-login', 'auth-logout', 'auth-rotate', 'auth-status', 'auth-token', 'build', 'check', 'config-path', 'config-show', 'diff', 'entitlements', 'error', 'explain', 'health', 'init', 'list', 'local-client', 'local-decide', 'local-entitlement', 'local-forget', 'publish', 'rehearse', 'scan', 'serve', 'spec-openapi', 'spec-schema', 'status', 'telemetry-check', 'telemetry-send', 'verify', '-o', '--output', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--help')
     'completion' = @('bash', 'zsh', 'fish', 'powershell', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--help')
   }
   $values = @{
@@ -43,6 +49,7 @@ Register-ArgumentCompleter -Native -CommandName reinmaker -ScriptBlock {
     '--limits' = @('contract', 'off')
     '--log' = @('text', 'json', 'off')
     '--scope' = @('reinmaker.content.write', 'reinmaker.entitlement.read', 'reinmaker.telemetry.write')
+    '--plan' = @('reinmaker.game_pass', 'reinmaker.family_pack', 'daily_lesson.standard', 'daily_lesson.enterprise', 'curious_kelly.personal', 'curious_kelly.family')
   }
   $typed = @($ast.CommandElements | Select-Object -Skip 1 | ForEach-Object { $_.ToString() })
   if ($current) { $typed = @($typed | Select-Object -SkipLast 1) }

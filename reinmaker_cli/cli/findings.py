@@ -57,7 +57,8 @@ def _place(finding: Finding) -> str:
 
 def _within(finding: Finding) -> str:
     """Return the place inside the file, where the file itself is the heading."""
-    return f", at {finding.pointer}" if finding.path and finding.pointer else ""
+    line = "" if finding.line is None else f", line {finding.line}"
+    return f"{line}, at {finding.pointer}" if finding.path and finding.pointer else line
 
 
 def _label(finding: Finding) -> Styled:

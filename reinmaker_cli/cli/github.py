@@ -30,6 +30,8 @@ def _annotation(finding: Finding, folder: str) -> str:
     if finding.path:
         path = finding.path if folder in ("", ".") else f"{folder}/{finding.path}"
         properties.insert(0, f"file={_property(path)}")
+    if finding.path and finding.line is not None:
+        properties.insert(1, f"line={finding.line}")
     command = "error" if finding.is_error else "warning"
     return f"::{command} {','.join(properties)}::{_data(f'{finding.message} ({finding.hint})')}"
 

@@ -13,6 +13,7 @@ GROUPS: Final[dict[str, str]] = {
     "auth": "credentials: keep, prove, rotate",
     "config": "which settings apply, and why",
     "local": "steer the local server",
+    "telemetry": "gameplay events: check them, send them",
     "spec": "the API document and the JSON Schemas",
 }
 """Words that need a second word."""
@@ -36,9 +37,14 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "auth token": ("reinmaker_cli.cli.auth:token", "print an access token"),
     "auth rotate": ("reinmaker_cli.cli.auth:rotate", "replace the secret, once the new one is proved"),
     "auth logout": ("reinmaker_cli.cli.auth:logout", "remove the secret from the keyring"),
+    "entitlements": ("reinmaker_cli.cli.entitlements:entitlements", "what a user may use now"),
+    "telemetry send": ("reinmaker_cli.cli.telemetry:send", "send gameplay events: a file or pipe of any length"),
+    "telemetry check": ("reinmaker_cli.cli.telemetry:check", "what is wrong with events, personal data above all"),
     "serve": ("reinmaker_cli.cli.serve:serve", "the whole API on localhost:7040"),
     "local client": ("reinmaker_cli.cli.local:client", "development clients: list, add, rotate"),
     "local decide": ("reinmaker_cli.cli.local:decide", "give the verdict by hand (serve --validation manual)"),
+    "local entitlement": ("reinmaker_cli.cli.local_people:entitlement", "what users may use: list, add, revoke"),
+    "local forget": ("reinmaker_cli.cli.local_people:forget", "erase a user from the local server"),
     "health": ("reinmaker_cli.cli.remote:health", "is the API up"),
     "config show": ("reinmaker_cli.cli.config:show", "the settings that apply; --origin: who won and what it beat"),
     "config path": ("reinmaker_cli.cli.config:path", "where the configuration files are"),

@@ -12,11 +12,13 @@ from uuid import uuid4
 from reinmaker_cli.client.answers import Answer, error_of
 from reinmaker_cli.client.connection import Body, Connection, TraceLog, open_http
 from reinmaker_cli.client.credentials import Credentials
+from reinmaker_cli.client.entitlements import entitlements_path
 from reinmaker_cli.client.environment import Environment
 from reinmaker_cli.client.tokens import ClientCredentialsAuth, OnToken, TokenSource
 from reinmaker_cli.contract import codes
-from reinmaker_cli.contract.models import Health, ManifestPage, Submission, Wire
+from reinmaker_cli.contract.models import BatchTaken, EntitlementList, Health, ManifestPage, Submission, Wire
 from reinmaker_cli.contract.names import (
+    EVENTS_PATH,
     HEALTH_PATH,
     MANIFESTS_PATH,
     MAX_MANIFEST_BYTES,
@@ -159,6 +161,20 @@ class Api:
         if answer.status in (404, 405):
             return None
         raise error_of(answer)
+
+    def entitlements(self, user_id: str, *, trace_id: str, limit_s: float | None = None) -> EntitlementList:
+        """Return what a user may use now; an empty list for an unknown one."""
+        answer = self._connection.ask("GET", entitlements_path(user_id), trace_id=trace_id, limit_s=limit_s)
+        if answer.status != 200:
+            raise error_of(answer)
+        return answer.read(EntitlementList)
+
+    def send_events(self, body: Body, *, trace_id: str, limit_s: float | None = None) -> BatchTaken:
+        """POST a batch of events; ContentInvalid where it was not taken. To send one again does no harm."""
+        answer = self._connection.ask("POST", EVENTS_PATH, body=body, trace_id=trace_id, limit_s=limit_s)
+        if answer.status != 202:
+            raise error_of(answer)
+        return answer.read(BatchTaken)
 
     def health(self, *, trace_id: str) -> Health:
         """Return what the server says of itself, without a token; also where it says that it is not well (503)."""

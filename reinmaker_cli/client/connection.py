@@ -19,6 +19,7 @@ import truststore
 
 from reinmaker_cli import __version__
 from reinmaker_cli.client.answers import Answer, plain, trace_id_of
+from reinmaker_cli.client.entitlements import without_user
 from reinmaker_cli.client.environment import require_safe_transport, stays_here
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.names import TRACE_HEADER
@@ -145,7 +146,7 @@ def _log_request(trace: TraceLog | None) -> Callable[[httpx.Request], None]:
     def log(request: httpx.Request) -> None:
         request.extensions["sent_at"] = time.monotonic()
         if trace is not None:
-            trace(f"> {request.method} {request.url}{_shown(request.headers)}")
+            trace(f"> {request.method} {without_user(str(request.url))}{_shown(request.headers)}")
 
     return log
 
@@ -225,7 +226,7 @@ class Connection:
             failure.trace_id = trace_id
             raise failure from error
         answered = {name.lower(): value for name, value in response.headers.items()}
-        url = self._base_url + path
+        url = without_user(self._base_url + path)
         return Answer(response.status_code, answered, response.content, url, trace_id_of(answered, trace_id))
 
     def _explain(self, error: httpx.RequestError | _AnswerTooLong | _AnswerTooSlow) -> ServerUnreachable:

@@ -12,7 +12,7 @@ from reinmaker_cli.client.api import new_trace_id
 from reinmaker_cli.client.connection import Body, Connection, TraceLog, open_http
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.canonical import canonical_json
-from reinmaker_cli.contract.models import LocalClient, Submission, Wire
+from reinmaker_cli.contract.models import Entitlement, LocalClient, Submission, Wire
 from reinmaker_cli.contract.names import CONTROL_PATH
 from reinmaker_cli.errors import ConfigError, UsageError
 
@@ -40,6 +40,19 @@ class ListedClient(Wire):
     scopes: tuple[str, ...] = ()
     is_development: bool = False
     created_at: str = ""
+
+
+class ListedEntitlements(Wire):
+    """Entitlements at the local server, whatever their status."""
+
+    items: tuple[Entitlement, ...]
+
+
+class Forgotten(Wire):
+    """How much of a user there was."""
+
+    entitlements: int
+    events: int
 
 
 class ClientList(Wire):
@@ -117,12 +130,44 @@ class LocalControl:
         """Make a new secret for a client; the server writes that of the development client to `client.json`."""
         return self._post(f"/clients/{quote(client_id, safe='')}/rotate", {}).read(ClientSecret)
 
+    def entitlements(self, user_id: str | None = None) -> tuple[Entitlement, ...]:
+        """Return the entitlements of one user or of all, expired and revoked ones too."""
+        query = None if user_id is None else {"userId": user_id}
+        return self._ask("GET", "/entitlements", query=query).read(ListedEntitlements).items
+
+    def give_entitlement(
+        self,
+        user_id: str,
+        plan: str,
+        *,
+        expires_at: str | None = None,
+        features: Sequence[str] = (),
+        region: str | None = None,
+    ) -> Entitlement:
+        """Give a user a plan, in place of what the user had of it. `expires_at` is RFC 3339 with `Z`; None: never."""
+        document = {
+            "userId": user_id,
+            "plan": plan,
+            "expiresAt": expires_at,
+            "features": list(features),
+            "region": region,
+        }
+        return self._ask("PUT", "/entitlements", Body.json(canonical_json(document))).read(Entitlement)
+
+    def revoke_entitlement(self, user_id: str, plan: str) -> Entitlement:
+        """Take a plan from a user."""
+        return self._post("/entitlements/revoke", {"userId": user_id, "plan": plan}).read(Entitlement)
+
+    def forget(self, user_id: str) -> Forgotten:
+        """Erase a user from the store of the server."""
+        return self._post("/forget", {"userId": user_id}).read(Forgotten)
+
     def _post(self, path: str, document: Mapping[str, Any]) -> Answer:
         return self._ask("POST", path, Body.json(canonical_json(document)))
 
-    def _ask(self, method: str, path: str, body: Body | None = None) -> Answer:
+    def _ask(self, method: str, path: str, body: Body | None = None, query: Mapping[str, str] | None = None) -> Answer:
         answer = self._connection.ask(
-            method, CONTROL_PATH + path, trace_id=new_trace_id(), body=body, headers=self._authorization
+            method, CONTROL_PATH + path, trace_id=new_trace_id(), query=query, body=body, headers=self._authorization
         )
         if 200 <= answer.status < 300:
             return answer

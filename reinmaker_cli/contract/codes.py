@@ -34,7 +34,8 @@ class Code(str):
 
     def finding(self, message: str, *, hint: str = "", **where: str | None) -> Finding:
         """Return a finding of this code and severity; without a hint it carries the code's cure."""
-        return Finding(str(self), message, hint or self.cure, self.severity, **where)
+        # `line`, the one place that is a number, is set by who reads files with lines.
+        return Finding(str(self), message, hint or self.cure, self.severity, **where)  # type: ignore[arg-type]
 
 
 def _code(

@@ -31,6 +31,8 @@ class Finding:
     manifest_id: str | None = None
     expected: str | None = None
     found: str | None = None
+    line: int | None = None
+    """Line of the file, from 1, where a place in it has one."""
 
     @property
     def is_error(self) -> bool:
