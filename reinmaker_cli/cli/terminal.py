@@ -149,13 +149,13 @@ class LiveProgress:
         """Show files, bytes, rate and time left."""
         if self._live is None and self._clock() - self._started < SHOW_AFTER_S:
             return
-        live = self._shown(is_hashing=True)
         counts = f"{files:,} of {counted(total_files, 'file')}"
+        live = self._shown(counts, is_hashing=True)
         live.update(live.task_ids[0], description=counts, completed=done_bytes, total=total_bytes)
 
     def doing(self, text: str) -> None:
         """Show what is waited for, and since when."""
-        live = self._shown(is_hashing=False)
+        live = self._shown(visible(text), is_hashing=False)
         live.update(live.task_ids[0], description=visible(text))
 
     def stop(self) -> None:
@@ -165,7 +165,7 @@ class LiveProgress:
             live, self._live = self._live, None
             live.stop()
 
-    def _shown(self, *, is_hashing: bool) -> Progress:
+    def _shown(self, description: str, *, is_hashing: bool) -> Progress:
         if self._live is not None and self._is_hashing == is_hashing:
             return self._live
         if self._live is not None:
@@ -178,7 +178,7 @@ class LiveProgress:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._live.add_task("")
+        self._live.add_task(description)
         self._live.start()
         return self._live
 

@@ -29,12 +29,15 @@ class Narrator:
 
         fields = event.to_json()
         self._output.event(fields.pop("event"), **fields)
+        if isinstance(event, events.Concluded):
+            self._output.stop_progress()
         match event:
             case events.PreflightStarted(manifests=number):
                 self._output.note(f"compare   {counted(number, 'manifest')} with what the server has")
             case events.Submitting(manifest_id=name, version=version, size_bytes=size, attempt=attempt):
                 again = f", try {attempt}" if attempt > 1 else ""
                 self._output.note(f"submit    {name} {version} ({human_size(size)}{again})")
+                self._output.progress.doing(f"waiting for the answer on {name} {version}")
             case events.Submitted(manifest_id=name, version=version, status=status, reconciled=reconciled):
                 how = "; its answer was lost, and read back" if reconciled else ""
                 self._output.verbose(f"accepted  {name} {version}: {status}{how}")
@@ -49,7 +52,6 @@ class Narrator:
                 self._output.note(f"limited   the server asks to wait {seconds:.0f} s")
             case events.Concluded() if event.outcome in _GOOD | {"rejected"}:
                 read = f"; {counted(event.hashed, 'asset')} hashed, from {event.source}" if event.hashed else ""
-                self._output.stop_progress()
                 self._output.note((f"verdict   {event.manifest_id} {event.version}: ", styled(event.outcome), read))
             case _:
                 pass

@@ -72,7 +72,7 @@ class Session:
     def wait_for(self, text: str) -> None:
         """Read until the text has appeared."""
         self._read_until(lambda: text.encode() in self._read)
-        assert text.encode() in self._read, self._read
+        assert text.encode() in self._read, self._read[-2000:]
 
     def end(self) -> Seen:
         """Read to the end."""
@@ -83,7 +83,7 @@ class Session:
         limit = time.monotonic() + LIMIT_S
         while not is_enough():
             ready, _, _ = select.select([self._ours], [], [], max(0.0, limit - time.monotonic()))
-            assert ready, f"nothing more came after {self._read!r}"
+            assert ready, f"nothing more came after {self._read[-2000:]!r}"
             try:
                 piece = os.read(self._ours, 1 << 16)
             except OSError:  # Linux's way to say that nobody has the other side open any more

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from tests.cli.command import Command, as_process, command_line, hold_to_schema
 from tests.cli.folders import make_project
+from tests.cli.terminals import Session, needs_terminals
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +74,18 @@ def test_time_that_runs_out_is_exit_8(local: Command, work: Path) -> None:
     assert (document["exitCode"], document["error"]["code"]) == (8, "out-of-time")
     ended = local("status", "slow-en-US", "--wait", "--timeout", "0.2", "--json")
     assert (ended.code, ended.document["error"]["code"]) == (8, "out-of-time")
+
+
+@needs_terminals
+def test_a_person_sees_what_is_waited_for_and_a_clean_end_after_an_interrupt(local: Command, work: Path) -> None:
+    lesson(work, "watched")
+    with Session(("publish", "--only", "locale=en-US")) as session:
+        session.wait_for("waiting for the answer on watched-en-US")
+        session.process.send_signal(signal.SIGINT)
+        shown = session.end()
+    assert shown.code == 130
+    assert re.search(r"\x1b\[2K(\x1b\[[0-9;]*m)*outcome ", shown.raw), shown.raw
+    assert "interrupted  watched-en-US" in shown.text
 
 
 def test_one_through_and_one_not_is_exit_10(local: Command, work: Path) -> None:
