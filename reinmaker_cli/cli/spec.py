@@ -19,9 +19,16 @@ SCHEMA_SUFFIX = ".schema.json"
 
 
 @verb(flags=BARE)
-def openapi(run: Run, output: Target = "-") -> None:
+def openapi(
+    run: Run,
+    control: Annotated[
+        bool, typer.Option("--control", help="That of the local server's control API, which production does not have.")
+    ] = False,
+    output: Target = "-",
+) -> None:
     """Print the API document: OpenAPI 3.1, YAML."""
-    _deliver(run, resources.files("reinmaker_cli.contract").joinpath("openapi.yaml").read_bytes(), output)
+    file = "control-openapi.yaml" if control else "openapi.yaml"
+    _deliver(run, resources.files("reinmaker_cli.contract").joinpath(file).read_bytes(), output)
 
 
 @verb(flags=BARE)

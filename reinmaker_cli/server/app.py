@@ -22,6 +22,11 @@ from reinmaker_cli.server.routes.people import people_resources
 from reinmaker_cli.server.routes.telemetry import telemetry_resources
 from reinmaker_cli.server.services import Foundation, Services, run_services
 
+API_ROUTES = (oauth_resources, manifest_resources, entitlement_resources, telemetry_resources, document_resources)
+"""What `contract/openapi.yaml` describes."""
+CONTROL_ROUTES = (control_resources, client_resources, people_resources, clock_resources)
+"""What `contract/control-openapi.yaml` describes."""
+
 
 def build_app(base: Foundation, started: Callable[[Services], None], is_stopping: Callable[[], bool]) -> Edge:
     """Return the ASGI application; `started` is told its services when the lifespan begins.
@@ -35,9 +40,7 @@ def build_app(base: Foundation, started: Callable[[Services], None], is_stopping
             started(services)
             yield {"services": services}
 
-    api = (oauth_resources, manifest_resources, entitlement_resources, telemetry_resources, document_resources)
-    control = (control_resources, client_resources, people_resources, clock_resources)
-    routes = [resource.route() for resources in (*api, *control) for resource in resources()]
+    routes = [resource.route() for resources in (*API_ROUTES, *CONTROL_ROUTES) for resource in resources()]
     router = Router(routes, redirect_slashes=False, default=_no_such_route, lifespan=lifespan)
     return Edge(router, allowed_hosts(base.config.host, base.config.allow_hosts), is_stopping)
 

@@ -294,6 +294,7 @@ def test_explain_knows_every_code(reinmaker: Command) -> None:
 def test_spec_prints_documents_that_parse(reinmaker: Command, work: Path) -> None:
     assert json.loads(reinmaker("spec", "schema").out)["$id"].endswith("content-manifest.json")
     assert "\nopenapi: 3.1" in reinmaker("spec", "openapi").out
+    assert "\n  /_local/clock:" in reinmaker("spec", "openapi", "--control").out
     assert (
         json.loads(reinmaker("spec", "schema", "publish").out)["properties"]["schema"]["const"] == "reinmaker.publish/1"
     )

@@ -16,6 +16,7 @@ import httpx
 from reinmaker_cli.contract.names import EVENTS_PATH
 from reinmaker_cli.server.clock import MovableClock
 from reinmaker_cli.server.running import ServerConfig, Started, running_server
+from tests.server.openapi_document import CONTROL
 from tests.server.openapi_witness import Witness
 
 QUIET = ServerConfig(port=0, log="off", limits="off", network=False)
@@ -25,7 +26,7 @@ MANIFESTS = "/v1/content/manifests"
 class Caller:
     """Speaks to one server: `http` without a token, `api` with one for all scopes, `control` with the control token.
 
-    The witness holds every answer to the OpenAPI document.
+    The witness holds every answer to the OpenAPI document, and one of its own those of the control API to theirs.
     """
 
     def __init__(self, started: Started, witness: Witness) -> None:
@@ -33,7 +34,7 @@ class Caller:
         self.http = _client(started, witness)
         self.api = _client(started, witness)
         self.api.headers["Authorization"] = "Bearer " + self.token()
-        self.control = _client(started)
+        self.control = _client(started, Witness(CONTROL))
         self.control.headers["Authorization"] = "Bearer " + started.client.control_token
 
     def token(self, **form: str) -> str:

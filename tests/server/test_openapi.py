@@ -14,6 +14,8 @@ from reinmaker_cli.contract.canonical import content_digest, digest
 from reinmaker_cli.contract.names import PLANS, PROBLEM_TYPE_PREFIX, PRODUCTS, EntitlementStatus, Scope, Status
 from reinmaker_cli.contract.validation import check_manifest
 from tests.server.openapi_document import (
+    API,
+    CONTROL,
     at_pointer,
     document,
     follow,
@@ -26,51 +28,30 @@ from tests.server.openapi_document import (
 OPERATIONS = {operation["operationId"]: operation for _, _, operation in operations()}
 
 
-def _contents():
-    """Yield the place and the content of everything that has a media type."""
-    for pointer, node in nodes(document()["paths"], "#/paths"):
-        if isinstance(node, dict) and "content" in node:
-            yield from (
-                (f"{pointer}/content/{media.replace('/', '~1')}", node["content"][media]) for media in node["content"]
-            )
-    for pointer, node in nodes(document()["components"]["responses"], "#/components/responses"):
-        if isinstance(node, dict) and "content" in node:
-            yield from (
-                (f"{pointer}/content/{media.replace('/', '~1')}", node["content"][media]) for media in node["content"]
-            )
+BOTH = pytest.mark.parametrize("one", [API, CONTROL], ids=["api", "control"])
+EXAMPLES = [
+    pytest.param(one, schema, value, id=name) for one in (API, CONTROL) for name, schema, value in one.examples()
+]
 
 
-CONTENTS = dict(_contents())
+@BOTH
+def test_it_is_valid_openapi_3_1(one):
+    assert one.document()["openapi"].startswith("3.1.")
+    assert [error.message for error in OpenAPIV31SpecValidator(one.document()).iter_errors()] == []
 
 
-def _examples():
-    for pointer, content in CONTENTS.items():
-        for name, example in content.get("examples", {}).items():
-            yield pytest.param(f"{pointer}/schema", follow(example)["value"], id=f"{pointer}#{name}")
-
-
-def _single_examples():
-    """Yield those of parameters and header fields."""
-    for pointer, node in nodes(document()):
-        if isinstance(node, dict) and "schema" in node and "example" in node:
-            yield pytest.param(f"{pointer}/schema", node["example"], id=pointer)
-
-
-def test_it_is_valid_openapi_3_1():
-    assert document()["openapi"].startswith("3.1.")
-    assert [error.message for error in OpenAPIV31SpecValidator(document()).iter_errors()] == []
-
-
-def test_every_reference_leads_somewhere():
-    references = [node["$ref"] for _, node in nodes(document()) if isinstance(node, dict) and "$ref" in node]
+@BOTH
+def test_every_reference_leads_somewhere(one):
+    references = [node["$ref"] for _, node in nodes(one.document()) if isinstance(node, dict) and "$ref" in node]
     assert references
     for reference in references:
-        assert at_pointer(reference) is not None
+        assert one.at_pointer(reference) is not None
 
 
-def test_every_component_is_used():
-    text = json.dumps(document())
-    for kind, members in document()["components"].items():
+@BOTH
+def test_every_component_is_used(one):
+    text = json.dumps(one.document())
+    for kind, members in one.document()["components"].items():
         if kind != "securitySchemes":
             unused = [name for name in members if f'"#/components/{kind}/{name}"' not in text]
             assert unused == [], kind
@@ -81,10 +62,10 @@ def test_the_manifest_schema_in_it_is_the_shipped_one():
     assert document()["components"]["schemas"]["Manifest"] == json.loads(shipped)
 
 
-@pytest.mark.parametrize(("schema", "value"), [*_examples(), *_single_examples()])
-def test_every_example_fits_its_schema(schema, value):
-    assert schema_errors(schema, value) == []
-    assert undocumented_members(at_pointer(schema), value) == []
+@pytest.mark.parametrize(("one", "schema", "value"), EXAMPLES)
+def test_every_example_fits_its_schema(one, schema, value):
+    assert one.schema_errors(schema, value) == []
+    assert one.undocumented_members(one.at_pointer(schema), value) == []
 
 
 def test_an_example_that_does_not_fit_would_be_seen():
@@ -94,24 +75,26 @@ def test_an_example_that_does_not_fit_would_be_seen():
     assert undocumented_members(at_pointer(pointer), value) == ["$.more"]
 
 
-@pytest.mark.parametrize("pointer", CONTENTS)
-def test_every_body_has_an_example(pointer):
-    assert CONTENTS[pointer]["examples"]
+@BOTH
+def test_every_body_has_an_example(one):
+    assert [pointer for pointer, content in one.contents().items() if not content["examples"]] == []
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_every_operation_says_what_it_is_and_traces(name):
-    operation = OPERATIONS[name]
-    assert operation["summary"] and operation["tags"]
-    parameters = [follow(parameter)["name"] for parameter in operation["parameters"]]
-    assert "X-Lesson-Trace-Id" in parameters
-    for status, response in operation["responses"].items():
-        assert "X-Lesson-Trace-Id" in follow(response)["headers"], status
-    assert {"421", "500"} <= set(operation["responses"])
+@BOTH
+def test_every_operation_says_what_it_is_and_traces(one):
+    for _, _, operation in one.operations():
+        assert operation["summary"] and operation["tags"]
+        parameters = [one.follow(parameter)["name"] for parameter in operation["parameters"]]
+        assert "X-Lesson-Trace-Id" in parameters
+        for status, response in operation["responses"].items():
+            assert "X-Lesson-Trace-Id" in one.follow(response)["headers"], (operation["operationId"], status)
+        assert {"421", "500"} <= set(operation["responses"])
 
 
-def test_operation_ids_are_unique():
-    assert len(OPERATIONS) == len(list(operations()))
+@BOTH
+def test_operation_ids_are_unique(one):
+    ids = [operation["operationId"] for _, _, operation in one.operations()]
+    assert len(ids) == len(set(ids))
 
 
 def test_what_needs_a_token_says_401_and_403():
@@ -169,10 +152,11 @@ def _schema(name):
 
 
 def _problems():
-    for pointer, content in CONTENTS.items():
-        if pointer.endswith("problem+json"):
-            for example in content["examples"].values():
-                yield pointer, follow(example)["value"]
+    for one in (API, CONTROL):
+        for pointer, content in one.contents().items():
+            if pointer.endswith("problem+json"):
+                for example in content["examples"].values():
+                    yield pointer, one.follow(example)["value"]
 
 
 @pytest.mark.parametrize(("pointer", "problem"), list(_problems()))

@@ -13,12 +13,8 @@ import httpx
 import pytest
 
 from reinmaker_cli.contract.names import ENTITLEMENTS_PATH, EVENTS_PATH, MAX_EVENTS_BYTES, MAX_MANIFEST_BYTES
+from reinmaker_cli.server.app import API_ROUTES
 from reinmaker_cli.server.limits import POLICIES
-from reinmaker_cli.server.routes.documents import document_resources
-from reinmaker_cli.server.routes.entitlements import entitlement_resources
-from reinmaker_cli.server.routes.manifests import manifest_resources
-from reinmaker_cli.server.routes.oauth import oauth_resources
-from reinmaker_cli.server.routes.telemetry import telemetry_resources
 from tests.server.live import MANIFESTS, Caller, event, live_server, manifest, problem_code
 from tests.server.openapi_document import document, operations
 from tests.server.openapi_witness import Witness, differences
@@ -234,8 +230,7 @@ def test_every_documented_pair_of_operation_and_status_was_seen(witness):
 
 def _served(caller):
     """Return path template and methods of every route but the control API's, as the running server says them."""
-    players = (*entitlement_resources(), *telemetry_resources())
-    for resource in (*oauth_resources(), *manifest_resources(), *players, *document_resources()):
+    for resource in (resource for resources in API_ROUTES for resource in resources()):
         template = resource.route().path.replace("{manifest_id}", "{manifestId}").replace("{user_id:path}", "{userId}")
         answer = caller.http.options(template.replace("{manifestId}", "some-id").replace("{userId}", "some-id"))
         assert answer.status_code == 204

@@ -1,0 +1,148 @@
+"""A live server is held to the document of its control API, operation by operation and status by status."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from reinmaker_cli.contract.names import MAX_MANIFEST_BYTES
+from reinmaker_cli.server.app import CONTROL_ROUTES
+from reinmaker_cli.server.routes.control import MAX_SMALL_BYTES
+from tests.server.live import Caller, live_server, manifest, problem_code
+from tests.server.openapi_document import CONTROL
+from tests.server.openapi_witness import Witness
+
+NOT_PROVOKED = {
+    ("registerFolder", 503),  # as submitManifest is provoked to, by the same code
+    ("showClock", 500),  # answers from memory
+}
+
+OPERATIONS = [(method.upper(), path, operation) for path, method, operation in CONTROL.operations()]
+WITH_BODY = [(method, path) for method, path, operation in OPERATIONS if "requestBody" in operation]
+
+USER_PLAN = {"userId": "usr_1", "plan": "reinmaker.game_pass"}
+
+
+@pytest.fixture(scope="module")
+def witness():
+    return Witness(CONTROL)
+
+
+@pytest.fixture(scope="module")
+def caller(witness):
+    with live_server(validation="manual") as caller:
+        yield watched(caller, witness)
+
+
+def watched(caller: Caller, witness: Witness) -> Caller:
+    caller.control.event_hooks = {"response": [witness]}
+    return caller
+
+
+def url_of(path: str, caller: Caller) -> str:
+    return path.replace("{clientId}", caller.started.client.client_id)
+
+
+def ask(caller: Caller, method: str, path: str, body: Any = None, **more: Any):
+    """Send a request of the control API; a body of bytes goes as it is."""
+    sent = {} if body is None else {"content": body} if isinstance(body, bytes) else {"json": body}
+    headers = {"Content-Type": "application/json"} if isinstance(body, bytes) else {}
+    return caller.control.request(method, url_of(path, caller), headers=headers | more.pop("headers", {}), **sent)
+
+
+def test_folders_and_verdicts(caller, tmp_path):
+    folder = {"manifestId": "a", "version": None, "root": str(tmp_path), "files": {"s3://b/a.mp3": "a.mp3"}}
+    assert ask(caller, "POST", "/_local/sources", folder).status_code == 204
+    caller.submit(manifest("a"), wait=None)
+    decision = {"manifestId": "a", "version": "2026.11.23", "status": "active"}
+    assert ask(caller, "POST", "/_local/decide", decision).json()["status"] == "active"
+    assert ask(caller, "POST", "/_local/decide", decision).status_code == 422
+    unknown = ask(caller, "POST", "/_local/decide", decision | {"manifestId": "b"})
+    assert problem_code(unknown) == "manifest-not-found"
+
+
+def test_clients(caller):
+    assert ask(caller, "POST", "/_local/clients", {"limits": {"default": 5}}).status_code == 201
+    assert len(ask(caller, "GET", "/_local/clients").json()["items"]) == 2
+    assert ask(caller, "POST", "/_local/clients/{clientId}/limits", {"limits": {"tokens": 500}}).status_code == 200
+    assert ask(caller, "POST", "/_local/clients/{clientId}/rotate").status_code == 200
+    assert ask(caller, "POST", "/_local/clients/nobody/rotate").status_code == 422
+
+
+def test_users(caller):
+    assert ask(caller, "PUT", "/_local/entitlements", USER_PLAN).status_code == 200
+    assert len(ask(caller, "GET", "/_local/entitlements").json()["items"]) == 1
+    assert ask(caller, "POST", "/_local/entitlements/revoke", USER_PLAN).json()["status"] == "revoked"
+    assert ask(caller, "POST", "/_local/forget", {"userId": "usr_1"}).json() == {"entitlements": 1, "events": 0}
+
+
+def test_the_clock(caller):
+    shown = ask(caller, "GET", "/_local/clock")
+    known = {"If-None-Match": shown.headers["etag"], "Prefer": "wait=0"}
+    assert ask(caller, "GET", "/_local/clock", headers=known).status_code == 304
+    assert ask(caller, "POST", "/_local/clock", {"advanceSeconds": 60}).status_code == 200
+    assert ask(caller, "GET", "/_local/clock", headers=known).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+def test_bodies_that_are_none(caller, method, path):
+    limit = MAX_MANIFEST_BYTES if path == "/_local/sources" else MAX_SMALL_BYTES
+    assert problem_code(ask(caller, method, path, b"{")) == "not-json"
+    assert problem_code(ask(caller, method, path, b'{"a": 1, "a": 2}')) == "not-i-json"
+    assert problem_code(ask(caller, method, path, b" " * (limit + 1))) == "body-too-large"
+    assert (
+        problem_code(ask(caller, method, path, b"{}", headers={"Content-Encoding": "br"})) == "media-type-unsupported"
+    )
+    assert problem_code(ask(caller, method, path, b"[]")) == "request-invalid"
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS)
+def test_who_may_not_ask(caller, method, path, operation):
+    assert problem_code(ask(caller, method, path, headers={"Authorization": "Bearer other"})) == "control-refused"
+    assert problem_code(ask(caller, method, path, headers={"Host": "rebound.example"})) == "host-not-allowed"
+
+
+def test_a_database_that_is_gone_is_a_server_error(witness, tmp_path):
+    with live_server() as caller:
+        watched(caller, witness)
+        with closing(sqlite3.connect(caller.started.data / "reinmaker.sqlite3")) as database:
+            for (table,) in database.execute("select name from sqlite_master where type = 'table'").fetchall():
+                database.execute(f'drop table if exists "{table}"')
+            database.commit()
+        for method, path, operation in OPERATIONS:
+            if (operation["operationId"], 500) not in NOT_PROVOKED:
+                answer = ask(caller, method, path, example_of(operation))
+                assert problem_code(answer) == "server-error", path
+
+
+def example_of(operation: dict[str, Any]) -> Any:
+    """Return the first example of a request body, None where there is none."""
+    if "requestBody" not in operation:
+        return None
+    examples = operation["requestBody"]["content"]["application/json"]["examples"]
+    return json.loads(json.dumps(next(iter(examples.values()))["value"]))
+
+
+def test_every_documented_pair_of_operation_and_status_was_seen(witness):
+    """Stands below the tests that provoke the answers: run the whole file."""
+    documented = {
+        (operation["operationId"], int(status)) for _, _, operation in OPERATIONS for status in operation["responses"]
+    }
+    assert documented - witness.seen - NOT_PROVOKED == set()
+    assert witness.seen & NOT_PROVOKED == set()
+
+
+def test_the_routes_are_those_of_the_document(caller):
+    documented: dict[str, set[str]] = {}
+    for method, path, _ in OPERATIONS:
+        documented.setdefault(path, set()).add(method)
+    served = {}
+    for resource in (resource for resources in CONTROL_ROUTES for resource in resources()):
+        path = resource.route().path.replace("{client_id}", "{clientId}")
+        allowed = caller.http.options(url_of(path, caller)).headers["allow"].split(", ")
+        served[path] = set(allowed) - {"HEAD", "OPTIONS"}
+    assert served == documented
