@@ -427,6 +427,7 @@ complete -c reinmaker -n '__reinmaker_in explain' -l events -r -F -d 'write what
 complete -c reinmaker -n '__reinmaker_in explain' -s q -l quiet -d 'print ids only'
 complete -c reinmaker -n '__reinmaker_in explain' -s v -l verbose -d 'say more on stderr'
 complete -c reinmaker -n '__reinmaker_in explain' -l color -x -a 'auto always never' -d 'colours'
+complete -c reinmaker -n '__reinmaker_in spec openapi' -l control -d 'That of the local server\'s control API, which production does not have.'
 complete -c reinmaker -n '__reinmaker_in spec openapi' -s o -l output -r -F -d 'Where it goes; stdout without it.'
 complete -c reinmaker -n '__reinmaker_in spec openapi' -l json -d 'print exactly one JSON document on stdout'
 complete -c reinmaker -n '__reinmaker_in spec openapi' -l events -r -F -d 'write what happens as lines of JSON, ending in the document of --json'
