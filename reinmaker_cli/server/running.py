@@ -149,6 +149,7 @@ def _prepared(config: ServerConfig, given_clock: MovableClock | None) -> Iterato
         clock = given_clock or resume_clock(store.facts, config.clock)
         url = public_url(config, sockets)
         tokens = Tokens(store.facts, clock, issuer=url, audience=url)
+        stack.callback(tokens.close)
         client = development_client(store, data, url, clock)
         stack.enter_context(access_log(config.log))
         base = Foundation(config, data, store, clock, tokens, url, client.control_token)

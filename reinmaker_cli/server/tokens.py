@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,10 @@ class Tokens:
         self._audience = audience
         self._key: Future[RSAKey] = Future()
         _in_background(self._key, lambda: _load_key(facts, clock))
+
+    def close(self) -> None:
+        """Wait until the key is made, which needs the store; where that failed, its thread has said so."""
+        wait([self._key])
 
     def issue(self, client_id: str, scopes: tuple[str, ...]) -> str:
         """Return a token that lives for 15 minutes."""
