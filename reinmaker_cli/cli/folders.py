@@ -81,6 +81,7 @@ def load_drafts(
     Each draft is also held against the schema and the rules beyond it, as the server will.
     """
     from reinmaker_cli.manifest.assemble import assemble
+    from reinmaker_cli.manifest.examine import examine
     from reinmaker_cli.manifest.select import select
 
     environment = run.environment
@@ -97,18 +98,12 @@ def load_drafts(
     findings += judged(_repeated_ids(found), "", allowed)
     chosen = {id(draft) for draft in select([draft for draft, _ in found], wanted)}
     selected = [(draft, root) for draft, root in found if id(draft) in chosen]
-    for draft, _ in selected:
-        findings += judged(check_draft(draft, is_local=environment.is_local), "", allowed)
+    for draft, root in selected:
+        manifest = draft.at(draft.version or today_version())
+        label = root.as_posix() if len(scanned) > 1 else ""
+        findings += judged(examine(manifest, local=environment.is_local), label, allowed)
     drafts = tuple(draft for draft, _ in selected)
     return Loaded(drafts, tuple(findings), tuple(scan for _, scan in scanned), tuple(selected))
-
-
-def check_draft(draft: Draft, *, is_local: bool) -> tuple[Finding, ...]:
-    """Return what the schema and the rules beyond it find in a draft, each finding with its manifest."""
-    from reinmaker_cli.contract.validation import check_manifest
-
-    examination = check_manifest(draft.at(draft.version or today_version()).document, local=is_local)
-    return tuple(replace(finding, manifest_id=draft.manifest_id) for finding in examination.findings)
 
 
 def today_version() -> str:

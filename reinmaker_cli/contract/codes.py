@@ -187,18 +187,21 @@ MANIFEST_ID = _finding(
     "manifestId that cannot be a name",
     "A manifestId is a path segment and a file name: 1 to 128 of A-Z a-z 0-9 . _ -, starting with a letter or digit.",
     "change `id` under [manifest]",
+    allowable=False,
 )
 DUPLICATE_ASSET_ID = _finding(
     "duplicate-asset-id",
     "two assets with one id",
     "Ids are made from paths, and these two paths give the same one; the game could load only one of them.",
     "rename one of the files, or set `id` in a [[rule]]",
+    allowable=False,
 )
 DUPLICATE_ASSET_URL = _finding(
     "duplicate-asset-url",
     "two assets with one URL",
     "Both assets name the same URL, so one of them would be served the other's bytes.",
     "make the `url` template distinguish them, for example with {path} or {sha256:8}",
+    allowable=False,
 )
 DUPLICATE_CONTENT = _warning(
     "duplicate-content",
@@ -211,24 +214,28 @@ VERSION_NOT_A_DATE = _finding(
     "version that is no date",
     "A version is a calendar date, YYYY.MM.DD, with an optional suffix; this one fits the pattern but no calendar.",
     'use a real date, or `version = "auto"`',
+    allowable=False,
 )
 NO_ASSETS = _finding(
     "no-assets",
     "manifest without assets",
     "The list of assets is empty, so there is nothing to publish.",
     "check the folder with `reinmaker scan --ignored`",
+    allowable=False,
 )
 URL_NOT_ABSOLUTE = _finding(
     "url-not-absolute",
     "asset URL that is not absolute",
     "An asset URL needs a scheme and a host or bucket, such as s3://bucket/path or https://host/path.",
     "change `url` under [manifest]",
+    allowable=False,
 )
 URL_SCHEME = _finding(
     "url-scheme",
     "asset URL with a scheme that is not allowed",
     "Allowed are https, s3, gs and az; http and file only for loopback and local use.",
     "change `url` under [manifest]",
+    allowable=False,
 )
 UNKNOWN_PROPERTY = _warning(
     "unknown-property",
@@ -286,6 +293,7 @@ ASSET_IMMUTABLE = _finding(
     "Assets are immutable once published: players' devices keep what they loaded from a URL."
     " A changed file needs a new URL.",
     "put {sha256:8} into the `url` template, as `reinmaker init` writes it",
+    allowable=False,
 )
 ASSETS_REMOVED = _warning(
     "assets-removed",
