@@ -13,17 +13,18 @@ _reinmaker() {
     --env) COMPREPLY=($(compgen -W 'local staging production' -- "$current")); return ;;
     --verify) COMPREPLY=($(compgen -W 'available strict' -- "$current")); return ;;
     --validation) COMPREPLY=($(compgen -W 'real immediate manual' -- "$current")); return ;;
+    --clock) COMPREPLY=($(compgen -W 'wall virtual' -- "$current")); return ;;
     --limits) COMPREPLY=($(compgen -W 'contract off' -- "$current")); return ;;
     --log) COMPREPLY=($(compgen -W 'text json off' -- "$current")); return ;;
     --scope) COMPREPLY=($(compgen -W 'reinmaker.content.write reinmaker.entitlement.read reinmaker.telemetry.write' -- "$current")); return ;;
     --plan) COMPREPLY=($(compgen -W 'reinmaker.game_pass reinmaker.family_pack daily_lesson.standard daily_lesson.enterprise curious_kelly.personal curious_kelly.family' -- "$current")); return ;;
-    --events|--allow|--id|--product|--phase-dna|--locale|--persona|--base-url|--data|--jobs|--config|-o|--output|--copy-plan|--only|--ca-file|--against|--timeout|--root|--receipt|--deadline|--client-id|--scope|--host|--port|--map|--allow-host|--name|--reason|--expires-at|--feature|--region) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    --events|--allow|--id|--product|--phase-dna|--locale|--persona|--base-url|--data|--jobs|--config|-o|--output|--copy-plan|--only|--ca-file|--against|--timeout|--root|--receipt|--deadline|--client-id|--scope|--host|--port|--map|--allow-host|--name|--limit|--reason|--expires-at|--feature|--region) COMPREPLY=($(compgen -f -- "$current")); return ;;
   esac
   case "$verb" in
     '') words='init scan build check diff publish rehearse status list verify auth entitlements telemetry serve local health config explain spec completion --version --help' ;;
     'auth') words='login status token rotate logout --help' ;;
     'config') words='show path --help' ;;
-    'local') words='client decide entitlement forget --help' ;;
+    'local') words='clock client decide entitlement forget --help' ;;
     'telemetry') words='send check --help' ;;
     'spec') words='openapi schema --help' ;;
     'init') flags='--ignore-leftovers --force --dry-run --json --events -q --quiet -v --verbose --color --help' ;;
@@ -44,8 +45,9 @@ _reinmaker() {
     'entitlements') flags='-e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --timeout --help' ;;
     'telemetry send') flags='--allow -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --timeout --deadline --help' ;;
     'telemetry check') flags='--allow --json --events -q --quiet -v --verbose --color --config --help' ;;
-    'serve') flags='--host --port --ephemeral --map --verify --validation --limits --allow-host --log --data --json --events -q --quiet -v --verbose --color --config --help' ;;
-    'local client') flags='--name --scope -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' words='list add rotate' ;;
+    'serve') flags='--host --port --ephemeral --map --verify --validation --clock --limits --allow-host --log --data --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'local clock') flags='-e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' words='show set advance follow' ;;
+    'local client') flags='--name --scope --limit -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' words='list add rotate limit' ;;
     'local decide') flags='--reason -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
     'local entitlement') flags='--plan --expires-at --feature --region -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' words='list add revoke' ;;
     'local forget') flags='-e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
@@ -54,7 +56,7 @@ _reinmaker() {
     'config path') flags='--json --events -q --quiet -v --verbose --color --config --data --help' ;;
     'explain') flags='--json --events -q --quiet -v --verbose --color --help' words='lfs-pointer empty-file file-changed magic-mismatch unreadable special-file link-outside-root case-collision unicode-collision unportable-name unmatched-file ambiguous-match broken-sidecar coverage-gap unknown-capture schema-violation manifest-id duplicate-asset-id duplicate-asset-url duplicate-content version-not-a-date no-assets url-not-absolute url-scheme unknown-property not-i-json not-json asset-unreachable asset-bytes asset-hash asset-unverified asset-immutable assets-removed drift event-invalid personal-name personal-email personal-phone personal-birth-date personal-address secret-old secret-in-file not-found method-not-allowed host-not-allowed token-missing token-invalid insufficient-scope control-refused quota-exceeded body-too-large media-type-unsupported bad-request manifest-invalid request-invalid too-many-events manifest-not-found version-conflict version-not-newer server-busy server-error usage bug config-invalid config-unreadable config-missing config-exists unknown-environment folder-not-found not-a-folder inside-project folder-empty nothing-selected content-invalid personal-data content-differs receipt-invalid output-failed server-unreachable tls-failed plain-http answer-unusable server-failed out-of-time limited rejected credentials-missing credentials-refused credentials-unbound scope-refused secret-unusable keyring-unavailable keyring-locked discovery-failed local-only no-local-server port-taken database-newer database-failed confirmation-needed declined interrupted unknown-code partly-done' ;;
     'spec openapi') flags='--control -o --output --json --events -q --quiet -v --verbose --color --help' ;;
-    'spec schema') flags='-o --output --json --events -q --quiet -v --verbose --color --help' words='manifest auth-login auth-logout auth-rotate auth-status auth-token build check config-path config-show diff entitlements error explain health init list local-client local-decide local-entitlement local-forget publish rehearse scan serve spec-openapi spec-schema status telemetry-check telemetry-send verify' ;;
+    'spec schema') flags='-o --output --json --events -q --quiet -v --verbose --color --help' words='manifest auth-login auth-logout auth-rotate auth-status auth-token build check config-path config-show diff entitlements error explain health init list local-client local-clock local-decide local-entitlement local-forget publish rehearse scan serve spec-openapi spec-schema status telemetry-check telemetry-send verify' ;;
     'completion') flags='--json --events -q --quiet -v --verbose --color --help' words='bash zsh fish powershell' ;;
   esac
   if [[ "$current" == -* && -n "$flags" ]]; then

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +26,7 @@ class ClientAction(StrEnum):
     list = "list"
     add = "add"
     rotate = "rotate"
+    limit = "limit"
 
 
 class Verdict(StrEnum):
@@ -39,26 +41,38 @@ def client(
     run: Run,
     action: Annotated[ClientAction, typer.Argument(help="What to do.")] = ClientAction.list,
     client_id: Annotated[
-        str | None, typer.Argument(help="For rotate: which client; without it, the development client.")
+        str | None, typer.Argument(help="For rotate and limit: which client; without it, the development client.")
     ] = None,
     name: Annotated[str, typer.Option("--name", help="For add: a name to know it by.")] = "",
     scope: Annotated[
         list[names.Scope] | None, typer.Option("--scope", help="For add: a scope; repeatable. Without it, all.")
     ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option("--limit", metavar="POLICY=N", help="For add and limit: requests in a window; repeatable."),
+    ] = None,
 ) -> None:
-    """List the clients of the local server, add one, or give one a new secret.
+    """List the clients of the local server, add one, give one a new secret or limits of its own.
 
-    A new secret is shown this once; until the old one is 90 days old, both work.
+    A new secret is shown this once; until the old one is 90 days old, both work. Policies of limits are `default`,
+    `manifests` and `tokens`.
     """
-    if client_id is not None and action is not ClientAction.rotate:
+    if client_id is not None and action in (ClientAction.list, ClientAction.add):
         raise UsageError(f"`{action}` takes no client id", code=codes.USAGE, hint="`reinmaker local client --help`")
+    limits = dict(map(_limit, limit or ()))
+    if bool(limits) != (action is ClientAction.limit) and action is not ClientAction.add:
+        needs = "needs" if action is ClientAction.limit else "takes no"
+        raise UsageError(f"`{action}` {needs} --limit", code=codes.USAGE, hint="`reinmaker local client --help`")
     with open_local_control(run) as control:
         if action is ClientAction.list:
             _show_clients(run, control.clients())
         elif action is ClientAction.add:
-            _show_secret(run, control.add_client(name=name, scopes=[one.value for one in scope or names.Scope]))
+            scopes = [one.value for one in scope or names.Scope]
+            _show_secret(run, control.add_client(name=name, scopes=scopes, limits=limits))
+        elif action is ClientAction.limit:
+            _show_clients(run, [control.limit_client(_chosen(run, control, client_id), limits)])
         else:
-            _show_secret(run, control.rotate_client(_known(control, client_id) if client_id else _development_id(run)))
+            _show_secret(run, control.rotate_client(_chosen(run, control, client_id)))
 
 
 @verb(flags=SERVER)
@@ -76,7 +90,19 @@ def decide(
         _show_verdict(run, control.decide(manifest_id, version, verdict.value, reason))
 
 
-def _known(control: LocalControl, client_id: str) -> str:
+def _limit(text: str) -> tuple[str, int]:
+    policy, _, number = text.partition("=")
+    if not policy or not re.fullmatch("[0-9]{1,9}", number):
+        raise UsageError(
+            f"--limit cannot be read: `{text}`", code=codes.USAGE, hint="write it as `--limit default=600`"
+        )
+    return policy, int(number)
+
+
+def _chosen(run: Run, control: LocalControl, client_id: str | None) -> str:
+    """Return the client that was named, or the development client."""
+    if client_id is None:
+        return _development_id(run)
     known = [one.client_id for one in control.clients()]
     if client_id not in known:
         raise UsageError(f"no such client: `{client_id}`", code=codes.USAGE, hint=f"known: {', '.join(known)}")
@@ -94,8 +120,12 @@ def _development_id(run: Run) -> str:
 def _show_clients(run: Run, clients: Sequence[ListedClient]) -> None:
     run.output.add(results=[one.to_json() for one in clients])
     run.output.ids(one.client_id for one in clients)
-    rows = [[one.client_id, one.name, " ".join(one.scopes)] for one in clients]
-    run.output.table(rows, head=("client", "name", "scopes"))
+    rows = [[one.client_id, one.name, " ".join(one.scopes), _limits_text(one)] for one in clients]
+    run.output.table(rows, head=("client", "name", "scopes", "limits"))
+
+
+def _limits_text(client: ListedClient) -> str:
+    return " ".join(f"{policy}={quota}" for policy, quota in (client.limits or {}).items())
 
 
 def _show_secret(run: Run, made: ClientSecret) -> None:

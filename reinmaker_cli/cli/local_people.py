@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Annotated
 
@@ -12,9 +11,9 @@ from reinmaker_cli.cli.access import open_local_control
 from reinmaker_cli.cli.entitlements import UserId, show_entitlements
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted
+from reinmaker_cli.cli.times import parse_instant
 from reinmaker_cli.cli.verbs import SERVER, verb
 from reinmaker_cli.contract import codes, names
-from reinmaker_cli.contract.events import is_utc_time
 from reinmaker_cli.errors import UsageError
 
 
@@ -46,7 +45,7 @@ def entitlement(
     """
     if action is not EntitlementAction.add and (expires_at or feature or region):
         raise _misused(f"`{action}` takes no --expires-at, --feature or --region")
-    expiry = _time(expires_at) if expires_at else None
+    expiry = parse_instant(expires_at, "--expires-at") if expires_at else None
     with open_local_control(run) as control:
         if action is EntitlementAction.list:
             if plan is not None:
@@ -72,15 +71,6 @@ def forget(run: Run, user_id: UserId) -> None:
     run.output.add(results=[forgotten.to_json()])
     plans, events = counted(forgotten.entitlements, "entitlement"), counted(forgotten.events, "event")
     run.output.data(f"erased {plans} and {events}")
-
-
-def _time(text: str) -> str:
-    time = f"{text}T00:00:00Z" if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else text
-    if not is_utc_time(time):
-        raise UsageError(
-            f"--expires-at: no such time: `{text}`", code=codes.USAGE, hint="2027-11-23 or 2027-11-23T07:00:00Z"
-        )
-    return time
 
 
 def _misused(fact: str) -> UsageError:

@@ -136,6 +136,11 @@ class Output:
                 json_text(final_document(self.name, self._members, self._findings, None)) + "\n", flush=True
             )
 
+    def flush(self) -> bool:
+        """Hand the data to its reader now, for a command that goes on; return whether somebody still reads."""
+        self._stdout.flush()
+        return self._stdout.is_read
+
     # --- talk -------------------------------------------------------------------------------------------------------
 
     def note(self, *lines: Line) -> None:

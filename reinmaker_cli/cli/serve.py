@@ -35,6 +35,13 @@ class Validation(StrEnum):
     manual = "manual"
 
 
+class Clock(StrEnum):
+    """How time passes."""
+
+    wall = "wall"
+    virtual = "virtual"
+
+
 class Limits(StrEnum):
     """How many requests a client may send."""
 
@@ -70,6 +77,9 @@ def serve(
     validation: Annotated[
         Validation, typer.Option(help="Read the bytes, accept at once, or wait for `local decide`.")
     ] = Validation.real,
+    clock: Annotated[
+        Clock, typer.Option(help="Time passes as real time does, or stands still; `local clock` moves either.")
+    ] = Clock.wall,
     limits: Annotated[
         Limits, typer.Option(help="Requests that a client may send: what the contract says, or any number.")
     ] = Limits.contract,
@@ -95,6 +105,7 @@ def serve(
         maps=tuple(_parse_map(text) for text in map_ or ()),
         verify=verify.value,
         validation=validation.value,
+        clock=clock.value,
         limits=limits.value,
         allow_hosts=tuple(allow_host or ()),
         log=log.value,
@@ -128,6 +139,7 @@ def _say_ready(run: Run, started: Started, *, ephemeral: bool) -> None:
         output.data("", "try, in another terminal:", "  reinmaker health", "  reinmaker publish examples/first-lesson")
     output.ids([started.url])
     output.document_now()
+    output.flush()
 
 
 def _process_id() -> int:

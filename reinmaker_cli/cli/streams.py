@@ -39,6 +39,11 @@ class Stream:
         except ValueError:  # closed by whoever runs us; the same as a reader that has gone
             self._bytes = None
 
+    @property
+    def is_read(self) -> bool:
+        """False once the reader has gone, as far as is known; a flush finds out."""
+        return self._bytes is not None
+
     def flush(self) -> None:
         """Hand everything to the operating system now."""
         self.write(b"", flush=True)

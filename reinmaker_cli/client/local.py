@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import quote
@@ -13,10 +13,20 @@ from reinmaker_cli.client.connection import Body, Connection, TraceLog, open_htt
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.canonical import canonical_json
 from reinmaker_cli.contract.models import Entitlement, LocalClient, Submission, Wire
-from reinmaker_cli.contract.names import CONTROL_PATH
+from reinmaker_cli.contract.names import CONTROL_PATH, MAX_PREFER_WAIT_S
 from reinmaker_cli.errors import ConfigError, UsageError
 
 CLIENT_FILE: Final = "client.json"
+
+
+class Clock(Wire):
+    """The clock of the local server."""
+
+    mode: str
+    """`wall` passes as real time does, `virtual` stands still until it is moved."""
+    time: str
+    ahead_seconds: float
+    """How far it is ahead of real time; below 0 it is behind."""
 
 
 class ClientSecret(Wire):
@@ -40,6 +50,8 @@ class ListedClient(Wire):
     scopes: tuple[str, ...] = ()
     is_development: bool = False
     created_at: str = ""
+    limits: Mapping[str, int] | None = None
+    """Requests in a window, by policy; None from a server that says nothing of limits."""
 
 
 class ListedEntitlements(Wire):
@@ -118,9 +130,16 @@ class LocalControl:
         answer = self._post("/decide", decision | ({"reason": reason} if reason else {}))
         return answer.read(Submission) if answer.body else None
 
-    def add_client(self, name: str = "", scopes: Sequence[str] = ()) -> ClientSecret:
-        """Make a client; `name` is for people, and without scopes it gets all."""
-        return self._post("/clients", {"name": name} | ({"scopes": list(scopes)} if scopes else {})).read(ClientSecret)
+    def add_client(
+        self, name: str = "", scopes: Sequence[str] = (), limits: Mapping[str, int] | None = None
+    ) -> ClientSecret:
+        """Make a client; `name` is for people, without scopes it gets all, without limits those of the contract."""
+        more = ({"scopes": list(scopes)} if scopes else {}) | ({"limits": dict(limits)} if limits else {})
+        return self._post("/clients", {"name": name} | more).read(ClientSecret)
+
+    def limit_client(self, client_id: str, limits: Mapping[str, int]) -> ListedClient:
+        """Give a client limits of its own, by name of the policy; those that are not named stay."""
+        return self._post(f"/clients/{quote(client_id, safe='')}/limits", {"limits": dict(limits)}).read(ListedClient)
 
     def clients(self) -> tuple[ListedClient, ...]:
         """Return the clients that the server knows."""
@@ -129,6 +148,27 @@ class LocalControl:
     def rotate_client(self, client_id: str) -> ClientSecret:
         """Make a new secret for a client; the server writes that of the development client to `client.json`."""
         return self._post(f"/clients/{quote(client_id, safe='')}/rotate", {}).read(ClientSecret)
+
+    def clock(self) -> Clock:
+        """Return the clock as it is now."""
+        return self._ask("GET", "/clock").read(Clock)
+
+    def set_clock(self, time: str) -> Clock:
+        """Move the clock forward to a time, RFC 3339 with `Z`."""
+        return self._post("/clock", {"time": time}).read(Clock)
+
+    def advance_clock(self, seconds: float) -> Clock:
+        """Move the clock forward."""
+        return self._post("/clock", {"advanceSeconds": seconds}).read(Clock)
+
+    def follow_clock(self) -> Iterator[Clock]:
+        """Yield the clock as it is now, and again each time that somebody has moved it; ends with the server only."""
+        answer = self._ask("GET", "/clock")
+        while True:
+            if answer.status != 304:
+                yield answer.read(Clock)
+            known = {"If-None-Match": answer.etag or ""}
+            answer = self._ask("GET", "/clock", headers=known, wait_s=MAX_PREFER_WAIT_S)
 
     def entitlements(self, user_id: str | None = None) -> tuple[Entitlement, ...]:
         """Return the entitlements of one user or of all, expired and revoked ones too."""
@@ -165,11 +205,25 @@ class LocalControl:
     def _post(self, path: str, document: Mapping[str, Any]) -> Answer:
         return self._ask("POST", path, Body.json(canonical_json(document)))
 
-    def _ask(self, method: str, path: str, body: Body | None = None, query: Mapping[str, str] | None = None) -> Answer:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Body | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        wait_s: int = 0,
+    ) -> Answer:
         answer = self._connection.ask(
-            method, CONTROL_PATH + path, trace_id=new_trace_id(), query=query, body=body, headers=self._authorization
+            method,
+            CONTROL_PATH + path,
+            trace_id=new_trace_id(),
+            query=query,
+            body=body,
+            headers={**self._authorization, **(headers or {})},
+            wait_s=wait_s,
         )
-        if 200 <= answer.status < 300:
+        if 200 <= answer.status < 300 or answer.status == 304:
             return answer
         error = error_of(answer)
         if answer.status in (400, 404, 422) and error.code != codes.ANSWER_UNUSABLE:
