@@ -42,6 +42,10 @@ def test_an_event_is_stored_as_it_was_sent(live: Caller):
     assert row["client_id"] == live.started.client.client_id
 
 
+def test_properties_may_be_empty(live: Caller):
+    assert counts(live.send([event(properties={})])) == (1, 0)
+
+
 @pytest.mark.parametrize("number", [1, 500])
 def test_from_1_to_500_events_are_a_batch(live: Caller, number):
     assert counts(live.send([event() for _ in range(number)])) == (number, 0)
