@@ -118,7 +118,8 @@ def bare_project(root: Path) -> Project:
 
 def find_project_root(start: Path) -> Path | None:
     """Return the nearest folder with a `reinmaker.toml`, from `start` upward; None where there is none."""
-    absolute = start.absolute()
+    # A `..` is the folder above, not below: as the system has it, so the one above a link's target.
+    absolute = Path(os.path.realpath(start)) if ".." in start.parts else start.absolute()
     for folder in (absolute, *absolute.parents):
         # Path.is_file() raises for a folder that must not be looked into, and for a name that is too long.
         if os.path.isfile(folder / PROJECT_FILE):  # noqa: PTH113

@@ -61,10 +61,9 @@ def require_folder(path: Path) -> None:
 
 def _folders_of(path: Path) -> tuple[Folder, ...]:
     require_folder(path)
-    project = find_project_root(path)
-    if project == path.absolute():
+    if (path / PROJECT_FILE).is_file():
         return (Folder(path, ""),)
-    if project is not None:
+    if (project := find_project_root(path)) is not None:
         raise UsageError(
             f"`{path}` lies inside the project `{project}`",
             code=codes.INSIDE_PROJECT,

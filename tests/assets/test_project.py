@@ -242,6 +242,19 @@ def test_the_nearest_project_upward_is_found(tmp_path: Path) -> None:
     assert find_project_root(tmp_path / "lesson") == tmp_path / "lesson"
 
 
+def test_a_path_with_dots_is_looked_up_from_where_it_leads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("lesson/audio", "manifests"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "lesson" / "reinmaker.toml").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "lesson" / "audio")
+    monkeypatch.chdir(tmp_path / "lesson")
+    assert find_project_root(Path("../manifests")) is None
+    assert find_project_root(Path("..")) is None
+    assert find_project_root(Path("audio/..")) == tmp_path / "lesson"
+    assert find_project_root(Path("../link/..")) == tmp_path / "lesson"
+    assert find_project_root(tmp_path / "lesson" / ".." / "manifests") is None
+
+
 def test_a_catalogue_is_the_outermost_projects_below(tmp_path: Path) -> None:
     for name in ("b", "a/deep", "b/inside", ".hidden"):
         (tmp_path / name).mkdir(parents=True)

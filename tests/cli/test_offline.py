@@ -162,6 +162,19 @@ def test_two_folders_must_not_make_one_manifest(reinmaker: Command, work: Path) 
     assert {row["code"] for row in ended.document["findings"]} == {"manifest-id"}
 
 
+def test_a_folder_beside_the_project_is_not_inside_it(
+    reinmaker: Command, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_project(work / "lesson")
+    (work / "manifests").mkdir()
+    (work / "lesson" / "audio").mkdir()
+    monkeypatch.chdir(work / "lesson")
+    assert reinmaker("check", "../manifests", "--json").document["error"]["code"] == "config-missing"
+    assert reinmaker("check", "../lesson").code == 0
+    assert reinmaker("check", "audio/..").code == 0
+    assert reinmaker("check", "../lesson/audio", "--json").document["error"]["code"] == "inside-project"
+
+
 # --- check -----------------------------------------------------------------------------------------------------------
 
 
