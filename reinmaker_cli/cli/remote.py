@@ -18,6 +18,7 @@ from reinmaker_cli.errors import ManifestRejected, ServerUnreachable, StillPendi
 
 if TYPE_CHECKING:
     from reinmaker_cli.client.api import Api
+    from reinmaker_cli.client.patience import Patience
     from reinmaker_cli.contract.findings import Finding
     from reinmaker_cli.contract.models import Submission
 
@@ -34,10 +35,18 @@ def status(
 ) -> None:
     """Show what the API says about manifests: version, status, what players have. Exit 6 rejected, 8 pending."""
     from reinmaker_cli.cli.access import open_run_api
+    from reinmaker_cli.client.patience import Clockwork, Patience
 
+    world, deadline_s = Clockwork(), run.settings.deadline
+    deadline_at = None if deadline_s is None else world.clock() + deadline_s  # for all of the ids together
     ids = _manifest_ids(run, words or [], only or [])
     with open_run_api(run) as api:
-        rows = [_look(run, api, manifest_id, wait=wait) for manifest_id in ids]
+        rows = [
+            _look(
+                run, api, manifest_id, Patience(run.settings.timeout, deadline_at=deadline_at, world=world), wait=wait
+            )
+            for manifest_id in ids
+        ]
     run.output.add(results=[_as_json(name, submission) for name, submission in zip(ids, rows, strict=True)])
     run.output.ids(ids)
     run.output.table(
@@ -67,13 +76,12 @@ def _manifest_ids(run: Run, words: Sequence[str], only: Sequence[str]) -> list[s
     return ids
 
 
-def _look(run: Run, api: Api, manifest_id: str, *, wait: bool) -> Submission | None:
+def _look(run: Run, api: Api, manifest_id: str, patience: Patience, *, wait: bool) -> Submission | None:
     from reinmaker_cli.client.api import Seen, new_trace_id
-    from reinmaker_cli.client.patience import Patience
     from reinmaker_cli.client.submit import wait_for_verdict
 
-    patience, trace_id = Patience(run.settings.timeout), new_trace_id()
-    seen = patience.ask(lambda: api.manifest(manifest_id, trace_id=trace_id))
+    trace_id = new_trace_id()
+    seen = patience.ask(lambda: api.manifest(manifest_id, trace_id=trace_id, limit_s=patience.left_s()))
     if not isinstance(seen, Seen):
         return None
     if not wait:

@@ -6,6 +6,7 @@ import functools
 import json
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -87,6 +88,21 @@ def test_what_was_published_is_listed_shown_and_the_same(local: Command, work: P
     (work / "hello-en.wav").write_bytes(wav(level=77))
     changed = local("diff", "--json").document
     assert [row["manifestId"] for row in changed["results"] if not row["same"]] == ["listed-en-US"]
+
+
+def test_the_deadline_ends_the_wait_for_all_verdicts_together(
+    reinmaker: Command, work: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path_factory.mktemp("manual")
+    config = ServerConfig(port=0, data=data, log="off", limits="off", network=False, validation="manual")
+    monkeypatch.setenv("REINMAKER_DATA", str(data))
+    lesson(work, "slow")
+    with running_server(config):
+        assert reinmaker("publish", "--no-wait").code == 0
+        began = time.monotonic()
+        ended = reinmaker("status", "--wait", "--deadline", "1", "--timeout", "60")
+        assert (ended.code, time.monotonic() - began < 10) == (8, True)
+        assert "no verdict before time ran out" in ended.err
 
 
 def test_status_of_what_the_server_rejected_is_exit_6(local: Command, work: Path) -> None:
