@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.contract import codes, names
-from reinmaker_cli.errors import AccessDenied, UsageError
+from reinmaker_cli.errors import ServerUnreachable, UsageError
 
 if TYPE_CHECKING:
     from reinmaker_cli.client.api import Api
@@ -82,7 +82,7 @@ def open_local_control(run: Run) -> LocalControl:
         )
     client = local_client(run)
     if client is None:
-        raise AccessDenied(
+        raise ServerUnreachable(
             f"no local server was started with the data folder: `{run.data_folder}`",
             code=codes.NO_LOCAL_SERVER,
             hint="start one with `reinmaker serve`, or name its folder with --data",

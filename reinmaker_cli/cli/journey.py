@@ -41,9 +41,11 @@ class Server:
 class Journey:
     """One publication from the words of the command line to its report."""
 
-    def __init__(self, run: Run, receipt: str | None, *, keep_going: bool, yes: bool) -> None:
+    def __init__(
+        self, run: Run, receipt: str | None, *, keep_going: bool = False, yes: bool = False, dry_run: bool = False
+    ) -> None:
         self._run, self._output = run, run.output
-        self._receipt, self._keep_going, self._yes = receipt, keep_going, yes
+        self._receipt, self._keep_going, self._yes, self._dry_run = receipt, keep_going, yes, dry_run
         self._started_at = datetime.now(UTC)
 
     def load(
@@ -80,7 +82,7 @@ class Journey:
 
     def ask_before_production(self, wanted: Wanted) -> None:
         """Ask a person for a yes; without one, --yes is required."""
-        if self._run.environment.name != PRODUCTION or self._yes:
+        if self._run.environment.name != PRODUCTION or self._yes or self._dry_run:
             return
         what = f"{counted(len(wanted.items), 'manifest')} to {self._run.environment.api_url}"
         if not self._run.may_ask:
@@ -90,7 +92,7 @@ class Journey:
         if not self._run.confirm(f"publish {what}?"):
             raise UsageError("nothing was sent", code=codes.DECLINED, hint=codes.DECLINED.cure)
 
-    def go(self, wanted: Wanted, server: Server, *, dry_run: bool = False, wait: bool = True) -> None:
+    def go(self, wanted: Wanted, server: Server, *, wait: bool = True) -> None:
         """Publish, say what came of it, write the receipts; raise what stopped it."""
         from reinmaker_cli.client.publish import Options, Surroundings
         from reinmaker_cli.client.publish import publish as publish_all
@@ -102,7 +104,7 @@ class Journey:
             timeout_s=settings.timeout,
             deadline_s=settings.deadline,
             wait=wait,
-            dry_run=dry_run,
+            dry_run=self._dry_run,
             keep_going=self._keep_going,
         )
         report = publish_all(
@@ -119,10 +121,9 @@ class Journey:
         report = replace(report, results=(*report.results, *unsent))
         document = report.to_json()
         self._output.add(results=document["results"], stats={**self._stats, **document["stats"]})
-        show_report(self._run, report, dry_run=dry_run)
+        show_report(self._run, report, dry_run=self._dry_run)
         self._write_receipts(report, wanted, server)
-        if server.control is not None and any(result.outcome == "active" for result in report.results):
-            self._say_what_was_not_checked()
+        self._say_what_was_not_checked(report, server)
         if report.signal_number is not None:
             raise Interrupted(
                 "interrupted", code=codes.INTERRUPTED, hint=codes.INTERRUPTED.cure, signal_number=report.signal_number
@@ -136,13 +137,13 @@ class Journey:
             server.control.register_sources(manifest.manifest_id, manifest.version, root, manifest.files)
 
     def _confirm_removed(self, manifest_id: str, difference: Difference) -> bool:
-        if self._yes or codes.ASSETS_REMOVED in self._allowed:
+        if self._yes or self._dry_run or codes.ASSETS_REMOVED in self._allowed:
             return True
         if not self._run.may_ask:
             raise UsageError(
                 f"{counted(len(difference.removed), 'asset')} of the active version would go: `{manifest_id}`",
                 code=codes.CONFIRMATION_NEEDED,
-                hint="look with `reinmaker diff`; pass --yes if it is meant",
+                hint=f"look with `{self._run.again('diff', options=('only',))}`; pass --yes if it is meant",
             )
         return self._run.confirm(
             f"publish `{manifest_id}` without {counted(len(difference.removed), 'asset')} it has now?"
@@ -183,8 +184,21 @@ class Journey:
             if submission is not None:
                 yield manifest, submission
 
-    def _say_what_was_not_checked(self) -> None:
-        self._output.note("not checked: whether the assets' URLs serve these bytes; the local files were read instead")
+    def _say_what_was_not_checked(self, report: Report, server: Server) -> None:
+        active = [result for result in report.results if result.outcome == "active" and result.submission is not None]
+        unread = sum(result.assets.count - _hashed(result) for result in active)
+        if server.control is not None and active:
+            self._output.note(
+                "not checked: whether the assets' URLs serve these bytes; the local files were read instead"
+            )
+        elif unread > 0:
+            self._output.note(f"not checked: the bytes of {counted(unread, 'asset')}, which the server could not read")
+
+
+def _hashed(result: PublishResult) -> int:
+    """Return how many assets the server read for its verdict."""
+    checks = result.submission.validation.checks if result.submission is not None else ()
+    return next((check.checked for check in checks if check.name == "asset-hash"), 0)
 
 
 def _unsent(item: Draft | Manifest, wanted: Wanted) -> PublishResult:

@@ -166,6 +166,10 @@ class Output:
         """Warn: something that does not stop the command."""
         self._talk((Styled("yellow", "warning"), f": {message}"), *_hint_lines(hint))
 
+    def error_of(self, what: str, error: ReinmakerError) -> None:
+        """Say what stopped one of several things; the command's own error follows at the end."""
+        self._talk((f"{what}: ", Styled("red", f"error[{error.code}]"), f": {error.message}"), *_hint_lines(error.hint))
+
     def prompt(self, question: str) -> None:
         """Put a question on stderr and leave the cursor behind it."""
         self.stop_progress()

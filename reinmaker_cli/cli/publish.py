@@ -66,12 +66,11 @@ def publish(
             if control is not None:
                 control.close()
 
-    journey = Journey(run, receipt, keep_going=keep_going, yes=yes)
+    journey = Journey(run, receipt, keep_going=keep_going, yes=yes, dry_run=dry_run)
     wanted = journey.load(paths, root, only, allow, as_new_version=as_new_version)
-    if not dry_run:
-        journey.ask_before_production(wanted)
+    journey.ask_before_production(wanted)
     with contextmanager(open_server)() as server:
-        journey.go(wanted, server, dry_run=dry_run, wait=not no_wait)
+        journey.go(wanted, server, wait=not no_wait)
 
 
 @verb(flags=PUBLISH)

@@ -75,15 +75,19 @@ def show_report(run: Run, report: Report, *, dry_run: bool) -> None:
     for result in report.results:
         output.findings(result.findings)
     output.table(
-        [_row(result) for result in report.results],
+        [_row(result, dry_run=dry_run) for result in report.results],
         head=("outcome", "manifest", "version", "assets", "size", "changes"),
         right=frozenset({3, 4}),
     )
     output.ids(result.manifest_id for result in report.results if result.outcome in _GOOD or _is_left_pending(result))
     for result in report.results:
-        if result.error is not None:
+        if result.error is None:
+            continue
+        if len(report.results) > 1:
+            output.error_of(result.manifest_id, result.error)
+        if result.trace_id:
             output.note(f"trace id of {result.manifest_id}: {result.trace_id}")
-            _show_difference(output, result)
+        _show_difference(output, result)
     if dry_run:
         output.note("dry run: nothing was sent", "next: the same command without --dry-run")
     elif any(result.outcome == "pending" for result in report.results):
@@ -95,9 +99,10 @@ def _is_left_pending(result: PublishResult) -> bool:
     return result.outcome == "pending" and result.error is None
 
 
-def _row(result: PublishResult) -> list[Cell]:
+def _row(result: PublishResult, *, dry_run: bool) -> list[Cell]:
+    is_to_send = dry_run and result.outcome == "skipped" and result.finished
     return [
-        styled(result.outcome),
+        styled("to publish" if is_to_send else result.outcome),
         result.manifest_id,
         result.version or "",
         counted(result.assets.count, "asset"),

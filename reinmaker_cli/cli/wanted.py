@@ -63,6 +63,12 @@ def load_wanted(
     files, folders = files_and_folders(paths)
     if root is not None and not files:
         raise UsageError("--root goes with a manifest file", code=codes.USAGE, hint="a folder is its own root")
+    if as_new_version and not files:
+        raise UsageError(
+            "--as-new-version goes with a manifest file",
+            code=codes.USAGE,
+            hint='for a folder, write `version = "auto"` under [manifest] in reinmaker.toml',
+        )
     items: list[Draft | Manifest] = []
     findings: list[Finding] = []
     roots: dict[str, Path] = {}

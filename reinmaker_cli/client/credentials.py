@@ -18,7 +18,7 @@ from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
 from reinmaker_cli.contract.models import LocalClient, Wire
 from reinmaker_cli.contract.names import MAX_SECRET_AGE_DAYS, WARN_SECRET_AGE_DAYS
-from reinmaker_cli.errors import AccessDenied
+from reinmaker_cli.errors import AccessDenied, ServerUnreachable
 
 Source = Literal["variables", "file", "keyring", "local"]
 
@@ -149,7 +149,7 @@ def store(env: Environment, credentials: Credentials, keyring: KeyringStore) -> 
 
 def _development_client(local: LocalClient | None) -> Credentials:
     if local is None:
-        raise AccessDenied(
+        raise ServerUnreachable(
             "no development client: no local server was ever started with this data folder",
             code=codes.NO_LOCAL_SERVER,
             hint="start one: `reinmaker serve`",

@@ -17,7 +17,7 @@ import httpx
 
 from reinmaker_cli.client.answers import Answer, error_of, plain
 from reinmaker_cli.client.connection import Body, Connection
-from reinmaker_cli.client.credentials import Credentials
+from reinmaker_cli.client.credentials import Credentials, Source
 from reinmaker_cli.client.environment import Environment, origin_of
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.models import IssuerMetadata, TokenAnswer, Wire
@@ -25,6 +25,13 @@ from reinmaker_cli.contract.names import METADATA_PATH, PROBLEM_MEDIA_TYPE, TOKE
 from reinmaker_cli.errors import AccessDenied, ConfigError, ReinmakerError, ServerUnreachable
 
 RENEW_BEFORE_S: Final = 60  # clocks differ; a token that dies in flight costs a second round trip
+# What to do about a refused client depends on where its secret came from.
+_CURES: Final[dict[Source, str]] = {
+    "local": "start the local server again, or `reinmaker local client rotate`",
+    "keyring": "`reinmaker auth login --env NAME` with the secret that the issuer gave",
+    "variables": "check REINMAKER_CLIENT_ID and REINMAKER_CLIENT_SECRET",
+    "file": "check REINMAKER_CLIENT_ID and the file that REINMAKER_CLIENT_SECRET_FILE names",
+}
 MAX_TOKEN_ANSWER_BYTES: Final = 1024 * 1024
 
 
@@ -206,12 +213,8 @@ def _refusal(said: TokenError, credentials: Credentials) -> AccessDenied:
     description = plain(description)
     if said.error == "invalid_scope":
         return _scope_refused(f"the issuer refused the scope: {description}")
-    if credentials.source == "local":
-        hint = "start the local server again, or `reinmaker local client rotate`"
-    else:
-        hint = "`reinmaker auth login` with the secret that the issuer gave"
     message = f"the issuer refused the client `{credentials.client_id}`: {description}"
-    return AccessDenied(message, code=codes.CREDENTIALS_REFUSED, hint=hint)
+    return AccessDenied(message, code=codes.CREDENTIALS_REFUSED, hint=_CURES[credentials.source])
 
 
 def _scope_refused(message: str) -> AccessDenied:

@@ -299,7 +299,7 @@ ASSETS_REMOVED = _warning(
     "assets-removed",
     "assets of the active version are missing",
     "The version that players use now has assets which the new one lacks. That may be meant, or a half-copied folder.",
-    "look with `reinmaker diff`; answer yes, or pass --yes, if it is meant",
+    "look with `reinmaker diff`; if it is not meant, copy the files back and publish again",
 )
 DRIFT = _finding(
     "drift",
@@ -698,8 +698,9 @@ DATABASE_FAILED = _error(
 )
 CONFIRMATION_NEEDED = _error(
     "confirmation-needed",
-    "production asks first",
-    "Publishing to production needs a yes, and nobody is there to give it.",
+    "a yes is needed",
+    "Publishing to production, or a version that lacks assets which players have now, needs a yes;"
+    " nobody is there to give it.",
     "pass --yes",
 )
 DECLINED = _error("declined", "not done", "The question was answered with no; nothing was sent.", "run it again")
@@ -716,5 +717,5 @@ PARTLY_DONE = _error(
     "partly-done",
     "some manifests are through and some are not",
     "At least one manifest is active or unchanged, and at least one is not.",
-    "correct what is left and run the same command again",
+    "correct what is said of each and run the same command again",
 )

@@ -61,7 +61,7 @@ def _here(work: Path) -> None:
         ("bad-number", ["scan", "project", "--jobs", "many"], 2),
         ("jobs-zero", ["scan", "project", "--jobs", "0"], 2),
         ("init-over-a-file", ["init", "project"], 2),
-        ("no-local-server", ["status", "some-id"], 4),
+        ("no-local-server", ["status", "some-id"], 7),
     ],
 )
 def test_stderr_is_as_kept(work: Path, name: str, words: list[str], code: int) -> None:

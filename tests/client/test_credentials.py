@@ -18,7 +18,7 @@ from reinmaker_cli.client.credentials import (
 from reinmaker_cli.client.environment import Environment
 from reinmaker_cli.client.keyring_store import KeyringStore
 from reinmaker_cli.contract.models import LocalClient
-from reinmaker_cli.errors import AccessDenied
+from reinmaker_cli.errors import AccessDenied, ServerUnreachable
 from tests.client.keyrings import MemoryKeyring
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -158,7 +158,9 @@ def test_environment_local_has_the_development_client_and_nothing_else(keyring: 
     local = LocalClient(client_id="dev", client_secret="d", api_url=env.api_url, control_token="c")
     found = locate_credentials(env, variables=GIVEN, keyring=keyring, local=local)
     assert (found.client_id, found.source) == ("dev", "local")
-    assert refusal(env, GIVEN, keyring).code == "no-local-server"
+    with pytest.raises(ServerUnreachable) as caught:
+        find(env, GIVEN, keyring)
+    assert caught.value.code == "no-local-server"
 
 
 @pytest.mark.parametrize(("days", "warned"), [(0, False), (74, False), (75, True), (89, True)])

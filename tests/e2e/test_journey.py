@@ -119,6 +119,9 @@ def test_with_a_fixed_version_other_content_is_a_conflict_with_what_changed(rein
     change_one_byte(folder / "2-5-welcome-en.mp3")
     second = reinmaker("publish", folder, "--json")
     assert (second.code, sorted(second.outcomes)) == (10, ["conflict", *["unchanged"] * 5])
+    of_several = reinmaker("publish", folder)
+    assert "en-US-2-5: error[version-conflict]" in of_several.err
+    assert "as-new-version" in of_several.err or 'version = "auto"' in of_several.err
     talk = reinmaker("publish", folder, "--only", "locale=en-US", "--only", "agePersona=2-5")
     assert talk.code == 5
     assert "2-5-welcome-en-mp3" in talk.err + talk.out
@@ -172,3 +175,22 @@ def test_bytes_that_changed_under_map_are_rejected_with_expected_and_found(reinm
     assert finding["assetId"] == "2-5-welcome-en-mp3"
     assert finding["found"] == hashlib.sha256((bucket / "2-5-welcome-en.mp3").read_bytes()).hexdigest()
     assert finding["expected"] == hashlib.sha256((folder / "2-5-welcome-en.mp3").read_bytes()).hexdigest()
+
+
+def test_a_dry_run_asks_nothing_and_says_what_it_would_publish(reinmaker, published):
+    folder, server = published
+    (folder / "2-5-welcome-en.mp3").unlink()
+    refused = reinmaker("publish", folder, "--json")
+    assert (refused.code, refused.document["error"]["code"]) == (2, "confirmation-needed")
+    tried = reinmaker("publish", folder, "--dry-run")
+    assert tried.code == 0, tried.err
+    assert [line.split()[0] for line in tried.out.splitlines()].count("unchanged") == 5
+    assert any(line.startswith("to publish") for line in tried.out.splitlines())
+    assert len(posts(server.stop().err)) == 6
+
+
+def test_check_online_says_what_it_could_not_ask(reinmaker, published):
+    folder, _ = published
+    checked = reinmaker("check", folder, "--online", "--json")
+    assert checked.code == 0, checked.err
+    assert {(one["code"], one["severity"]) for one in checked.document["findings"]} == {("asset-unverified", "warning")}
