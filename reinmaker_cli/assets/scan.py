@@ -32,7 +32,7 @@ from reinmaker_cli.assets.sidecars import read_sidecar
 from reinmaker_cli.assets.walk import Ignored, Walk, WalkedFile, walk_folder
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
-from reinmaker_cli.errors import ContentInvalid, UsageError
+from reinmaker_cli.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,6 @@ def _scan(
     wants_probe: bool,
     progress: Callable[[ScanProgress], None] | None,
 ) -> Scan:
-    root = project.root
     findings = list(walk.findings)
     matched = _match_all(walk, Matcher(project), findings)
     outcomes = hash_files(
@@ -131,11 +130,9 @@ def _scan(
         elif (asset := _asset(file, match, outcome, sidecars.get(file.path), findings)) is not None:
             assets.append(asset)
     if not assets and not findings:
-        raise ContentInvalid(
-            f"no assets in folder: `{root}`", code=codes.FOLDER_EMPTY, hint="check `reinmaker scan --ignored`"
-        )
+        raise walk.no_assets()
     return Scan(
-        root=root,
+        root=project.root,
         assets=tuple(sorted(assets, key=attrgetter("id", "path"))),
         findings=tuple(sorted(findings, key=lambda finding: (finding.path or "", finding.code))),
         ignored=walk.ignored,

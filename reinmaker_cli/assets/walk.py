@@ -22,9 +22,10 @@ from reinmaker_cli.assets.project import PROJECT_FILE
 from reinmaker_cli.assets.reading import NotRegular, read_head, reason_of, special_file, unreadable
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
-from reinmaker_cli.errors import ConfigError
+from reinmaker_cli.errors import ConfigError, ContentInvalid
 
 SIDECAR_SUFFIX = ".meta.json"
+NESTED_PROJECT = f"a project of its own, with a {PROJECT_FILE}"
 
 MAX_LINKED_FOLDERS = 3  # links to folders inside links to folders; ten folders that all link each other are ten! paths
 MAX_IGNORE_FILE_BYTES = 1024 * 1024
@@ -65,6 +66,18 @@ class Walk:
     ignored: tuple[Ignored, ...]
     sidecars: Mapping[str, WalkedFile]
     """Path of the file that is described -> its `<file>.meta.json`."""
+
+    def no_assets(self) -> ContentInvalid:
+        """Return the error for a folder without assets; its hint names the projects that the walk stopped at."""
+        nested = nested_projects(self.ignored)
+        shown = ", ".join(f"`{path}`" for path in nested[:3]) + (" and more" if len(nested) > 3 else "")
+        hint = f"not scanned, each a project of its own: {shown}" if nested else "check `reinmaker scan --ignored`"
+        return ContentInvalid(f"no assets in folder: `{self.root}`", code=codes.FOLDER_EMPTY, hint=hint)
+
+
+def nested_projects(ignored: Sequence[Ignored]) -> list[str]:
+    """Return the folders that were passed over because they are projects of their own."""
+    return [one.path for one in ignored if one.reason == NESTED_PROJECT]
 
 
 def walk_folder(root: Path, *, ignore: Sequence[str] = (), written: Collection[str] = ()) -> Walk:
@@ -115,7 +128,7 @@ class _Walker:
             self.findings.append(unreadable(folder.prefix.rstrip("/") or ".", error))
             return []
         if folder.prefix and PROJECT_FILE in entries:
-            self.ignored.append(Ignored(folder.prefix, f"an asset folder of its own, with a {PROJECT_FILE}"))
+            self.ignored.append(Ignored(folder.prefix, NESTED_PROJECT))
             return []
         text = "/".join(entries)
         if IGNORE_FILE in entries:

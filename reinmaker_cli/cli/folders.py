@@ -55,6 +55,7 @@ def scan_folders(
     is scanned all the same.
     """
     from reinmaker_cli.assets.scan import scan_folder
+    from reinmaker_cli.assets.walk import nested_projects
 
     allowed = allowed_codes(allow)
     scanned = []
@@ -68,6 +69,8 @@ def scan_folders(
             written=written_paths(folder.root, [run.settings.events]),
             progress=_shower(run),
         )
+        for nested in nested_projects(scan.ignored):
+            run.output.note(f"not scanned: `{folder.label and folder.label + '/'}{nested}` is a project of its own")
         scanned.append((project, replace(scan, findings=judged(scan.findings, folder.label, allowed))))
     run.output.stop_progress()
     return tuple(scanned)

@@ -173,7 +173,7 @@ def test_a_folder_with_a_project_of_its_own_is_a_border(tmp_path: Path) -> None:
     write(tmp_path, "reinmaker.toml", "a.mp3", "other/reinmaker.toml", "other/b.mp3", "other/deep/c.mp3")
     walk = walk_folder(tmp_path)
     assert paths_of(walk) == ["a.mp3"]
-    assert ignored_of(walk)["other/"] == "an asset folder of its own, with a reinmaker.toml"
+    assert ignored_of(walk)["other/"] == "a project of its own, with a reinmaker.toml"
 
 
 def test_patterns_of_the_project_and_of_the_ignore_file_work_together(tmp_path: Path) -> None:
