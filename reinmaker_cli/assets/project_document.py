@@ -24,7 +24,7 @@ from reinmaker_cli.assets.templates import (
     placeholders,
 )
 from reinmaker_cli.contract import codes
-from reinmaker_cli.contract.names import ASSET_TYPES, LOCALES, PRODUCTS
+from reinmaker_cli.contract.names import ASSET_TYPES, LOCALES, PERSONAS, PRODUCTS
 from reinmaker_cli.contract.versions import VERSION_PATTERN
 from reinmaker_cli.errors import ConfigError
 
@@ -33,6 +33,7 @@ SETTINGS_TABLES: Final = ("env", "settings")
 """Read by the settings, not here."""
 BUILT_IN_ENVIRONMENTS: Final = ("local", "staging", "production")
 REQUIRED_SOURCE: Final = ("phaseDNAId", "locale", "agePersona")
+_KNOWN_SOURCE: Final = {"locale": LOCALES, "agePersona": PERSONAS}
 MANIFEST_MEMBERS: Final = ("manifestId", "version", "product", "source", "assets")
 
 # contract.md, "Security": a project file may not choose the environment, nor set a CA file or proxy.
@@ -61,7 +62,7 @@ def read_project(document: Mapping[str, Any], *, root: Path, path: Path | None) 
         root=root,
         path=path,
         id=_template(manifest, "id", manifest.required_text("id"), (*source, *captures)),
-        product=_one_of(manifest, "product", manifest.required_text("product"), PRODUCTS),
+        product=_one_of(manifest, "product", manifest.required_text("product", known=PRODUCTS), PRODUCTS),
         url=_url(manifest, "url", _url_text(manifest), known_in_url, version),
         version=version,
         url_for={
@@ -156,7 +157,7 @@ def _check_used(values: Table, captures: Collection[str]) -> None:
 
 def _source(table: Table, captures: tuple[str, ...]) -> dict[str, str]:
     for name in REQUIRED_SOURCE:
-        table.required_text(name)
+        table.required_text(name, known=_KNOWN_SOURCE.get(name, ()))
     source = {name: _template(table, name, table.required_text(name), captures) for name in table.content}
     for name in source:
         if not NAME_PATTERN.fullmatch(name):

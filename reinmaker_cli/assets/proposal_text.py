@@ -34,7 +34,9 @@ class Outline:
     slug: str
     id: str
     locale: str
+    """A placeholder; empty where the names do not say it."""
     persona: str
+    """Likewise."""
     values: Mapping[str, Mapping[str, str]]
     rules: tuple[ProposedRule, ...]
     coverage: Mapping[str, tuple[str, ...]]
@@ -82,9 +84,7 @@ def _source(outline: Outline) -> Iterator[str]:
 
 
 def _to_complete(value: str, known: Sequence[str]) -> str:
-    if value.startswith("{"):
-        return ""
-    return f"  # COMPLETE THIS, the file names do not say it: {' | '.join(known)}"
+    return "" if value else f"  # complete: {' | '.join(known)}"
 
 
 def _values(outline: Outline) -> Iterator[str]:

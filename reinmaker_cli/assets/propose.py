@@ -26,8 +26,6 @@ from reinmaker_cli.assets.templates import file_fields
 from reinmaker_cli.contract.names import LOCALES, PERSONAS
 
 MAX_LIST: Final = 24  # a lesson has a handful of phases; more texts than this are no closed set
-DEFAULT_LOCALE: Final = "en-US"
-DEFAULT_PERSONA: Final = "6-12"
 
 # What an image or a film is, nobody said: a proposal may guess where the person who reads it can correct it.
 _GUESSED_TYPES: Final = {
@@ -49,7 +47,9 @@ class Proposal:
     patterns: tuple[str, ...]
     """The rules' patterns; empty where folder and extension decide."""
     captures: tuple[str, ...]
-    """What the names say: `agePersona`, `locale`, both or neither. What is missing stands as an example to complete."""
+    """What the names say: `agePersona`, `locale`, both or neither."""
+    missing: tuple[str, ...]
+    """What they do not say: empty in the text, which is refused until somebody completes it."""
 
 
 def propose_project(files: Sequence[str], *, folder_name: str, today: date, ignore_leftovers: bool = False) -> Proposal:
@@ -61,17 +61,18 @@ def propose_project(files: Sequence[str], *, folder_name: str, today: date, igno
     paths = [path for path in normal.values() if _type_of(path) is not None]
     mode, families = find_families(paths)
     outline = _outline(mode, families, paths, slug=slug_of(folder_name), day=date_of(folder_name) or today)
-    matcher = Matcher(_load(write_outline(outline, leftovers=(), ignore_leftovers=False)))
+    matcher = Matcher(_load(_completed(outline), leftovers=(), ignore_leftovers=False))
     matched = tuple(file for file in normal if isinstance(matcher.match(file), Match))
     leftovers = tuple(sorted(set(files) - set(matched)))
-    text = write_outline(outline, leftovers=leftovers, ignore_leftovers=ignore_leftovers)
-    _load(text)
+    _load(_completed(outline), leftovers=leftovers, ignore_leftovers=ignore_leftovers)
+    captures = tuple(name for name, kind in (("locale", "lang"), ("agePersona", "age")) if mode in ("both", kind))
     return Proposal(
-        toml=text,
+        toml=write_outline(outline, leftovers=leftovers, ignore_leftovers=ignore_leftovers),
         matched=matched,
         leftovers=leftovers,
         patterns=tuple(rule.match for rule in outline.rules),
-        captures=tuple(name for name, kind in (("locale", "lang"), ("agePersona", "age")) if mode in ("both", kind)),
+        captures=captures,
+        missing=tuple(name for name in ("locale", "agePersona") if name not in captures),
     )
 
 
@@ -93,7 +94,13 @@ def date_of(folder_name: str) -> date | None:
         return None  # 2026-13-45: not a day, whatever it is
 
 
-def _load(text: str) -> Project:
+def _completed(outline: Outline) -> Outline:
+    """Return the outline as its reader may complete it: what is proved of it is proved of any other value."""
+    return replace(outline, locale=outline.locale or LOCALES[0], persona=outline.persona or PERSONAS[0])
+
+
+def _load(outline: Outline, *, leftovers: Sequence[str], ignore_leftovers: bool) -> Project:
+    text = write_outline(outline, leftovers=leftovers, ignore_leftovers=ignore_leftovers)
     return project_from_document(tomllib.loads(text), root=Path(), path=None)
 
 
@@ -119,8 +126,8 @@ def _outline(mode: Mode, families: Sequence[Family], paths: Sequence[str], *, sl
     return Outline(
         slug=slug,
         id=f"{day.isoformat()}-{slug}{placeholders}",
-        locale="{lang}" if has_lang else DEFAULT_LOCALE,
-        persona="{age}" if has_age else DEFAULT_PERSONA,
+        locale="{lang}" if has_lang else "",
+        persona="{age}" if has_age else "",
         values=values,
         rules=_rules_by_place(paths) if mode == "none" else _family_rules(named),
         coverage=_coverage(named, values) if mode == "both" else {},

@@ -60,8 +60,11 @@ class Table:
             raise self.refuse(name, "is empty", "give it a value, or remove the line")
         return value
 
-    def required_text(self, name: str) -> str:
-        """Return a text; ConfigError where there is none."""
+    def required_text(self, name: str, *, known: Collection[str] = ()) -> str:
+        """Return a text; ConfigError where there is none, or an empty one: the hint then lists the `known` ones."""
+        if self.content.get(name) == "":
+            choices = " or ".join(f'"{text}"' for text in known) or '"…"'
+            raise self.refuse(name, "is empty", f"write {name} = {choices}")
         value = self.text(name)
         if value is None:
             near = get_close_matches(name.lower(), [other.lower() for other in self.content], n=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,10 @@ from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted
 from reinmaker_cli.cli.verbs import BARE, verb
 from reinmaker_cli.contract import codes
-from reinmaker_cli.errors import ContentInvalid, UsageError
+from reinmaker_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from reinmaker_cli.assets.propose import Proposal
 
 MAX_LEFTOVERS_SHOWN = 50
 
@@ -40,9 +43,7 @@ def init(
     _require_place(directory, target, force=force or dry_run)
     walk = walk_folder(directory, written=written_paths(directory, [run.settings.events]))
     if not walk.files:
-        raise ContentInvalid(
-            f"no assets in folder: `{directory}`", code=codes.FOLDER_EMPTY, hint=codes.FOLDER_EMPTY.cure
-        )
+        raise walk.no_assets()
     proposal = propose_project(
         [file.path for file in walk.files],
         folder_name=directory.resolve().name,
@@ -57,26 +58,45 @@ def init(
         write_result(target, proposal.toml.encode())
         run.output.ids([str(target)])
         run.output.note(f"wrote {target}")
-    _tell_leftovers(run, proposal.leftovers, directory, ignored=ignore_leftovers)
+    _tell_leftovers(run, proposal.leftovers, ignored=ignore_leftovers)
+    _tell_next(run, proposal, directory, ignored=ignore_leftovers)
 
 
 def _require_place(directory: Path, target: Path, *, force: bool) -> None:
+    from reinmaker_cli.assets.project import find_project_root
+
     require_folder(directory)
-    if target.exists() and not force:
+    if force:
+        return
+    if target.exists():
         raise UsageError(f"it is there already: `{target}`", code=codes.CONFIG_EXISTS, hint=codes.CONFIG_EXISTS.cure)
+    # A nested project is a border: the one above would lose these files without a word.
+    if (above := find_project_root(directory / "..")) is not None:
+        raise UsageError(
+            f"`{directory}` lies inside the project `{above}`, which would lose its files",
+            code=codes.INSIDE_PROJECT,
+            hint=f"change `{above / target.name}`, or pass --force to make it a project of its own",
+        )
 
 
-def _tell_leftovers(run: Run, leftovers: tuple[str, ...], directory: Path, *, ignored: bool) -> None:
-    place = "" if directory == Path() else f" {shlex.quote(str(directory))}"
+def _tell_leftovers(run: Run, leftovers: tuple[str, ...], *, ignored: bool) -> None:
     if not leftovers:
-        run.output.note("every file fits", f"next: `reinmaker check{place}`")
+        run.output.note("every file fits")
         return
     verdict = "ignored" if ignored else "not matched by any rule"
     run.output.note(f"{counted(len(leftovers), 'file')} {verdict}:")
     run.output.note(*(f"  {path}" for path in leftovers[:MAX_LEFTOVERS_SHOWN]))
     if len(leftovers) > MAX_LEFTOVERS_SHOWN:
         run.output.note(f"  and {len(leftovers) - MAX_LEFTOVERS_SHOWN:,} more; `--json` lists all")
-    if ignored:
+
+
+def _tell_next(run: Run, proposal: Proposal, directory: Path, *, ignored: bool) -> None:
+    """Say what is to be completed, what is to be looked at, and the next command."""
+    place = "" if directory == Path() else f" {shlex.quote(str(directory))}"
+    if proposal.missing:
+        run.output.note(f"complete [source] {' and '.join(proposal.missing)}: the file names do not say it")
+    run.output.note('check [manifest] product = "reinmaker": init cannot know it')
+    if ignored or not proposal.leftovers:
         run.output.note(f"next: `reinmaker check{place}`")
     else:
-        run.output.note(f"next: add rules for them, or `reinmaker init{place} --force --ignore-leftovers`")
+        run.output.note(f"next: add rules for these files, or `reinmaker init{place} --force --ignore-leftovers`")

@@ -15,6 +15,7 @@ from reinmaker_cli.assets.propose import Proposal, propose_project, slug_of
 from reinmaker_cli.assets.rules import Match, Matcher
 from reinmaker_cli.assets.scan import scan_folder
 from reinmaker_cli.contract.names import PERSONAS
+from reinmaker_cli.errors import ConfigError
 
 TODAY = date(2026, 11, 23)
 REAL = Path(__file__).parents[2] / ".." / "shared" / "real-assets"
@@ -26,7 +27,9 @@ def propose(files: list[str], **options: bool) -> Proposal:
 
 
 def project_of(proposal: Proposal) -> Project:
-    return project_from_document(tomllib.loads(proposal.toml), root=Path(), path=None)
+    """Return the project as its reader completes it."""
+    text = proposal.toml.replace('locale = ""', 'locale = "es-ES"').replace('agePersona = ""', 'agePersona = "2-5"')
+    return project_from_document(tomllib.loads(text), root=Path(), path=None)
 
 
 def fill(layout: str, phases: list[str], ages: list[str], langs: list[str]) -> dict[str, tuple[str, str, str]]:
@@ -189,18 +192,21 @@ def test_a_persona_that_lacks_a_locale_is_no_complete_set() -> None:
     assert project_of(propose(files)).coverage == {}
 
 
-def test_a_layout_without_persona_has_it_as_an_example_to_complete() -> None:
+def test_a_layout_without_persona_leaves_it_empty_to_complete() -> None:
     proposal = propose(["en/a.mp3", "en/b.mp3", "fr/a.mp3", "fr/b.mp3"])
     assert proposal.patterns == ("{lang}/{phase}.mp3",) and proposal.captures == ("locale",)
-    assert project_of(proposal).source == {"phaseDNAId": "water-cycle", "locale": "{lang}", "agePersona": "6-12"}
-    assert 'agePersona = "6-12"  # COMPLETE THIS' in proposal.toml
+    assert project_of(proposal).source == {"phaseDNAId": "water-cycle", "locale": "{lang}", "agePersona": "2-5"}
+    assert 'agePersona = ""  # complete: 2-5 | 6-12' in proposal.toml and proposal.missing == ("agePersona",)
 
 
-def test_a_folder_without_such_names_gets_a_valid_file_to_complete() -> None:
+def test_a_folder_without_such_names_gets_a_file_that_is_refused_until_it_is_completed() -> None:
     proposal = propose(["overlays/a.png", "fx/b.json", "audio/c.wav", "readme.txt"])
     project = project_of(proposal)
-    assert project.rules == () and project.source["locale"] == "en-US"
-    assert proposal.toml.count("COMPLETE THIS") == 2
+    assert project.rules == () and project.source["locale"] == "es-ES"
+    assert proposal.missing == ("locale", "agePersona")
+    with pytest.raises(ConfigError, match=r"`\[source\] locale` is empty") as caught:
+        project_from_document(tomllib.loads(proposal.toml), root=Path(), path=None)
+    assert caught.value.hint == 'write locale = "en-US" or "es-ES" or "fr-FR"'
     assert proposal.leftovers == ("readme.txt",)
 
 
@@ -245,4 +251,5 @@ def test_the_real_game_folder_gets_a_file_that_loads() -> None:
     files = [path.relative_to(REAL / "runner").as_posix() for path in (REAL / "runner").rglob("*") if path.is_file()]
     proposal = propose(files)
     assert proposal.leftovers == ()
-    assert project_of(proposal).source["agePersona"] == "6-12"
+    assert proposal.missing == ("locale", "agePersona")
+    assert project_of(proposal).rules

@@ -241,6 +241,44 @@ def test_init_dry_run_writes_nothing(reinmaker: Command, work: Path) -> None:
     assert not (work / "reinmaker.toml").exists()
 
 
+def test_what_the_names_do_not_say_is_to_be_completed_before_anything_is_built(reinmaker: Command, work: Path) -> None:
+    (work / "bienvenida.wav").write_bytes(wav())
+    ended = reinmaker("init")
+    assert "complete [source] locale and agePersona" in ended.err
+    assert 'check [manifest] product = "reinmaker"' in ended.err
+    ended = reinmaker("check")
+    assert ended.code == 2
+    assert "reinmaker.toml: `[source] locale` is empty" in ended.err
+    assert 'write locale = "en-US" or "es-ES" or "fr-FR"' in ended.err
+
+
+def test_init_inside_a_project_is_refused_for_the_project_would_lose_the_files(
+    reinmaker: Command, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_project(work / "lesson")
+    (work / "lesson" / "audio").mkdir()
+    (work / "lesson" / "audio" / "more.wav").write_bytes(wav())
+    error = reinmaker("init", "lesson/audio", "--json").document["error"]
+    assert error["code"] == "inside-project" and str(work / "lesson") in error["message"]
+    monkeypatch.chdir(work / "lesson" / "audio")
+    assert reinmaker("init", "--json").document["error"]["code"] == "inside-project"
+    assert not (work / "lesson" / "audio" / "reinmaker.toml").exists()
+    assert reinmaker("init", "--force").code == 0
+
+
+def test_a_project_names_the_projects_inside_that_are_not_scanned(reinmaker: Command, work: Path) -> None:
+    make_project(work)
+    make_project(work / "audio")
+    for verb in ("scan", "check"):
+        assert "not scanned: `audio/` is a project of its own" in reinmaker(verb).err
+    ignored = reinmaker("scan", "--ignored", "--json").document["ignored"]
+    assert {"path": "audio/", "reason": "a project of its own, with a reinmaker.toml"} in ignored
+    for file in work.glob("*.wav"):
+        file.unlink()
+    error = reinmaker("check", "--json").document["error"]
+    assert error["code"] == "folder-empty" and "`audio/`" in error["hint"]
+
+
 def test_init_of_an_empty_folder_is_refused(reinmaker: Command) -> None:
     assert reinmaker("init", "--json").document["error"]["code"] == "folder-empty"
 
