@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reinmaker_cli import errors
+from reinmaker_cli.assets.project import load_project
 from reinmaker_cli.cli import tree
 from reinmaker_cli.contract import codes
 from tests.generate import EXIT_CODES, ROOT, generated
@@ -69,3 +70,12 @@ def test_commands_in_hints_exist() -> None:
         if not is_command(words)
     }
     assert unknown == set()
+
+
+def test_the_documented_project_file_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "reinmaker-toml.md").read_text(encoding="utf-8")
+    (tmp_path / "reinmaker.toml").write_text(page.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    project = load_project(tmp_path)
+    assert (project.version, len(project.rules), dict(project.values["lang"])["fr"]) == ("auto", 1, "fr-FR")
+    for heading in ("manifest", "source", "values", "rule", "ignore", "extra", "coverage"):
+        assert f"[{heading}]" in page
