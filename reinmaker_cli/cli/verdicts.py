@@ -83,7 +83,7 @@ def show_report(run: Run, report: Report, *, dry_run: bool) -> None:
     for result in report.results:
         if result.error is None:
             continue
-        if len(report.results) > 1:
+        if result.error is not report.error:  # that one is said at the end
             output.error_of(result.manifest_id, result.error)
         if result.trace_id:
             output.note(f"trace id of {result.manifest_id}: {result.trace_id}")
