@@ -52,13 +52,18 @@ def looks_like_audio2face(head: bytes) -> bool:
 
 def _lfs_pointer(path: str, head: bytes) -> Finding:
     oid, size = _LFS_OID.search(head), _LFS_SIZE.search(head)
-    pull = f"git lfs pull --include={_quoted(path)}"
+    pull = pull_command(path)
     if oid is None or size is None:
-        message = f"damaged Git LFS pointer instead of the file: `{path}`"
+        message = "damaged Git LFS pointer instead of the file"
         return codes.LFS_POINTER.finding(message, hint=f"`git checkout` it again, then `{pull}`", path=path)
-    sha256 = oid[1].decode()
-    message = f"Git LFS pointer to {int(size[1])} bytes (sha256 {sha256}) instead of the file: `{path}`"
-    return codes.LFS_POINTER.finding(message, hint=f"`{pull}`", path=path, expected=sha256)
+    message = f"Git LFS pointer instead of the {int(size[1])} bytes it stands for"
+    return codes.LFS_POINTER.finding(message, hint=f"`{pull}`", path=path, expected=oid[1].decode())
+
+
+def pull_command(path: str, folder: str = "") -> str:
+    """Return the command that fetches a file; `folder` is where to run it, empty for here."""
+    place = f"-C {shlex.quote(folder)} " if folder else ""
+    return f"git {place}lfs pull --include={_quoted(path)}"
 
 
 def _quoted(path: str) -> str:

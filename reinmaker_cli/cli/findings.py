@@ -11,7 +11,7 @@ from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding, count_errors
 from reinmaker_cli.errors import ContentInvalid
 
-_LFS_HINT = re.compile(r'`git lfs pull --include="([^",]*)"`')
+_LFS_HINT = re.compile(r"""`git ((?:-C (?:'[^']*'|\S+) )?)lfs pull --include="([^",]*)"`""")
 
 MAX_SHOWN = 200  # more than anyone reads; `--json` has them all
 
@@ -38,15 +38,15 @@ def finding_lines(findings: Sequence[Finding]) -> Iterator[Line | Item]:
 
 def _joined(hints: Iterable[str]) -> Iterator[str]:
     """Yield the hints, those of many Git LFS pointers as one command."""
-    included: list[str] = []
+    included: dict[str, list[str]] = {}
     for hint in hints:
         match = _LFS_HINT.fullmatch(hint)
         if match is None:
             yield hint
         else:
-            included.append(match[1])
-    if included:
-        yield f'`git lfs pull --include="{",".join(included)}"`'
+            included.setdefault(match[1], []).append(match[2])
+    for place, paths in included.items():
+        yield f'`git {place}lfs pull --include="{",".join(paths)}"`'
 
 
 def _place(finding: Finding) -> str:

@@ -71,9 +71,31 @@ def scan_folders(
         )
         for nested in nested_projects(scan.ignored):
             run.output.note(f"not scanned: `{folder.label and folder.label + '/'}{nested}` is a project of its own")
-        scanned.append((project, replace(scan, findings=judged(scan.findings, folder.label, allowed))))
+        findings = judged(_with_pull_from_here(scan.findings, folder.root), folder.label, allowed)
+        scanned.append((project, replace(scan, findings=findings)))
     run.output.stop_progress()
     return tuple(scanned)
+
+
+def _with_pull_from_here(findings: Sequence[Finding], root: Path) -> list[Finding]:
+    """Return the findings with a `git lfs pull` that works as it is typed.
+
+    Git LFS reads --include from the top of the repository, whichever of its folders it runs in.
+    """
+    from reinmaker_cli.assets.guards import pull_command
+
+    inside = root.resolve()
+    top = next((folder for folder in (inside, *inside.parents) if (folder / ".git").exists()), inside)
+    prefix = "" if top == inside else f"{inside.relative_to(top).as_posix()}/"
+    place = "" if inside == Path().resolve() else str(root)
+    return [
+        replace(
+            finding, hint=finding.hint.replace(pull_command(finding.path), pull_command(prefix + finding.path, place))
+        )
+        if finding.code == codes.LFS_POINTER and finding.path
+        else finding
+        for finding in findings
+    ]
 
 
 def load_drafts(
