@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,16 +27,18 @@ def verify(
 ) -> None:
     """Compare a folder with a receipt or a manifest. Exit 9 where a file changed, is missing, was added or swapped."""
     from reinmaker_cli.assets.project import PROJECT_FILE, load_project
+    from reinmaker_cli.manifest.verify import verify_documents
 
     if not root.is_dir():
         missing = codes.NOT_A_FOLDER if root.exists() else codes.FOLDER_NOT_FOUND
         raise UsageError(f"{missing.summary}: `{root}`", code=missing, hint="name the folder with --root")
     project = load_project(root) if (root / PROJECT_FILE).is_file() else None
-    files = _files_of(documents)
+    loaded = {file: _load(file) for file in _files_of(documents)}
+    for file, document in loaded.items():
+        _require_some_file(file, document, root)
     results: list[dict[str, Any]] = []
     findings: list[Finding] = []
-    for file in files:
-        drift = _drift(file, root, project)
+    for file, drift in zip(loaded, verify_documents(list(loaded.values()), root, project), strict=True):
         findings += [replace(finding, manifest_id=file.as_posix()) for finding in drift]
         results.append({"file": file.as_posix(), "same": not drift})
         run.output.data((Styled("bold", str(file)), f": {'differs' if drift else 'the same bytes'}"))
@@ -67,9 +70,8 @@ def _files_of(documents: list[Path]) -> list[Path]:
     return files
 
 
-def _drift(file: Path, root: Path, project: Any) -> tuple[Finding, ...]:
+def _load(file: Path) -> dict[str, Any]:
     from reinmaker_cli.manifest.document import load_document
-    from reinmaker_cli.manifest.verify import verify_folder
 
     document = load_document(file)
     if not isinstance(document, dict):
@@ -78,4 +80,20 @@ def _drift(file: Path, root: Path, project: Any) -> tuple[Finding, ...]:
             code=codes.RECEIPT_INVALID,
             hint=codes.RECEIPT_INVALID.cure,
         )
-    return verify_folder(document, root, project)
+    return document
+
+
+def _require_some_file(file: Path, document: dict[str, Any], root: Path) -> None:
+    """Raise ContentDiffers where none of a receipt's files is there: a wrong folder, and maybe a huge one."""
+    from reinmaker_cli.manifest.receipt import is_receipt, subjects
+    from reinmaker_cli.manifest.verify import names_files
+
+    if not is_receipt(document):
+        return
+    published = subjects(document)
+    if names_files(published) and not any(os.path.lexists(root / name) for name in published):
+        raise ContentDiffers(
+            f"none of the {counted(len(published), 'file')} of `{file}` is in `{root}`",
+            code=codes.CONTENT_DIFFERS,
+            hint="name their folder with --root",
+        )

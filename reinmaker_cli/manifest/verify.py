@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from reinmaker_cli.assets.batch import hash_files
@@ -49,6 +50,16 @@ class _Present:
 
 
 @dataclass(frozen=True, slots=True)
+class _Hashed:
+    """A folder's content, whatever it is held against."""
+
+    digests: Mapping[str, Digest]
+    """By path."""
+    findings: tuple[Finding, ...]
+    """What could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
 class FolderCheck:
     """What a folder still has of a receipt or a manifest."""
 
@@ -69,12 +80,44 @@ def verify_folder(
     return check_folder(document, root, project, environment=environment).findings
 
 
+def verify_documents(
+    documents: Sequence[Mapping[str, Any]], root: Path, project: Project | None, *, environment: str = "local"
+) -> list[tuple[Finding, ...]]:
+    """Return what `verify_folder` finds for each document; the folder is hashed once, and nothing is said twice.
+
+    A file that one of the receipts lists is added for none of them, and may be swapped with a file of another.
+    """
+    known: dict[str, str] = {}
+    for document in documents:
+        if is_receipt(document):
+            known.update(subjects(document))
+    folder = _hash_folder(root, project)
+    said: set[tuple[str, str | None]] = set()
+    results = []
+    for document in documents:
+        findings = check_folder(document, root, project, environment=environment, folder=folder, known=known).findings
+        fresh = [one for one in findings if one.expected is not None or (one.message, one.path) not in said]
+        said.update((one.message, one.path) for one in fresh if one.expected is None)
+        results.append(tuple(fresh))
+    return results
+
+
 def check_folder(
-    document: Mapping[str, Any], root: Path, project: Project | None, *, environment: str = "local"
+    document: Mapping[str, Any],
+    root: Path,
+    project: Project | None,
+    *,
+    environment: str = "local",
+    folder: _Hashed | None = None,
+    known: Mapping[str, str] = MappingProxyType({}),
 ) -> FolderCheck:
-    """Return what `verify_folder` finds, and where the assets of a manifest lie."""
+    """Return what `verify_folder` finds, and where the assets of a manifest lie.
+
+    `folder` is the folder's content where it is hashed already; `known` what other receipts say of it, path -> SHA-256.
+    """
     if is_receipt(document):
-        return FolderCheck(_check_receipt(document, root, project, environment), {})
+        folder = folder or _hash_folder(root, project)
+        return FolderCheck(_check_receipt(document, root, project, environment, folder, known), {})
     listed = document.get("assets")
     if not isinstance(listed, list):
         raise ContentInvalid(
@@ -83,7 +126,8 @@ def check_folder(
             hint=codes.RECEIPT_INVALID.cure,
         )
     published = _published(listed)
-    files, findings = _present(root, project, document.get("manifestId"), environment)
+    folder = folder or _hash_folder(root, project)
+    files, findings = _present(folder, root, project, document.get("manifestId"), environment)
     if project is not None:
         by_id = {file.name: file for file in files}
         paths = {asset["url"]: by_id[asset["id"]].path for asset in listed if asset["id"] in by_id}
@@ -95,13 +139,23 @@ def check_folder(
 
 
 def _check_receipt(
-    receipt: Mapping[str, Any], root: Path, project: Project | None, environment: str
+    receipt: Mapping[str, Any],
+    root: Path,
+    project: Project | None,
+    environment: str,
+    folder: _Hashed,
+    known: Mapping[str, str],
 ) -> tuple[Finding, ...]:
     published = subjects(receipt)
-    files, findings = _present(root, project, published_id(receipt), environment)
-    if published and all("://" in name for name in published):
+    files, findings = _present(folder, root, project, published_id(receipt), environment)
+    if not names_files(published):
         return (*findings, *_by_bytes(Counter(published.values()), _named(published), files))
-    return (*findings, *_compare(published, {file.path: file for file in files}))
+    return (*findings, *_compare(published, {file.path: file for file in files}, known))
+
+
+def names_files(published: Mapping[str, str]) -> bool:
+    """Return whether a receipt's subjects are named by path: those of a manifest from a file are named by URL."""
+    return not all("://" in name for name in published)
 
 
 def _published(assets: Sequence[Any]) -> dict[str, str]:
@@ -124,26 +178,35 @@ def _unusable(fact: str) -> ContentInvalid:
     )
 
 
-def _present(
-    root: Path, project: Project | None, manifest_id: Any, environment: str
-) -> tuple[list[_Present], list[Finding]]:
-    """Return the files of the folder, and what stopped some of them from being read."""
+def _hash_folder(root: Path, project: Project | None) -> _Hashed:
+    """Return every file of the folder with its hash, and what stopped some of them from being read."""
     if not root.is_dir():
         raise UsageError(f"no such folder: `{root}`", code=codes.FOLDER_NOT_FOUND, hint="check --root")
     walk = walk_folder(root, ignore=() if project is None else project.ignore)
     findings = [finding for finding in walk.findings if finding.code in (codes.UNREADABLE, codes.SPECIAL_FILE)]
-    matcher = None if project is None else Matcher(project)
-    assets: list[Asset] = []
-    unmatched: list[_Present] = []
+    digests: dict[str, Digest] = {}
     for file, outcome in zip(walk.files, hash_files(walk.files), strict=True):
         if isinstance(outcome, Finding):
             findings.append(outcome)
-            continue
-        match = matcher.match(file.path) if matcher is not None else None
-        if isinstance(match, Match):
-            assets.append(_asset(file.path, match, outcome))
         else:
-            unmatched.append(_Present(file.path, None, outcome.sha256, outcome.bytes, belongs=True))
+            digests[file.path] = outcome
+    return _Hashed(digests, tuple(findings))
+
+
+def _present(
+    folder: _Hashed, root: Path, project: Project | None, manifest_id: Any, environment: str
+) -> tuple[list[_Present], list[Finding]]:
+    """Return the files of the folder as this manifest sees them, and what stopped some of them from being read."""
+    findings = list(folder.findings)
+    matcher = None if project is None else Matcher(project)
+    assets: list[Asset] = []
+    unmatched: list[_Present] = []
+    for path, digest in folder.digests.items():
+        match = matcher.match(path) if matcher is not None else None
+        if isinstance(match, Match):
+            assets.append(_asset(path, match, digest))
+        else:
+            unmatched.append(_Present(path, None, digest.sha256, digest.bytes, belongs=True))
     if project is None:
         return unmatched, findings
     members = _members(assets, project, root, manifest_id, environment)
@@ -162,18 +225,23 @@ def _members(assets: list[Asset], project: Project, root: Path, manifest_id: Any
     return frozenset(asset.path for draft in drafts if draft.manifest_id == manifest_id for asset in draft.assets)
 
 
-def _compare(published: Mapping[str, str], present: Mapping[str, _Present]) -> list[Finding]:
-    """Compare by name, which is a path or an asset id."""
+def _compare(
+    published: Mapping[str, str], present: Mapping[str, _Present], known: Mapping[str, str] = MappingProxyType({})
+) -> list[Finding]:
+    """Compare by name, which is a path or an asset id; `known` are published elsewhere: not added, maybe swapped."""
     changed = {
         name: present[name].sha256
         for name, sha256 in published.items()
         if name in present and present[name].sha256 != sha256
     }
     missing = [name for name in published if name not in present]
-    added = [name for name, file in present.items() if file.belongs and name not in published]
+    added = [name for name, file in present.items() if file.belongs and name not in published and name not in known]
     holders: defaultdict[str, list[str]] = defaultdict(list)
-    for name in changed:
-        holders[published[name]].append(name)
+    for name, sha256 in {**known, **published}.items():
+        if name in present and present[name].sha256 != sha256:
+            holders[sha256].append(name)
+    # Two files of one project may belong to two manifests: without the other's receipt, its bytes say it.
+    strangers = {file.sha256: file.path for name, file in present.items() if name not in published}
     findings = []
     for name, found in changed.items():
         path = present[name].path
@@ -181,7 +249,8 @@ def _compare(published: Mapping[str, str], present: Mapping[str, _Present]) -> l
         if others:
             fact = f"swapped: `{path}` holds the bytes of `{others[0]}`"
         else:
-            fact = f"changed: `{path}`"
+            elsewhere = strangers.get(published[name])
+            fact = f"changed: `{path}`" + (f"; its bytes are in `{elsewhere}`" if elsewhere else "")
         findings.append(codes.DRIFT.finding(fact, path=path, expected=published[name], found=found))
     unclaimed = {present[name].sha256: present[name].path for name in added}
     for name in missing:

@@ -343,6 +343,19 @@ def test_verify_finds_changed_missing_and_added(reinmaker: Command, work: Path) 
     assert {row["code"] for row in ended.document["findings"]} == {"drift"}
 
 
+def test_verify_in_a_wrong_folder_says_just_that(reinmaker: Command, work: Path) -> None:
+    make_project(work / "lesson")
+    (work / "elsewhere").mkdir()
+    (work / "elsewhere" / "other.wav").write_bytes(wav())
+    assert reinmaker("rehearse", "lesson", "--receipt", "receipts/").code == 0
+    assert reinmaker("verify", "receipts", "--root", "lesson").code == 0
+    receipt = sorted(Path("receipts").iterdir())[0]
+    ended = reinmaker("verify", receipt, "--root", "elsewhere", "--json")
+    assert (ended.code, ended.document["findings"]) == (9, [])
+    assert ended.document["error"]["message"] == f"none of the 2 files of `{receipt}` is in `elsewhere`"
+    assert ended.document["error"]["hint"] == "name their folder with --root"
+
+
 def test_verify_refuses_what_is_neither(reinmaker: Command, work: Path) -> None:
     make_project(work)
     (work.parent / "x.json").write_text("{}")

@@ -19,7 +19,7 @@ from reinmaker_cli.errors import ContentInvalid
 from reinmaker_cli.manifest.assemble import assemble
 from reinmaker_cli.manifest.document import Manifest, manifest_from_document
 from reinmaker_cli.manifest.receipt import make_receipt, receipt_bytes
-from reinmaker_cli.manifest.verify import verify_folder
+from reinmaker_cli.manifest.verify import verify_documents, verify_folder
 from tests.manifest.lessons import lesson_project, write_lesson
 
 
@@ -169,6 +169,28 @@ def test_a_receipt_works_in_a_folder_without_a_project(tmp_path: Path) -> None:
     assert verify_folder(receipt, copied, None) == ()
     add(copied)
     assert [finding.message for finding in verify_folder(receipt, copied, None)] == ["added: `2-5-bonus-en.txt`"]
+
+
+@pytest.mark.parametrize("with_project", [True, False])
+def test_several_receipts_of_one_folder_are_one_comparison(tmp_path: Path, with_project: bool) -> None:
+    project = lesson_project(tmp_path)
+    drafts = assemble(scan_folder(project), project, environment="local").drafts
+    receipts = [receipt_for(draft.at("2026.11.23")) for draft in drafts]
+    read = project if with_project else None
+    assert not any(verify_documents(receipts, tmp_path, read))
+    add_what_no_rule_knows(tmp_path)
+    one, other = tmp_path / "2-5-main-en.txt", tmp_path / "2-5-main-fr.txt"
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+    messages = [finding.message for drift in verify_documents(receipts, tmp_path, read) for finding in drift]
+    assert sorted(messages) == [
+        "added: `2-5-welcome-de.txt`",
+        "swapped: `2-5-main-en.txt` holds the bytes of `2-5-main-fr.txt`",
+        "swapped: `2-5-main-fr.txt` holds the bytes of `2-5-main-en.txt`",
+    ]
+    facts = [finding.message for finding in verify_folder(receipts[0], tmp_path, project)]
+    assert "changed: `2-5-main-en.txt`; its bytes are in `2-5-main-fr.txt`" in facts
 
 
 def test_a_manifest_without_a_project_is_compared_by_bytes(tmp_path: Path) -> None:
