@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -181,12 +180,12 @@ def test_the_first_hundred_errors_are_listed_and_all_are_counted():
 
 
 @pytest.mark.parametrize("strict", [False, True])
-def test_100_000_assets_that_nothing_can_read_take_a_fraction_of_a_second(strict):
+def test_100_000_assets_that_nothing_can_read_are_all_counted(strict):
     assets = [AssetRef(index, f"a{index}", f"s3://b/audio/{index}.mp3", "0" * 64, 1) for index in range(100_000)]
     sources = Sources(maps=(("s3://other/", "."),), network=True)
-    started = time.process_time()
-    run(assets, sources, strict=strict)
-    assert time.process_time() - started < 1.5
+    validation = run(assets, sources, strict=strict)
+    assert validation.error_count == (100_000 if strict else 0)
+    assert len(validation.warnings) == (0 if strict else 1)
 
 
 def test_stop_ends_without_a_verdict(mapped):
