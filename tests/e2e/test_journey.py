@@ -153,6 +153,31 @@ def test_the_same_folder_goes_to_the_buckets_of_each_environment(reinmaker, tmp_
     assert buckets == {"production": {"lotd-reinmaker-assets"}, "staging": {"lotd-reinmaker-assets-staging"}}
 
 
+def test_the_same_folder_is_published_to_two_environments_with_other_buckets(reinmaker, serve, tmp_path):
+    serve()
+    mirror = serve("--data", tmp_path / "mirror")
+    folder = lesson(tmp_path / "water-cycle", ages=["2-5"], languages=["en"])
+    reinmaker("init", folder)
+    with_setting(folder, r"^staging = (.*)-staging(.*)$", r"mirror = \1-mirror\2")
+    config = tmp_path / "config.toml"
+    config.write_text(f'[env.mirror]\napi_url = "{mirror.url}"\n')
+    client = json.loads((tmp_path / "mirror" / "client.json").read_text())
+    variables = {"REINMAKER_CLIENT_ID": client["clientId"], "REINMAKER_CLIENT_SECRET": client["clientSecret"]}
+    plan = {}
+    for environment in ("local", "mirror"):
+        words = (folder, "--env", environment, "--config", config)
+        published = reinmaker("publish", *words, "--json", **variables)
+        assert (published.code, published.outcomes) == (0, ["active"]), published.err
+        compared = reinmaker("diff", *words, "--json", **variables)
+        assert (compared.code, compared.document["results"][0]["same"]) == (0, True), compared.err
+        plan[environment] = reinmaker("build", *words, "--copy-plan", "-").out
+    assert (
+        plan["local"].count("s3://lotd-reinmaker-assets/")
+        == plan["mirror"].count("s3://lotd-reinmaker-assets-mirror/")
+        == 3
+    )
+
+
 def test_bytes_that_changed_under_map_are_rejected_with_expected_and_found(reinmaker, serve, tmp_path):
     folder = lesson(tmp_path / "water-cycle", ages=["2-5"], languages=["en"])
     reinmaker("init", folder)
