@@ -32,6 +32,14 @@ class Status(StrEnum):
         return self in (Status.ACTIVE, Status.REJECTED, Status.SUPERSEDED)
 
 
+class EventType(StrEnum):
+    """What webhooks tell (draft, "Webhooks")."""
+
+    ENTITLEMENT_UPDATED = "reinmaker.entitlement.updated"
+    CONTENT_REQUESTED = "reinmaker.content.requested"
+    TELEMETRY_FLUSHED = "reinmaker.telemetry.flushed"
+
+
 class EntitlementStatus(StrEnum):
     """Whether a user may use a plan; `expired` comes by the server's clock."""
 
