@@ -55,7 +55,15 @@ def test_what_was_in_it_is_still_there(tmp_path):
         caller.submit(manifest("kept"))
         client = caller.started.client
     with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as database:
-        for table in ("client_limits", "entitlements", "telemetry_batches", "telemetry_events"):
+        later = ("dead_letters", "webhook_attempts", "webhook_deliveries", "webhook_events", "webhook_secrets")
+        for table in (
+            *later,
+            "webhook_endpoints",
+            "client_limits",
+            "entitlements",
+            "telemetry_batches",
+            "telemetry_events",
+        ):
             database.execute(f"DROP TABLE {table}")
         database.execute("UPDATE facts SET value = '1' WHERE name = 'schemaVersion'")
         database.commit()

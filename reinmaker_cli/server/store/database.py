@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ReinmakerError, UsageError
+from reinmaker_cli.server.store import webhook_tables  # noqa: F401  (they are part of METADATA)
 from reinmaker_cli.server.store.tables import METADATA, SCHEMA_VERSION, facts
 from reinmaker_cli.server.store.upgrades import upgrade_statements
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised with every change of a table, together with a step in `upgrades.py`.
 
 A database with a higher one belongs to a newer reinmaker.
@@ -158,9 +158,14 @@ entitlements = Table(
     Column("features", Text, nullable=False),
     Column("source", String(128), nullable=False),
     Column("region", String(64)),
+    Column("expiry_told_at", Float),
+    Index("entitlements_by_end", "expires_at"),
     sqlite_with_rowid=False,
 )
-"""Which plans a user has; `status` is `active` or `revoked`, and `expired` is what the clock makes of `expires_at`."""
+"""Which plans a user has; `status` is `active` or `revoked`, and `expired` is what the clock makes of `expires_at`.
+
+`expiry_told_at` is when the event went out that says so: it goes out once.
+"""
 
 telemetry_batches = Table(
     "telemetry_batches",
