@@ -88,7 +88,7 @@ class ApiDocument:
     def contents(self) -> dict[str, Any]:
         """Return everything that has a media type, by its place."""
         found: dict[str, Any] = {}
-        for below in ("paths", "components/responses"):
+        for below in ("paths", *(["webhooks"] if "webhooks" in self.document() else []), "components/responses"):
             for pointer, node in nodes(self.at_pointer(f"#/{below}"), f"#/{below}"):
                 if isinstance(node, dict) and "content" in node:
                     for media, content in node["content"].items():

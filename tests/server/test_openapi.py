@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from importlib import resources
@@ -11,11 +12,22 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from reinmaker_cli.contract import codes, models
 from reinmaker_cli.contract.canonical import content_digest, digest
-from reinmaker_cli.contract.names import PLANS, PROBLEM_TYPE_PREFIX, PRODUCTS, EntitlementStatus, Scope, Status
+from reinmaker_cli.contract.names import (
+    LOCALES,
+    PLANS,
+    PROBLEM_TYPE_PREFIX,
+    PRODUCTS,
+    TRACE_HEADER,
+    EntitlementStatus,
+    EventType,
+    Scope,
+    Status,
+)
 from reinmaker_cli.contract.validation import check_manifest
 from tests.server.openapi_document import (
     API,
     CONTROL,
+    ApiDocument,
     at_pointer,
     document,
     follow,
@@ -40,12 +52,41 @@ def test_it_is_valid_openapi_3_1(one):
     assert [error.message for error in OpenAPIV31SpecValidator(one.document()).iter_errors()] == []
 
 
+def dangling(one):
+    """Return the references that lead nowhere, those of webhooks too: no validator that is written in Python looks."""
+    found = []
+    for pointer, node in nodes(one.document()):
+        if isinstance(node, dict) and isinstance(node.get("$ref"), str):
+            try:
+                one.at_pointer(node["$ref"])
+            except (KeyError, IndexError, AssertionError):
+                found.append(pointer)
+    return found
+
+
 @BOTH
 def test_every_reference_leads_somewhere(one):
-    references = [node["$ref"] for _, node in nodes(one.document()) if isinstance(node, dict) and "$ref" in node]
-    assert references
-    for reference in references:
-        assert one.at_pointer(reference) is not None
+    assert dangling(one) == []
+
+
+class Edited(ApiDocument):
+    """A document made by a test."""
+
+    def __init__(self, document):
+        super().__init__("none")
+        self._document = document
+
+    def document(self):
+        return self._document
+
+
+def test_a_dangling_reference_in_a_webhook_would_be_seen():
+    broken = copy.deepcopy(document())
+    body = broken["webhooks"]["reinmaker.telemetry.flushed"]["post"]["requestBody"]["content"]["application/json"]
+    body["schema"]["$ref"] = "#/components/schemas/Renamed"
+    assert dangling(Edited(broken)) == [
+        "#/webhooks/reinmaker.telemetry.flushed/post/requestBody/content/application~1json/schema"
+    ]
 
 
 @BOTH
@@ -114,14 +155,32 @@ def test_what_wants_to_know_the_client_says_where_it_stands_and_when_it_is_too_m
             assert {"RateLimit", "RateLimit-Policy"} <= set(follow(operation["responses"][status])["headers"]), status
 
 
+WEBHOOKS = {name: item["post"] for name, item in document()["webhooks"].items()}
+
+
+def test_the_webhooks_are_the_event_types():
+    assert set(WEBHOOKS) == set(EventType)
+
+
+@pytest.mark.parametrize("name", WEBHOOKS)
+def test_a_webhook_says_what_a_receiver_gets_and_may_answer(name):
+    hook = WEBHOOKS[name]
+    sent = {follow(parameter)["name"] for parameter in hook["parameters"] if follow(parameter)["required"]}
+    assert sent == {"webhook-id", "webhook-timestamp", "webhook-signature", TRACE_HEADER, "Reinmaker-Attempt"}
+    schema = follow(hook["requestBody"]["content"]["application/json"]["schema"])
+    assert (schema["properties"]["type"]["const"], schema["required"]) == (name, ["type", "timestamp", "data"])
+    assert {"2XX", "410", "429", "503", "default"} == set(hook["responses"])
+    assert hook["security"] == []
+
+
 def test_scopes_and_statuses_are_those_of_the_contract():
     scopes = document()["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]["scopes"]
     assert list(scopes) == [str(scope) for scope in Scope]
     assert document()["components"]["schemas"]["Status"]["enum"] == [str(status) for status in Status]
-    entitlement = document()["components"]["schemas"]["Entitlement"]["properties"]
-    assert entitlement["status"]["enum"] == list(EntitlementStatus)
-    assert entitlement["plan"]["enum"] == list(PLANS)
-    assert entitlement["product"]["enum"] == list(PRODUCTS)
+    assert _schema("EntitlementStatus")["enum"] == list(EntitlementStatus)
+    assert _schema("Plan")["enum"] == list(PLANS)
+    assert _schema("Entitlement")["properties"]["product"]["enum"] == list(PRODUCTS)
+    assert _schema("ContentRequested")["properties"]["data"]["properties"]["locale"]["enum"] == list(LOCALES)
 
 
 @pytest.mark.parametrize(

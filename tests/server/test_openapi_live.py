@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import json
 import select
 import socket
@@ -26,6 +27,10 @@ NOT_PROVOKED = {
     ("getManifestSchema", 500),
     ("getOpenApi", 500),
     ("getHealth", 500),
+    # Cut short by the end of a server that waited ten seconds for it: they read nothing that lasts so long.
+    ("listManifests", 503),
+    ("getManifest", 503),
+    ("getEntitlements", 503),
 }
 
 
@@ -188,15 +193,45 @@ def test_a_third_large_body_at_once_is_told_to_wait(witness):
         assert problem_code(_post(caller, large)) == "server-busy"
 
 
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [
+        ("/oauth/token", "application/x-www-form-urlencoded"),
+        (MANIFESTS, "application/json"),
+        (EVENTS_PATH, "application/json"),
+    ],
+)
+def test_a_body_that_the_end_of_the_server_cuts_short(witness, path, media_type):
+    with ExitStack() as stack:
+        with live_server(witness=witness) as caller:
+            connection = stack.enter_context(closing(_connected(caller)))
+            connection.sendall(_head(caller, path, 2, media_type, "Expect: 100-continue\r\n"))
+            assert connection.recv(100).startswith(b"HTTP/1.1 100 ")  # and so it waits for the body
+            request = caller.api.build_request("POST", path)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        response = httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read(), request=request)
+    witness(response)
+    assert problem_code(response) == "server-busy"
+    assert response.headers["retry-after"]
+
+
+def _connected(caller: Caller) -> socket.socket:
+    return socket.create_connection((caller.api.base_url.host, caller.api.base_url.port), timeout=20)
+
+
+def _head(caller: Caller, path: str, length: int, media_type: str = "application/json", more: str = "") -> bytes:
+    url = caller.api.base_url
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: {url.host}:{url.port}\r\nContent-Type: {media_type}\r\n{more}"
+        f"Authorization: {caller.api.headers['Authorization']}\r\nContent-Length: {length}\r\n\r\n"
+    ).encode()
+
+
 def _half_sent(caller: Caller, body: bytes) -> socket.socket:
     """Return a connection on which a POST of `body` lacks its last byte."""
-    url = caller.api.base_url
-    connection = socket.create_connection((url.host, url.port), timeout=20)
-    head = (
-        f"POST {MANIFESTS} HTTP/1.1\r\nHost: {url.host}:{url.port}\r\nContent-Type: application/json\r\n"
-        f"Authorization: {caller.api.headers['Authorization']}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    connection.sendall(head.encode() + body[:-1])
+    connection = _connected(caller)
+    connection.sendall(_head(caller, MANIFESTS, len(body)) + body[:-1])
     return connection
 
 
