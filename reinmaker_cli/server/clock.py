@@ -39,6 +39,10 @@ class MovableClock(Clock, Protocol):
         """Move the clock forward."""
         ...
 
+    def put(self, setting: float) -> None:
+        """Set it to what `setting` was, also back: for a snapshot that is restored."""
+        ...
+
 
 class WallClock:
     """Real time plus an offset in seconds, which is its setting."""
@@ -57,6 +61,10 @@ class WallClock:
         _require_forward(seconds)
         self.setting += seconds
 
+    def put(self, setting: float) -> None:
+        """Set the offset, also to less than it is."""
+        self.setting = setting
+
 
 class VirtualClock:
     """A clock that stands still until it is moved; its setting is the time."""
@@ -74,6 +82,10 @@ class VirtualClock:
         """Move the clock forward."""
         _require_forward(seconds)
         self.setting += seconds
+
+    def put(self, setting: float) -> None:
+        """Set the time, also to an earlier one."""
+        self.setting = setting
 
 
 def _require_forward(seconds: float) -> None:

@@ -56,6 +56,15 @@ class Timekeeper:
         """Move the clock forward to a time."""
         return self._move(unix_s - self._clock.now())
 
+    def kept_text(self) -> str:
+        """Return what the clock is set to, as the database keeps it."""
+        return _text(self._clock.mode, self._clock.setting)
+
+    def reload(self) -> Reading:
+        """Set the clock to what the database says, also back: another state was put into it. Blocks."""
+        self._clock.put(_kept_setting(self._facts, self._clock.mode, self._real_time))
+        return self.look()
+
     def _move(self, seconds: float) -> Reading:
         if seconds < 0:
             raise NotForward(f"the clock moves forward only, and it is {rfc3339(self._clock.now())}")
@@ -68,23 +77,26 @@ class Timekeeper:
 
 
 def resume_clock(facts: Facts, mode: ClockMode, real_time: RealTime = time.time) -> MovableClock:
-    """Return the clock of an earlier run, or a new one that shows real time.
+    """Return the clock of an earlier run, or a new one that shows real time."""
+    setting = _kept_setting(facts, mode, real_time)
+    return WallClock(setting) if mode == "wall" else VirtualClock(setting)
+
+
+def _kept_setting(facts: Facts, mode: ClockMode, real_time: RealTime) -> float:
+    """Return what a clock of this mode is to be set to, by what was kept; that is kept from now on.
 
     With another mode than before, time goes on from where it was: it never goes back.
     """
     kept = facts.clock()
     kept_mode, _, kept_text = (kept or "wall 0.0").partition(" ")
     setting, real_s = float(kept_text), real_time()
-    clock: MovableClock
-    if mode == "wall":
-        clock = WallClock(setting if kept_mode == "wall" else max(0.0, setting - real_s))
-    else:
-        # From a whole second: times that stand still are read and compared.
-        clock = VirtualClock(setting if kept_mode == "virtual" else float(math.ceil(real_s + setting)))
-    text = _text(mode, clock.setting)
+    if mode != kept_mode:
+        # Virtual from a whole second: times that stand still are read and compared.
+        setting = max(0.0, setting - real_s) if mode == "wall" else float(math.ceil(real_s + setting))
+    text = _text(mode, setting)
     if text != (kept or "wall 0.0"):
         facts.keep_clock(text)
-    return clock
+    return setting
 
 
 def _text(mode: ClockMode, setting: float) -> str:

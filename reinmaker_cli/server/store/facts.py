@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from reinmaker_cli.server.store.database import Database, insert_or_replace
 from reinmaker_cli.server.store.tables import facts, signing_keys
@@ -49,7 +50,28 @@ class Facts:
         with self._database.write() as connection:
             insert_or_replace(connection, facts, {"name": "clock", "value": text})
 
+    def log_key(self) -> bytes:
+        """Return the key of the pseudonyms in the log, made at the first call: 32 random bytes."""
+        with self._database.read() as connection:
+            kept = connection.execute(select(facts.c.value).where(facts.c.name == "logKey")).scalar_one_or_none()
+        if kept is None:
+            kept = secrets.token_hex(32)
+            with self._database.write() as connection:
+                connection.execute(insert(facts).values(name="logKey", value=kept))
+        return bytes.fromhex(kept)
+
     def probe_write(self, now: float) -> None:
         """Write one row durably, or raise what the database says."""
         with self._database.write() as connection:
             insert_or_replace(connection, facts, {"name": "lastProbe", "value": repr(now)})
+
+
+def epoch(connection: Connection) -> str:
+    """Return the name of the database's epoch: "" until the first time that another state was put into it."""
+    kept = connection.execute(select(facts.c.value).where(facts.c.name == "epoch")).scalar_one_or_none()
+    return kept or ""
+
+
+def begin_epoch(connection: Connection) -> None:
+    """Begin an epoch: whatever was claimed before it counts for nothing in it."""
+    insert_or_replace(connection, facts, {"name": "epoch", "value": secrets.token_hex(16)})

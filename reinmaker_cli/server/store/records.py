@@ -98,6 +98,8 @@ class Claim:
     trace_id: str
     validation: str
     """A `Validation` as JSON text, with the warnings of the rules."""
+    epoch: str
+    """Of the database: another one since a snapshot was restored, and numbers before it mean something else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 The races that are decided here, each inside one writing transaction:
 two identical POSTs become one submission; two contents for one version, one wins; of two versions that pass at the same
-time the newer one ends active, whatever the order; a verdict whose claim is no longer the newest is dropped.
+time the newer one ends active, whatever the order; a verdict whose claim is no longer the newest, or was made before
+another state was put into the database, is dropped.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sqlalchemy import Connection, RowMapping, Select, case, func, insert, selec
 from reinmaker_cli.contract.names import Status
 from reinmaker_cli.contract.versions import is_newer
 from reinmaker_cli.server.store.database import Database, insert_or_replace
+from reinmaker_cli.server.store.facts import epoch
 from reinmaker_cli.server.store.published import keyed_assets, moved_assets, remember_published
 from reinmaker_cli.server.store.records import (
     Accepted,
@@ -104,7 +106,16 @@ class Submissions:
             if connection.execute(changed).rowcount == 0:
                 return None
             row = connection.execute(select(submissions).where(submissions.c.no == no)).one()
-            return Claim(no, row.attempt, row.manifest_id, row.version, row.body_bytes, row.trace_id, row.validation)
+            return Claim(
+                no=no,
+                attempt=row.attempt,
+                manifest_id=row.manifest_id,
+                version=row.version,
+                body_bytes=row.body_bytes,
+                trace_id=row.trace_id,
+                validation=row.validation,
+                epoch=epoch(connection),
+            )
 
     def conclude(
         self,
@@ -223,7 +234,7 @@ def _is_current(connection: Connection, claim: Claim) -> bool:
         submissions.c.attempt == claim.attempt,
         submissions.c.status == Status.VALIDATING.value,
     )
-    return connection.execute(query).one_or_none() is not None
+    return connection.execute(query).one_or_none() is not None and claim.epoch == epoch(connection)
 
 
 def _activate(connection: Connection, claim: Claim, verdict: Verdict, now: float) -> Status:
