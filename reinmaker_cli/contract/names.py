@@ -77,6 +77,8 @@ CONTROL_PATH: Final = "/_local"
 TRACE_HEADER: Final = "X-Lesson-Trace-Id"
 TRACE_PATTERN: Final = r"[A-Za-z0-9._-]{1,128}"
 REPLAYED_HEADER: Final = "Idempotent-Replayed"
+ATTEMPT_HEADER: Final = "Reinmaker-Attempt"
+SERVER_TIME_HEADER: Final = "Reinmaker-Time"  # of a webhook: the server's clock, which may be ahead of real time
 
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 

@@ -16,8 +16,9 @@ import httpcore
 import httpx
 
 from reinmaker_cli.server.addresses import AddressPolicy, AddressRefused, Lookup, system_lookup
-from reinmaker_cli.server.connections import CheckedBackend, Deadline, tls_context
+from reinmaker_cli.server.connections import CheckedBackend, Deadline, Targets, tls_context
 from reinmaker_cli.server.folders import Content
+from reinmaker_cli.server.http_urls import NotHttp, checked_url, http_url, wire_url, without_query
 from reinmaker_cli.server.sources import origin_of
 
 MAX_REDIRECTS: Final = 3
@@ -70,7 +71,7 @@ class Downloader:
                 ssl_context=tls_context(),
                 max_connections=MAX_CONNECTIONS,
                 keepalive_expiry=5.0,
-                network_backend=CheckedBackend(policy, lookup, self._deadline, loopback_only=scheme == "http"),
+                network_backend=CheckedBackend(Targets(policy, lookup, scheme == "http"), self._deadline),
             )
             for scheme in ("http", "https")
         }
@@ -112,7 +113,7 @@ class Downloader:
                 return content
         with self._answer("GET", url) as answer:
             if answer.status != 200:
-                raise DownloadFailed(f"answered {answer.status}: `{_without_query(url)}`")
+                raise DownloadFailed(f"answered {answer.status}: `{without_query(url)}`")
             return self._read_body(answer, expected_bytes)
 
     def _read_body(self, answer: httpcore.Response, expected_bytes: int) -> Content:
@@ -137,33 +138,18 @@ class Downloader:
     @contextmanager
     def _answer(self, method: str, url: str) -> Iterator[httpcore.Response]:
         """Open the final answer, after at most three redirects; each target is checked like the first."""
-        target = _checked_url(_parsed(url))
+        try:
+            target = http_url(url)
+        except NotHttp as error:
+            raise DownloadFailed(str(error)) from error
         for _ in range(MAX_REDIRECTS + 1):
-            wire_url = httpcore.URL(
-                scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path
-            )
-            with self._pools[target.scheme].stream(method, wire_url, headers=_HEADERS) as answer:
+            with self._pools[target.scheme].stream(method, wire_url(target), headers=_HEADERS) as answer:
                 location = _named(answer).get("location")
                 if answer.status not in _REDIRECTS or location is None:
                     yield answer
                     return
-            target = _checked_url(_redirected(target, location))
-        raise DownloadFailed(f"more than {MAX_REDIRECTS} redirects: `{_without_query(url)}`")
-
-
-def _parsed(url: str) -> httpx.URL:
-    try:
-        return httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise DownloadFailed(f"not an http(s) URL: `{_without_query(url)[:200]}`") from error
-
-
-def _checked_url(url: httpx.URL) -> httpx.URL:
-    if url.scheme not in ("http", "https") or not url.host or not 0 < (url.port or 80) < 65536:
-        raise DownloadFailed(f"not an http(s) URL: `{url.scheme}://{url.netloc.decode('ascii').rpartition('@')[2]}`")
-    if url.userinfo:
-        raise DownloadFailed(f"credentials in the URL: `{url.scheme}://{url.host}`")
-    return url
+            target = _redirected(target, location)
+        raise DownloadFailed(f"more than {MAX_REDIRECTS} redirects: `{without_query(url)}`")
 
 
 def _redirected(url: httpx.URL, location: str) -> httpx.URL:
@@ -173,7 +159,10 @@ def _redirected(url: httpx.URL, location: str) -> httpx.URL:
         raise DownloadFailed(f"redirected to something that is no URL by `{url.scheme}://{url.host}`") from error
     if url.scheme == "https" and target.scheme == "http":
         raise DownloadFailed(f"redirected from https to http by `{url.scheme}://{url.host}`")
-    return target
+    try:
+        return checked_url(target)
+    except NotHttp as error:
+        raise DownloadFailed(str(error)) from error
 
 
 def _content_by_checksum(answer: httpcore.Response) -> Content | None:
@@ -209,10 +198,6 @@ def stated_sha256(headers: Mapping[str, str]) -> str | None:
 
 def _named(answer: httpcore.Response) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
-
-
-def _without_query(url: str) -> str:
-    return url.partition("#")[0].partition("?")[0]
 
 
 def _reason(error: Exception) -> str:

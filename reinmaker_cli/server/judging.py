@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.names import Status
+from reinmaker_cli.server.addresses import AddressPolicy
 from reinmaker_cli.server.clock import Clock
 from reinmaker_cli.server.config import ValidationMode
 from reinmaker_cli.server.store import Store, join_store
@@ -32,6 +33,7 @@ class Rules:
     strict: bool
     maps: tuple[tuple[str, Path], ...]
     network: bool
+    policy: AddressPolicy
 
 
 def judge(store: Store, claim: Claim, rules: Rules, clock: Clock, stop: Callable[[], bool]) -> Status | None:
@@ -73,7 +75,7 @@ def _look(store: Store, claim: Claim, assets: Sequence[AssetRef], rules: Rules, 
     from reinmaker_cli.server.verifier import verify
 
     folders = tuple(_registered(folder) for folder in store.folders.find(claim.manifest_id, claim.version))
-    sources = Sources(folders=folders, maps=rules.maps, network=rules.network)
+    sources = Sources(folders=folders, maps=rules.maps, network=rules.network, policy=rules.policy)
     return verify(assets, sources, strict=rules.strict, immutable=store.published.find_moved, stop=stop)
 
 

@@ -1,4 +1,4 @@
-"""Can the database be written? Asked in the background, so that /v1/health never waits for a disk."""
+"""What /v1/health tells of the database, asked in the background, so that its answer never waits for a disk."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reinmaker_cli.server.access_log import SERVER_LOG
+from reinmaker_cli.server.store.delivery_log import OutboxState
 from reinmaker_cli.server.threads import Threads
 
 FRESH_FOR_S = 1.0
@@ -57,3 +58,28 @@ class WriteProbe:
         self._last_at = time.monotonic()
         self._last = Probed(status, round((self._last_at - self._started_at) * 1000, 1))
         self._running = None
+
+
+class OutboxWatch:
+    """Looks at the outbox when somebody asks, once at a time."""
+
+    def __init__(self, threads: Threads, read: Callable[[], OutboxState]) -> None:
+        self._threads = threads
+        self._read = read
+        self._last: OutboxState | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    async def look(self) -> OutboxState | None:
+        """Return the outbox as it is now, or as it was when it could last be read, within 50 ms; None before that."""
+        if self._running is None:
+            self._running = asyncio.create_task(self._look())
+        await asyncio.wait({self._running}, timeout=PATIENCE_S)
+        return self._last
+
+    async def _look(self) -> None:
+        try:
+            self._last = await self._threads.read(self._read)
+        except Exception:  # noqa: BLE001  (the write probe says failing, and the log says why)
+            SERVER_LOG.exception("the outbox cannot be read")
+        finally:
+            self._running = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from reinmaker_cli.contract.rules import normalized_url
+from reinmaker_cli.server.addresses import AddressPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,8 @@ class Sources:
     """`--map PREFIX=DIR`; the longest prefix that fits wins."""
     network: bool = True
     """False: http(s) URLs count as unverified."""
-    allow_private: bool = True
-    """True where the server listens on loopback: private and loopback addresses may be asked."""
-    allow_targets: tuple[str, ...] = ()
-    """CIDR ranges that may be asked although they are private."""
+    policy: AddressPolicy = field(default_factory=lambda: AddressPolicy(allow_private=True))
+    """Which addresses http(s) URLs may lead to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from reinmaker_cli.server.clock import MovableClock, VirtualClock, WallClock, rfc3339
 from reinmaker_cli.server.config import ClockMode
 from reinmaker_cli.server.store.facts import Facts
+from reinmaker_cli.server.threads import Threads
 
 LATEST_S: Final = 253_370_764_800
 """9999-01-01: the ends of tokens and secrets are still times that can be written."""
@@ -36,11 +39,30 @@ class Reading:
     """Another one after each move."""
 
 
-class Timekeeper:
-    """The one who moves the clock. Moves block, and are made one at a time: in the thread that writes."""
+class Agenda(Protocol):
+    """What the clock makes due."""
 
-    def __init__(self, clock: MovableClock, facts: Facts, real_time: RealTime = time.time) -> None:
-        self._clock, self._facts, self._real_time = clock, facts, real_time
+    async def settle(self) -> None:
+        """Return when all that is due by now was done."""
+        ...
+
+    async def next_due(self) -> float | None:
+        """Return when the next is due, in Unix seconds of the clock; None where nothing is."""
+        ...
+
+
+class Timekeeper:
+    """The one who moves the clock, one move at a time, from due instant to due instant.
+
+    So what follows from what, such as a retry of a retry, happens at its own instant, however far the clock is moved.
+    """
+
+    def __init__(
+        self, clock: MovableClock, facts: Facts, threads: Threads, agenda: Agenda, real_time: RealTime = time.time
+    ) -> None:
+        self._clock, self._facts, self._threads, self._agenda = clock, facts, threads, agenda
+        self._real_time = real_time
+        self._moving = asyncio.Lock()
 
     def look(self) -> Reading:
         """Return the clock as it is now."""
@@ -48,13 +70,22 @@ class Timekeeper:
         etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
         return Reading(self._clock.mode, now, round(now - self._real_time(), 3), etag)
 
-    def advance(self, seconds: float) -> Reading:
-        """Move the clock forward by so many seconds."""
-        return self._move(seconds)
+    async def advance(self, seconds: float) -> Reading:
+        """Move the clock forward by so many seconds, beside the time that passes by itself."""
+        async with self.standing_still():
+            setting = self._clock.setting + seconds
+            return await self._move(lambda: setting - self._clock.setting)
 
-    def set_to(self, unix_s: float) -> Reading:
+    async def set_to(self, unix_s: float) -> Reading:
         """Move the clock forward to a time."""
-        return self._move(unix_s - self._clock.now())
+        async with self.standing_still():
+            return await self._move(lambda: unix_s - self._clock.now())
+
+    @asynccontextmanager
+    async def standing_still(self) -> AsyncIterator[None]:
+        """Let nobody move the clock until the block is left."""
+        async with self._moving:
+            yield
 
     def kept_text(self) -> str:
         """Return what the clock is set to, as the database keeps it."""
@@ -65,15 +96,25 @@ class Timekeeper:
         self._clock.put(_kept_setting(self._facts, self._clock.mode, self._real_time))
         return self.look()
 
-    def _move(self, seconds: float) -> Reading:
-        if seconds < 0:
+    async def _move(self, left_s: Callable[[], float]) -> Reading:
+        """Move the clock until nothing is `left_s`."""
+        if left_s() < 0:
             raise NotForward(f"the clock moves forward only, and it is {rfc3339(self._clock.now())}")
-        if self._clock.now() + seconds >= LATEST_S:
+        if self._clock.now() + left_s() >= LATEST_S:
             raise NotForward("the clock stays before the year 9999")
-        # Kept first: what has happened at a time must not be in the future after a restart.
-        self._facts.keep_clock(_text(self._clock.mode, self._clock.setting + seconds))
-        self._clock.advance(seconds)
+        await self._agenda.settle()
+        while (due := await self._agenda.next_due()) is not None and due - self._clock.now() <= left_s():
+            await self._step(due - self._clock.now())
+            await self._agenda.settle()
+        await self._step(left_s())
         return self.look()
+
+    async def _step(self, seconds: float) -> None:
+        if seconds <= 0:  # time has passed by itself
+            return
+        # Kept first: what has happened at a time must not be in the future after a restart.
+        await self._threads.write(self._facts.keep_clock, _text(self._clock.mode, self._clock.setting + seconds))
+        self._clock.advance(seconds)
 
 
 def resume_clock(facts: Facts, mode: ClockMode, real_time: RealTime = time.time) -> MovableClock:

@@ -18,7 +18,6 @@ from functools import partial
 from typing import Final
 
 from reinmaker_cli.contract.models import Validation
-from reinmaker_cli.server.addresses import AddressPolicy
 from reinmaker_cli.server.downloads import MAX_CONNECTIONS, Downloader, DownloadFailed
 from reinmaker_cli.server.folders import FileRefused, read_content
 from reinmaker_cli.server.judgement import AssetRef, Seen, Unreachable, judge
@@ -90,8 +89,7 @@ def _read_all(
     tasks = ((position, partial(_read_file, places[position])) for position in large)
     _run_side_by_side(tasks, seen, min(4, os.cpu_count() or 1), stop)
     if remote:
-        policy = AddressPolicy.from_ranges(allow_private=sources.allow_private, allow_targets=sources.allow_targets)
-        downloader = Downloader(policy, stop=stop)
+        downloader = Downloader(sources.policy, stop=stop)
         try:
             tasks = ((position, partial(_download, downloader, assets[position])) for position in remote)
             _run_side_by_side(tasks, seen, MAX_CONNECTIONS, stop)

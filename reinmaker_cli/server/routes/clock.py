@@ -11,8 +11,10 @@ from starlette.responses import JSONResponse, Response
 from reinmaker_cli.contract import codes, names
 from reinmaker_cli.contract.events import is_utc_time
 from reinmaker_cli.server.clock import rfc3339, unix_time
+from reinmaker_cli.server.deliveries import DeliveriesStopped
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.control import guard_control, small_object
+from reinmaker_cli.server.routes.exchange import stopping
 from reinmaker_cli.server.routes.preferences import is_known, preferred_wait, waited
 from reinmaker_cli.server.routes.resource import Resource
 from reinmaker_cli.server.services import Services
@@ -52,11 +54,13 @@ async def _move(request: Request, services: Services) -> Response:
     keeper = services.timekeeper
     try:
         if "time" in asked:
-            reading = await services.threads.write(keeper.set_to, _instant(asked["time"]))
+            reading = await keeper.set_to(_instant(asked["time"]))
         else:
-            reading = await services.threads.write(keeper.advance, _seconds(asked["advanceSeconds"]))
+            reading = await keeper.advance(_seconds(asked["advanceSeconds"]))
     except NotForward as refusal:
         raise ApiProblem(codes.REQUEST_INVALID, str(refusal)) from refusal
+    except DeliveriesStopped as stopped:
+        raise stopping() from stopped
     services.changes.announce(_NEWS)
     return _shown(reading, {})
 

@@ -42,8 +42,25 @@ async def _health(request: Request, services: Services) -> Response:
     now = rfc3339(services.clock.now())
     document: dict[str, Any] = {"status": status, "version": reinmaker_cli.__version__, "time": now}
     if _may_see_checks(request, services):
-        document["checks"] = {"database": {"status": probed.status, "writeMs": probed.write_ms}}
+        database = {"status": probed.status, "writeMs": probed.write_ms}
+        document["checks"] = {"database": database, **await _outbox_checks(services)}
     return JSONResponse(document, 503 if status == "failing" else 200, {"Cache-Control": "no-store"})
+
+
+async def _outbox_checks(services: Services) -> dict[str, Any]:
+    """Return what /v1/health says of webhooks; nothing where the outbox could not be read yet."""
+    outbox = await services.outbox.look()
+    if outbox is None:
+        return {}
+    return {
+        "outbox": {"depth": outbox.depth, "oldestDueSeconds": round(outbox.oldest_due_s, 3)},
+        "deadLetters": {"count": outbox.dead_letters},
+        "rotation": {
+            "status": outbox.rotation_at(services.clock.now()),
+            "nextAt": None if outbox.rotates_at is None else rfc3339(outbox.rotates_at),
+            "nextFetched": outbox.next_fetched,
+        },
+    }
 
 
 def _may_see_checks(request: Request, services: Services) -> bool:

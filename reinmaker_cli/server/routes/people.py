@@ -12,6 +12,7 @@ from reinmaker_cli.contract.events import is_utc_time
 from reinmaker_cli.server.clock import unix_time
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.control import guard_control, small_object, text_member
+from reinmaker_cli.server.routes.edge import trace_id
 from reinmaker_cli.server.routes.entitlements import entitlement_document
 from reinmaker_cli.server.routes.resource import Resource
 from reinmaker_cli.server.services import Services
@@ -35,20 +36,29 @@ def people_resources() -> list[Resource]:
 async def _list(request: Request, services: Services) -> Response:
     """Answer with what there is, whatever its status; with `?userId=` that of one user."""
     user_id, now = request.query_params.get("userId"), services.clock.now()
+    if user_id is not None:
+        services.note_user(request, user_id)
     found = await services.threads.read(services.store.entitlements.all, user_id)
     return JSONResponse({"items": [entitlement_document(one, now) for one in found]})
 
 
 async def _put(request: Request, services: Services) -> Response:
-    entitlement = _entitlement(await small_object(request, services), services.clock.now())
-    await services.threads.write(services.store.entitlements.put, entitlement)
-    return JSONResponse(entitlement_document(entitlement, services.clock.now()))
+    now = services.clock.now()
+    entitlement = _entitlement(await small_object(request, services), now)
+    services.note_user(request, entitlement.user_id)
+    await services.threads.write(services.store.entitlements.put, entitlement, trace_id=trace_id(request), now=now)
+    services.deliveries.wake()
+    return JSONResponse(entitlement_document(entitlement, now))
 
 
 async def _revoke(request: Request, services: Services) -> Response:
     asked = await small_object(request, services)
     user_id, plan = _user_id(asked), _plan(asked)
-    revoked = await services.threads.write(services.store.entitlements.revoke, user_id, plan)
+    services.note_user(request, user_id)
+    revoked = await services.threads.write(
+        services.store.entitlements.revoke, user_id, plan, trace_id=trace_id(request), now=services.clock.now()
+    )
+    services.deliveries.wake()
     if revoked is None:
         raise ApiProblem(codes.REQUEST_INVALID, f"the user never had {plan}")
     return JSONResponse(entitlement_document(revoked, services.clock.now()))
@@ -56,8 +66,11 @@ async def _revoke(request: Request, services: Services) -> Response:
 
 async def _forget(request: Request, services: Services) -> Response:
     user_id = _user_id(await small_object(request, services))
+    services.note_user(request, user_id)
     forgotten = await services.threads.write(services.store.people.forget, user_id)
-    return JSONResponse({"entitlements": forgotten.entitlements, "events": forgotten.events})
+    return JSONResponse(
+        {"entitlements": forgotten.entitlements, "events": forgotten.events, "webhooks": forgotten.webhooks}
+    )
 
 
 def _entitlement(asked: dict[str, Any], now: float) -> Entitlement:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, or_
 
 from reinmaker_cli.server.store.database import Database
+from reinmaker_cli.server.store.dead_letters import erase_events_of
 from reinmaker_cli.server.store.tables import entitlements, telemetry_events
 
 
@@ -17,6 +18,8 @@ class Forgotten:
 
     entitlements: int
     events: int
+    webhooks: int
+    """Events of the outbox, with their deliveries, attempts and dead letters."""
 
 
 class People:
@@ -26,7 +29,7 @@ class People:
         self._database = database
 
     def forget(self, user_id: str) -> Forgotten:
-        """Erase a user: entitlements, and events of the user or with the user's id among their properties.
+        """Erase a user: entitlements, webhooks, and events of the user or with the user's id among their properties.
 
         Reads all events, and writes the database anew: seconds for a million of them.
         """
@@ -38,5 +41,6 @@ class People:
             plans = connection.execute(delete(entitlements).where(entitlements.c.user_id == user_id)).rowcount
             is_of_user = or_(telemetry_events.c.user_id == user_id, names_user)
             events = connection.execute(delete(telemetry_events).where(is_of_user)).rowcount
+            webhooks = erase_events_of(connection, user_id)
         self._database.forget_deleted()
-        return Forgotten(plans, events)
+        return Forgotten(plans, events, webhooks)

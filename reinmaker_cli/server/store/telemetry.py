@@ -8,8 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from reinmaker_cli.contract.names import EVENT_MEMORY_S
+from reinmaker_cli.contract.names import EVENT_MEMORY_S, EventType
+from reinmaker_cli.server.clock import rfc3339
 from reinmaker_cli.server.store.database import Database, insert_or_skip
+from reinmaker_cli.server.store.outbox import Emitted, NewEvent, emit
 from reinmaker_cli.server.store.tables import telemetry_batches, telemetry_events
 
 FORGOTTEN_AT_ONCE = 2000
@@ -29,14 +31,23 @@ class NewBatch:
     events: Sequence[EventRow]
 
 
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What of a batch was new."""
+
+    accepted: int
+    told: Emitted | None
+    """The webhook that tells of it; a batch with nothing new is told to nobody."""
+
+
 class Telemetry:
     """The events of all clients."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, batch: NewBatch, *, now: float) -> int:
-        """Store all events of the batch that are new, durably, and return how many they were."""
+    def add(self, batch: NewBatch, *, now: float) -> Added:
+        """Store all events of the batch that are new, durably."""
         with self._database.write() as connection:
             _forget_old(connection, batch, now - EVENT_MEMORY_S)
             no = connection.execute(
@@ -52,7 +63,13 @@ class Telemetry:
             common = {"client_id": batch.client_id, "batch_no": no, "received_at": now}
             accepted = insert_or_skip(connection, telemetry_events, [{**common, **event} for event in batch.events])
             connection.execute(update(telemetry_batches).where(telemetry_batches.c.no == no).values(accepted=accepted))
-        return accepted
+            told = _tell(connection, batch, accepted, now) if accepted else None
+        return Added(accepted, told)
+
+
+def _tell(connection: Connection, batch: NewBatch, accepted: int, now: float) -> Emitted:
+    data = {"batchId": batch.batch_id, "events": accepted, "processedAt": rfc3339(now)}
+    return emit(connection, NewEvent(EventType.TELEMETRY_FLUSHED, data, batch.trace_id), now=now)
 
 
 def _forget_old(connection: Connection, batch: NewBatch, until: float) -> None:

@@ -1,0 +1,265 @@
+"""Outbox -> attempts -> delivered or dead letter: what is due is claimed, sent and recorded, a few at a time.
+
+The durable queue is the store. One task takes turns with it: a turn is one transaction that records the attempts which
+have ended and claims the next, so no transaction is open while a receiver is asked, and a crash repeats attempts and
+loses none. Between turns it sleeps until an attempt ends, somebody wakes it, or the clock makes something due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from reinmaker_cli.contract import names
+from reinmaker_cli.server.access_log import SERVER_LOG
+from reinmaker_cli.server.changes import Changes
+from reinmaker_cli.server.clock import MovableClock
+from reinmaker_cli.server.retries import CONTRACT_SCHEDULE, Schedule
+from reinmaker_cli.server.sending import Sender
+from reinmaker_cli.server.store import Store
+from reinmaker_cli.server.store.deliveries import IN_FLIGHT_PER_ENDPOINT, Ask
+from reinmaker_cli.server.store.webhook_records import Claimed, Sent
+from reinmaker_cli.server.threads import Threads
+
+NEWS: Final = names.CONTROL_PATH + "/webhooks"
+"""What is announced when anything about webhooks has changed; no manifest has a slash in its id."""
+PATIENCE_S: Final = 0.5
+"""For attempts under way when somebody stops the deliveries; those that are cut short are made again."""
+CHORES_EVERY_S: Final = 0.25
+"""At most, while attempts are under way."""
+RETRY_AFTER_S: Final = 1.0
+"""Of a turn that failed: a full disk, a bug."""
+
+
+class DeliveriesStopped(Exception):
+    """Nothing is delivered any more: the server is stopping, or its database is about to be another."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """An attempt that is to be recorded, and who waits for that."""
+
+    sent: Sent
+    recorded: asyncio.Future[Sent] | None
+
+
+class Deliveries:
+    """Delivers what is in the outbox. Lives on one event loop."""
+
+    def __init__(
+        self,
+        store: Store,
+        threads: Threads,
+        changes: Changes,
+        clock: MovableClock,
+        sender: Sender,
+        schedule: Schedule = CONTRACT_SCHEDULE,
+    ) -> None:
+        self._store, self._threads, self._changes, self._clock = store, threads, changes, clock
+        self._sender, self._schedule = sender, schedule
+        self._woken = asyncio.Event()
+        self._turns = _Turns()
+        self._in_flight: Counter[int] = Counter()
+        self._attempts: set[asyncio.Task[None]] = set()
+        self._ended: list[_Ended] = []
+        self._resends: list[tuple[Claimed, asyncio.Future[Sent]]] = []
+        self._runner: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._chores_at_s = 0.0
+
+    async def resume(self) -> None:
+        """Deliver what is due, from now on; first what an earlier run had under way."""
+        await self._threads.write(self._store.deliveries.take_over, now=self._clock.now())
+        self._turns.is_stopped = False
+        self._runner = asyncio.create_task(self._run())
+        self.wake()
+
+    async def stop(self, patience_s: float = PATIENCE_S) -> None:
+        """Claim nothing more, give attempts under way a while, write down what came of them."""
+        if self._runner is None:
+            return
+        self._turns.is_stopped = True
+        await self._turns.tell()
+        self.wake()
+        await self._runner
+        self._runner = None
+        self._wake_after(None)
+        if self._attempts:
+            await asyncio.wait(self._attempts, timeout=patience_s)
+        for task in self._attempts:
+            task.cancel()
+        await asyncio.gather(*self._attempts, return_exceptions=True)
+        ended, self._ended = self._ended, []
+        await self._threads.write(self._store.deliveries.record, [one.sent for one in ended], self._schedule)
+        self._let_go(ended)
+        for _, recorded in self._resends:
+            recorded.set_exception(DeliveriesStopped())
+        self._resends.clear()
+        self._in_flight.clear()
+
+    async def close(self) -> None:
+        """End the connections to receivers."""
+        await self._sender.close()
+
+    def wake(self) -> None:
+        """Look at once whether something is due: an event was written, or the clock was moved."""
+        self._woken.set()
+
+    async def settle(self) -> None:
+        """Return when all that is due by now was attempted and recorded; DeliveriesStopped where nothing will be."""
+        begun = self._turns.begun
+        self.wake()
+        await self._turns.wait_until(lambda: self._turns.ended > begun and not self._turns.has_chores)
+        now, last_no = self._clock.now(), await self._threads.read(self._store.deliveries.last_no)
+        while True:
+            ended = self._turns.ended
+            if not await self._threads.read(self._store.deliveries.has_due, now=now, last_no=last_no):
+                return
+            await self._turns.wait_until(functools.partial(self._turns.has_ended_since, ended))
+
+    async def next_due(self) -> float | None:
+        """Return when something becomes due that is not due yet, by the server's clock; None where nothing will."""
+        return await self._threads.read(self._store.deliveries.next_due, now=self._clock.now())
+
+    async def resend(self, delivery_id: str) -> Sent | None:
+        """Make one attempt beside the schedule, and return it once it is recorded; None where nobody is to be asked."""
+        now = self._clock.now()
+        claimed = await self._threads.read(self._store.deliveries.claim_resend, delivery_id, now=now)
+        if claimed is None:
+            return None
+        if self._turns.is_stopped:
+            raise DeliveriesStopped
+        recorded: asyncio.Future[Sent] = asyncio.get_running_loop().create_future()
+        self._resends.append((claimed, recorded))
+        self.wake()
+        return await recorded
+
+    async def _run(self) -> None:
+        while not self._turns.is_stopped:
+            await self._woken.wait()
+            self._woken.clear()
+            try:
+                await self._turn()
+            except Exception:  # noqa: BLE001  (logged; nothing is lost, the next turn does the same again)
+                SERVER_LOG.exception("deliveries cannot be written down, tried again in %s s", RETRY_AFTER_S)
+                self._wake_after(RETRY_AFTER_S)
+
+    async def _turn(self) -> None:
+        """Record, claim, send: see the top of the file."""
+        if self._turns.is_stopped:
+            return
+        self._turns.begun += 1
+        number = self._turns.begun
+        self._start_resends()
+        ended, self._ended = self._ended, []
+        in_flight = self._in_flight - Counter(one.sent.claimed.endpoint_no for one in ended)
+        with_chores = not in_flight or self._turns.is_awaited or self._are_chores_late()
+        ask = Ask(in_flight, with_chores, now=self._clock.now(), real_now=time.time())
+        try:
+            sent = [one.sent for one in ended]
+            turn = await self._threads.write(self._store.deliveries.turn, sent, self._schedule, ask)
+        except Exception:
+            self._ended = ended + self._ended
+            raise
+        self._let_go(ended)
+        for claimed in turn.claimed:
+            self._start(claimed, None)
+        if with_chores:
+            self._chores_at_s = time.monotonic()
+            self._turns.has_chores = turn.has_chores
+            self._wake_after(0.0 if turn.has_chores else self._real_delay_s(turn.next_at))
+        self._turns.ended = number
+        await self._turns.tell()
+        if sent or turn.claimed or turn.has_chores:
+            self._changes.announce(NEWS)
+
+    def _start_resends(self) -> None:
+        """Start resends whose endpoint has room, in order; the others wait for a later turn."""
+        waiting, self._resends = self._resends, []
+        for claimed, recorded in waiting:
+            if self._in_flight[claimed.endpoint_no] >= IN_FLIGHT_PER_ENDPOINT:
+                self._resends.append((claimed, recorded))
+            else:
+                self._start(claimed, recorded)
+
+    def _start(self, claimed: Claimed, recorded: asyncio.Future[Sent] | None) -> None:
+        self._in_flight[claimed.endpoint_no] += 1
+        task = asyncio.create_task(self._attempt(claimed, recorded))
+        self._attempts.add(task)
+        task.add_done_callback(self._attempts.discard)
+
+    async def _attempt(self, claimed: Claimed, recorded: asyncio.Future[Sent] | None) -> None:
+        try:
+            sent = await self._sender.send(claimed)
+        except asyncio.CancelledError:
+            if recorded is not None:
+                recorded.set_exception(DeliveriesStopped())
+            raise
+        self._ended.append(_Ended(sent, recorded))
+        self.wake()
+
+    def _let_go(self, ended: Sequence[_Ended]) -> None:
+        """Make room for others, and tell who waits: these attempts are recorded."""
+        for one in ended:
+            self._in_flight[one.sent.claimed.endpoint_no] -= 1
+            if one.recorded is not None:
+                one.recorded.set_result(one.sent)
+
+    def _are_chores_late(self) -> bool:
+        return time.monotonic() - self._chores_at_s >= CHORES_EVERY_S
+
+    def _real_delay_s(self, at: float | None) -> float | None:
+        """Return in how many real seconds the clock shows this time by itself; None where it never will."""
+        if at is None:
+            return None
+        left_s = max(0.0, at - self._clock.now())
+        return left_s if self._clock.mode == "wall" or not left_s else None
+
+    def _wake_after(self, seconds: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self.wake)
+
+
+class _Turns:
+    """How far the turns have come, and who waits for that."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.ended = 0
+        """The number of the last turn that ended well."""
+        self.has_chores = False
+        """There was more to do than one turn does."""
+        self.is_stopped = True
+        self._awaited = 0
+        self._news = asyncio.Condition()
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for all that is due to be done."""
+        return self._awaited > 0
+
+    def has_ended_since(self, ended: int) -> bool:
+        """Return whether another turn has ended."""
+        return self.ended > ended
+
+    async def tell(self) -> None:
+        """Let those who wait look again."""
+        async with self._news:
+            self._news.notify_all()
+
+    async def wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Return when it is so; DeliveriesStopped where there are no more turns."""
+        self._awaited += 1
+        try:
+            async with self._news:
+                await self._news.wait_for(lambda: self.is_stopped or is_so())
+        finally:
+            self._awaited -= 1
+        if self.is_stopped:
+            raise DeliveriesStopped

@@ -1,0 +1,104 @@
+"""Deliveries that were given up: kept 14 days, delivered once more when somebody asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, literal, select, update
+
+from reinmaker_cli.server.store.database import Database
+from reinmaker_cli.server.store.webhook_tables import (
+    dead_letters,
+    webhook_attempts,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_events,
+)
+
+KEPT_S: Final = 14 * 86_400
+"""How long dead letters are kept, and all else that is left of deliveries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which dead letters are meant: one, those of an endpoint, or all."""
+
+    delivery_id: str | None = None
+    endpoint_id: str | None = None
+
+
+class DeadLetters:
+    """What could not be delivered."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def redrive(self, chosen: Chosen, *, now: float) -> tuple[str, ...]:
+        """Begin the schedule of dead letters anew, due at once, and return their delivery ids.
+
+        Those of an endpoint that is disabled or removed stay where they are.
+        """
+        with self._database.write() as connection:
+            rows = connection.execute(_chosen(chosen).where(webhook_endpoints.c.enabled)).all()
+            nos = [row.no for row in rows]
+            connection.execute(delete(dead_letters).where(dead_letters.c.delivery_no.in_(nos)))
+            again = {"status": "open", "attempt": 0, "due_at": now, "leased_until": None, "updated_at": now}
+            connection.execute(update(webhook_deliveries).where(webhook_deliveries.c.no.in_(nos)).values(again))
+        return tuple(row.delivery_id for row in rows)
+
+    def purge(self, chosen: Chosen) -> int:
+        """Erase dead letters, with their deliveries, and return how many they were."""
+        with self._database.write() as connection:
+            nos = connection.execute(_chosen(chosen)).scalars().all()
+            erase(connection, nos)
+        return len(nos)
+
+
+def bury(connection: Connection, which: ColumnElement[bool], reason: str, *, now: float) -> int:
+    """Give up the open deliveries that `which` chooses, in the caller's transaction; return how many."""
+    chosen = and_(which, webhook_deliveries.c.status == "open")
+    letter = select(
+        webhook_deliveries.c.no, literal(reason), webhook_deliveries.c.attempt, literal(now), literal(now + KEPT_S)
+    ).where(chosen)
+    names = ["delivery_no", "reason", "attempts", "died_at", "expires_at"]
+    buried = connection.execute(insert(dead_letters).from_select(names, letter)).rowcount
+    dead = {"status": "dead", "due_at": None, "leased_until": None, "updated_at": now}
+    connection.execute(update(webhook_deliveries).where(chosen).values(dead))
+    return buried
+
+
+def erase(connection: Connection, delivery_nos: Sequence[int]) -> None:
+    """Erase deliveries with all that hangs on them, and events that have no other."""
+    mine = webhook_deliveries.c.no.in_(delivery_nos)
+    events = connection.execute(select(webhook_deliveries.c.event_no).where(mine).distinct()).scalars().all()
+    connection.execute(delete(dead_letters).where(dead_letters.c.delivery_no.in_(delivery_nos)))
+    connection.execute(delete(webhook_attempts).where(webhook_attempts.c.delivery_no.in_(delivery_nos)))
+    connection.execute(delete(webhook_deliveries).where(mine))
+    others = select(webhook_deliveries.c.event_no).where(webhook_deliveries.c.event_no == webhook_events.c.no)
+    connection.execute(delete(webhook_events).where(webhook_events.c.no.in_(events), ~others.exists()))
+
+
+def erase_events_of(connection: Connection, user_id: str) -> int:
+    """Erase the events of a user and all that hangs on them; return how many events they were."""
+    mine = webhook_events.c.user_id == user_id
+    events = connection.execute(select(webhook_events.c.no).where(mine)).scalars().all()
+    of_events = select(webhook_deliveries.c.no).where(webhook_deliveries.c.event_no.in_(events))
+    erase(connection, connection.execute(of_events).scalars().all())
+    connection.execute(delete(webhook_events).where(mine))  # those that went to nobody
+    return len(events)
+
+
+def _chosen(chosen: Chosen) -> Any:
+    query = (
+        select(webhook_deliveries.c.no, webhook_deliveries.c.delivery_id)
+        .join(dead_letters, dead_letters.c.delivery_no == webhook_deliveries.c.no)
+        .join(webhook_endpoints, webhook_endpoints.c.no == webhook_deliveries.c.endpoint_no)
+        .order_by(webhook_deliveries.c.no)
+    )
+    if chosen.delivery_id is not None:
+        query = query.where(webhook_deliveries.c.delivery_id == chosen.delivery_id)
+    if chosen.endpoint_id is not None:
+        query = query.where(webhook_endpoints.c.endpoint_id == chosen.endpoint_id)
+    return query

@@ -1,0 +1,225 @@
+"""Deliveries under way: claiming what is due, and recording what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, and_, bindparam, exists, func, insert, or_, select, update
+
+from reinmaker_cli.contract.names import EventType
+from reinmaker_cli.server.retries import Answered, DeadLetter, Delivered, RetryAt, Schedule, decide, reason_of
+from reinmaker_cli.server.store.chores import do_chores, next_chore
+from reinmaker_cli.server.store.database import Database
+from reinmaker_cli.server.store.dead_letters import bury
+from reinmaker_cli.server.store.endpoint_secrets import signing_secrets
+from reinmaker_cli.server.store.endpoints import ENDPOINT_DISABLED, disable_endpoint
+from reinmaker_cli.server.store.webhook_records import Claimed, Sent
+from reinmaker_cli.server.store.webhook_tables import (
+    webhook_attempts,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_events,
+)
+
+IN_FLIGHT_PER_ENDPOINT: Final = 5
+LEASE_S: Final = 60.0
+"""Real time. An attempt ends within 5 s; the rest is for a database that is slow to write it down."""
+
+_IS_OPEN = webhook_deliveries.c.status == "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a turn is to look at."""
+
+    in_flight: Mapping[int, int]
+    """Endpoint → attempts under way, without those that the turn records."""
+    with_chores: bool
+    """Look at what else is due, and when the next is: while attempts are under way, another turn follows anyway."""
+    now: float
+    real_now: float
+    """For leases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn of the deliveries came to."""
+
+    claimed: tuple[Claimed, ...]
+    has_chores: bool
+    """There is more to do that is due by now, beside deliveries."""
+    next_at: float | None
+    """When something else becomes due, by the server's clock; None also where chores were not looked at."""
+
+
+class Deliveries:
+    """The durable queue of deliveries."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def turn(self, sent: Sequence[Sent], schedule: Schedule, asked: Ask) -> Turn:
+        """Record attempts, do what the clock makes due, and claim what may be sent next, in one transaction."""
+        with self._database.write() as connection:
+            for one in sent:
+                _record(connection, one, schedule)
+            has_chores = asked.with_chores and do_chores(connection, now=asked.now)
+            claimed = tuple(_claim(connection, asked))
+            return Turn(claimed, has_chores, _next_at(connection, asked.now) if asked.with_chores else None)
+
+    def record(self, sent: Sequence[Sent], schedule: Schedule) -> None:
+        """Write attempts down, and claim nothing."""
+        with self._database.write() as connection:
+            for one in sent:
+                _record(connection, one, schedule)
+
+    def next_due(self, *, now: float) -> float | None:
+        """Return when something becomes due that is not due yet; None where nothing will."""
+        with self._database.read() as connection:
+            return _next_at(connection, now)
+
+    def take_over(self, *, now: float) -> None:
+        """End all leases: one server at a time uses a database, so those found at its start are of one that died."""
+        with self._database.write() as connection:
+            leased = and_(_IS_OPEN, webhook_deliveries.c.leased_until.is_not(None))
+            connection.execute(update(webhook_deliveries).where(leased).values(leased_until=None))
+            _bury_disabled(connection, now)
+
+    def claim_resend(self, delivery_id: str, *, now: float) -> Claimed | None:
+        """Return what one POST beside the schedule needs; None where there is no such delivery, or no receiver."""
+        mine = (webhook_deliveries.c.delivery_id == delivery_id, webhook_endpoints.c.removed_at.is_(None))
+        with self._database.read() as connection:
+            row = connection.execute(_claimable().where(*mine)).one_or_none()
+            if row is None:
+                return None
+            secrets = signing_secrets(connection, row.endpoint_no, now=now)
+            return _claimed(row, secrets, max(row.attempt, 1), "resend", row.fence)
+
+    def last_no(self) -> int:
+        """Return the number of the newest delivery, 0 where there is none."""
+        with self._database.read() as connection:
+            return connection.execute(select(func.max(webhook_deliveries.c.no))).scalar_one() or 0
+
+    def has_due(self, *, now: float, last_no: int) -> bool:
+        """Return whether a delivery up to that number is still to be attempted, or on its way."""
+        due = and_(_IS_OPEN, webhook_deliveries.c.due_at <= now, webhook_deliveries.c.no <= last_no)
+        with self._database.read() as connection:
+            return bool(connection.execute(select(exists().where(due))).scalar_one())
+
+
+def _record(connection: Connection, sent: Sent, schedule: Schedule) -> None:
+    """Write an attempt down, and what follows from it where the claim still holds."""
+    claimed = sent.claimed
+    this_one = webhook_deliveries.c.no == claimed.no
+    row = connection.execute(
+        select(webhook_deliveries.c.fence, webhook_deliveries.c.status).where(this_one)
+    ).one_or_none()
+    if row is None:
+        return  # forgotten or purged while it was on its way
+    decision = decide(sent.outcome, claimed.attempt, sent.ended_at, schedule)
+    connection.execute(insert(webhook_attempts).values(_attempt(sent, decision)))
+    if isinstance(decision, Delivered):
+        endpoint = webhook_endpoints.c.no == claimed.endpoint_no
+        connection.execute(update(webhook_endpoints).where(endpoint).values(last_delivered_at=sent.ended_at))
+    if claimed.kind == "resend" or row.fence != claimed.fence or row.status != "open":
+        return
+    match decision:
+        case Delivered():
+            after: dict[str, Any] = {"status": "delivered", "due_at": None}
+        case RetryAt(at):
+            after = {"due_at": at}
+        case DeadLetter():
+            after = {}
+    after |= {"attempt": claimed.attempt, "leased_until": None, "updated_at": sent.ended_at}
+    connection.execute(update(webhook_deliveries).where(this_one).values(after))
+    if isinstance(decision, DeadLetter):
+        bury(connection, this_one, decision.reason, now=sent.ended_at)
+        if decision.disables_endpoint:
+            disable_endpoint(connection, claimed.endpoint_no, decision.reason, now=sent.ended_at)
+    elif isinstance(decision, RetryAt):
+        _bury_disabled(connection, sent.ended_at, this_one)
+
+
+def _bury_disabled(connection: Connection, now: float, *which: Any) -> None:
+    """Give up what is open for disabled endpoints: it was on its way when they were disabled."""
+    disabled = select(webhook_endpoints.c.no).where(~webhook_endpoints.c.enabled)
+    bury(connection, and_(webhook_deliveries.c.endpoint_no.in_(disabled), *which), ENDPOINT_DISABLED, now=now)
+
+
+def _claim(connection: Connection, asked: Ask) -> Iterator[Claimed]:
+    """Claim what is due, per endpoint at most as many as may be on their way."""
+    free_lease = or_(webhook_deliveries.c.leased_until.is_(None), webhook_deliveries.c.leased_until <= asked.real_now)
+    endpoints = select(webhook_endpoints.c.no).where(webhook_endpoints.c.enabled)
+    for endpoint_no in connection.execute(endpoints).scalars().all():
+        room = IN_FLIGHT_PER_ENDPOINT - asked.in_flight.get(endpoint_no, 0)
+        if room <= 0:
+            continue
+        due = (webhook_deliveries.c.endpoint_no == endpoint_no, _IS_OPEN, webhook_deliveries.c.due_at <= asked.now)
+        in_order = _claimable().where(*due, free_lease).order_by(webhook_deliveries.c.due_at, webhook_deliveries.c.no)
+        rows = connection.execute(in_order.limit(room)).all()
+        if not rows:
+            continue
+        leased = update(webhook_deliveries).where(webhook_deliveries.c.no == bindparam("claimed_no"))
+        connection.execute(
+            leased.values(fence=webhook_deliveries.c.fence + 1, leased_until=asked.real_now + LEASE_S),
+            [{"claimed_no": row.no} for row in rows],
+        )
+        secrets = signing_secrets(connection, endpoint_no, now=asked.now)
+        for row in rows:
+            yield _claimed(row, secrets, row.attempt + 1, "scheduled", row.fence + 1)
+
+
+def _claimable() -> Any:
+    deliveries, events, endpoints = webhook_deliveries.c, webhook_events.c, webhook_endpoints.c
+    return (
+        select(
+            *(deliveries.no, deliveries.delivery_id, deliveries.endpoint_no, deliveries.attempt, deliveries.fence),
+            *(events.event_id, events.type, events.trace_id, events.body),
+            endpoints.url,
+        )
+        .join(webhook_events, events.no == deliveries.event_no)
+        .join(webhook_endpoints, endpoints.no == deliveries.endpoint_no)
+    )
+
+
+def _claimed(row: Any, secrets: tuple[str, ...], attempt: int, kind: Any, fence: int) -> Claimed:
+    return Claimed(
+        no=row.no,
+        delivery_id=row.delivery_id,
+        event_id=row.event_id,
+        type=EventType(row.type),
+        trace_id=row.trace_id,
+        endpoint_no=row.endpoint_no,
+        url=row.url,
+        body=row.body,
+        secrets=secrets,
+        attempt=attempt,
+        kind=kind,
+        fence=fence,
+    )
+
+
+def _attempt(sent: Sent, decision: Delivered | RetryAt | DeadLetter) -> dict[str, Any]:
+    outcome, is_delivered = sent.outcome, isinstance(decision, Delivered)
+    answered = isinstance(outcome, Answered)
+    return {
+        "delivery_no": sent.claimed.no,
+        "attempt": sent.claimed.attempt,
+        "kind": sent.claimed.kind,
+        "started_at": sent.started_at,
+        "ended_at": sent.ended_at,
+        "duration_ms": sent.duration_ms,
+        "webhook_timestamp": sent.webhook_timestamp,
+        "status": outcome.status if isinstance(outcome, Answered) else None,
+        "outcome": "delivered" if is_delivered else "http-status" if answered else outcome.failure,  # type: ignore[union-attr]
+        "error": None if is_delivered else reason_of(outcome),
+    }
+
+
+def _next_at(connection: Connection, now: float) -> float | None:
+    """Return when something becomes due that is not due yet."""
+    later = select(func.min(webhook_deliveries.c.due_at)).where(_IS_OPEN, webhook_deliveries.c.due_at > now)
+    instants = (connection.execute(later).scalar_one(), next_chore(connection))
+    return min((instant for instant in instants if instant is not None), default=None)
