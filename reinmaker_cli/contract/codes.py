@@ -419,6 +419,13 @@ QUOTA_EXCEEDED = _problem(
     "The client sent more requests in the window than its policy allows.",
     "wait for Retry-After seconds",
 )
+REQUEST_TIMEOUT = _problem(
+    408,
+    "request-timeout",
+    "Request too slow",
+    "The head or the body of the request did not come within its time limit; nothing was done with it.",
+    "send it again, over a steadier connection",
+)
 BODY_TOO_LARGE = _problem(
     413, "body-too-large", "Body too large", "The body is larger than this route takes.", "split the manifest"
 )
@@ -460,6 +467,27 @@ MANIFEST_NOT_FOUND = _problem(
     "The server has no submission with this manifestId and version.",
     "`reinmaker list` shows what it has; check the environment",
 )
+WEBHOOK_NOT_FOUND = _problem(
+    404,
+    "webhook-not-found",
+    "No such endpoint or delivery",
+    "The local server has no webhook endpoint, delivery or dead letter with this id.",
+    "`reinmaker webhooks endpoints list` and `reinmaker webhooks deliveries` show what it has",
+)
+SECRET_SHOWN = _problem(
+    409,
+    "secret-shown",
+    "The secret was shown before",
+    "The current signing secret of a webhook endpoint is shown once, and somebody has seen it.",
+    "fetch the next one and let it take over: `reinmaker webhooks endpoints secret --next`, then `webhooks rotate`",
+)
+NEXT_SECRET_UNFETCHED = _problem(
+    409,
+    "next-secret-unfetched",
+    "The next secret was not fetched",
+    "A signing secret takes over only once somebody has fetched it: no receiver knows it before.",
+    "fetch it and give it to the receiver: `reinmaker webhooks endpoints secret --next`",
+)
 VERSION_CONFLICT = _problem(
     409,
     "version-conflict",
@@ -473,6 +501,34 @@ VERSION_NOT_NEWER = _problem(
     "Version not newer than the active one",
     "Versions go forward only: by date, then by suffix.",
     'publish under a newer version; `version = "auto"` chooses one',
+)
+SNAPSHOT_NOT_FOUND = _problem(
+    404,
+    "snapshot-not-found",
+    "No such snapshot",
+    "The local server's data folder has no snapshot of that name.",
+    "`reinmaker local snapshot --list` shows what there is",
+)
+SNAPSHOT_EXISTS = _problem(
+    409,
+    "snapshot-exists",
+    "Snapshot exists",
+    "There is a snapshot of that name; nothing was changed.",
+    "take another name, or --replace it",
+)
+SNAPSHOT_UNUSABLE = _problem(
+    422,
+    "snapshot-unusable",
+    "Snapshot cannot be used",
+    "The file is damaged, is no snapshot, or was taken by a newer reinmaker. Nothing was changed.",
+    "upgrade reinmaker, or take the snapshot again",
+)
+SNAPSHOT_FAILED = _problem(
+    507,
+    "snapshot-failed",
+    "State could not be written",
+    "The disk is full, or the data folder is not writable. The state of the server is what it was.",
+    "check the data folder's free space and permissions",
 )
 SERVER_BUSY = _problem(
     503, "server-busy", "Server busy", "The server has too much in hand just now.", "wait for Retry-After seconds"
@@ -668,6 +724,102 @@ DISCOVERY_FAILED = _error(
     "the issuer's metadata cannot be used",
     "The metadata document is missing, damaged, or names a token endpoint at another origin.",
     "set `token_url` in your own config.toml",
+)
+PYTHON_TOO_OLD = _error(
+    "python-too-old",
+    "Python older than 3.11",
+    "reinmaker uses parts of Python that came with 3.11, and is tested with nothing older.",
+    "install it anew with a newer Python: `uv tool install --python 3.12 reinmaker`",
+)
+TLS_TOO_OLD = _error(
+    "tls-too-old",
+    "TLS 1.3 cannot be spoken here",
+    "Every request beyond this machine needs TLS 1.3. The library lacks it, or OpenSSL's configuration forbids it.",
+    "look for MaxProtocol in the file of `openssl version -d` or of OPENSSL_CONF; else use a newer Python",
+)
+NO_CERTIFICATES = _error(
+    "no-certificates",
+    "the system trusts nobody",
+    "There are no certificates to know the server by; containers without ca-certificates are like that.",
+    "`apt-get install ca-certificates`, or unset SSL_CERT_FILE and SSL_CERT_DIR, or name a file with --ca-file",
+)
+CERTIFICATE_ENDED = _error(
+    "certificate-ended",
+    "a certificate that has ended",
+    "The file of --ca-file holds a certificate whose last day is over; what it signed is not trusted any more.",
+    "ask for the new one; of a local server, `reinmaker serve --tls` prints its file",
+)
+FEW_DESCRIPTORS = _error(
+    "few-descriptors",
+    "too few open files allowed",
+    "The limit of this shell is lower than what connections and hashing need together.",
+    "`ulimit -n 1024` in the same shell",
+)
+DISK_FULL = _error(
+    "disk-full",
+    "hardly any room left",
+    "Manifests, receipts and the local server's database need some room.",
+    "free some space, or use another --data folder",
+)
+KEYRING_IGNORED = _error(
+    "keyring-ignored",
+    "a chosen keyring is passed by",
+    "Only keyrings of the operating system are used: others keep secrets in plain text, or keep nothing.",
+    "unset PYTHON_KEYRING_BACKEND; in CI set REINMAKER_CLIENT_ID and REINMAKER_CLIENT_SECRET",
+)
+VARIABLES_IGNORED = _error(
+    "variables-ignored",
+    "client variables are passed by",
+    "Environment `local` has the development client of the local server and nothing else.",
+    "unset REINMAKER_CLIENT_ID, REINMAKER_CLIENT_SECRET and REINMAKER_CLIENT_SECRET_FILE, or choose with --env",
+)
+UNKNOWN_VARIABLE = _error(
+    "unknown-variable",
+    "a variable that nothing reads",
+    "Its name begins with REINMAKER_ and belongs to no setting, so it does nothing.",
+    "check its spelling with `reinmaker config show --origin`",
+)
+FILE_TOO_OPEN = _error(
+    "file-too-open",
+    "others can read a secret",
+    "The file holds a client secret and the control token, and other users of the machine may read it.",
+    "`chmod 600` it",
+)
+GIT_LFS_MISSING = _error(
+    "git-lfs-missing",
+    "Git LFS is needed and is not there",
+    "A .gitattributes of the folder keeps files in Git LFS; without it a checkout holds pointers instead.",
+    "install it (`apt-get install git-lfs`), then `git lfs install && git lfs pull`",
+)
+NAME_UNKNOWN = _error(
+    "name-unknown",
+    "the server's name leads nowhere",
+    "The name service of this machine knows no address for the server.",
+    "check the spelling with `reinmaker config show --origin`, then the network: `getent hosts NAME`",
+)
+CLOCK_SKEW = _error(
+    "clock-skew",
+    "this machine's clock is wrong",
+    "Versions, the age of secrets, certificates and signatures of webhooks are held against this machine's clock.",
+    "set the clock: `timedatectl set-ntp true`",
+)
+SCHEMA_DIFFERS = _error(
+    "schema-differs",
+    "the server has another manifest schema",
+    "What `check` says here may not be what the server says: one of the two is newer.",
+    "upgrade: `pip install --upgrade reinmaker`; compare with `reinmaker spec schema`",
+)
+VERSION_DIFFERS = _error(
+    "version-differs",
+    "the local server is of another version",
+    "The server was started by another reinmaker than this one.",
+    "start it again: stop it, then `reinmaker serve`",
+)
+NO_PROJECT = _error(
+    "no-project",
+    "no reinmaker.toml upward from here",
+    "A folder without one can be published with flags only.",
+    "`reinmaker init` writes one",
 )
 LOCAL_ONLY = _error(
     "local-only",

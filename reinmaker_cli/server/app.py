@@ -2,34 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from starlette.routing import Router
+from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
 
-from reinmaker_cli.contract import codes
+from reinmaker_cli.contract import codes, names
+from reinmaker_cli.server.listening import LOOPBACK_NAMES
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.clients import client_resources
 from reinmaker_cli.server.routes.clock import clock_resources
 from reinmaker_cli.server.routes.control import control_resources
+from reinmaker_cli.server.routes.deliveries import delivery_resources
 from reinmaker_cli.server.routes.documents import document_resources
-from reinmaker_cli.server.routes.edge import Edge, allowed_hosts
+from reinmaker_cli.server.routes.edge import Edge
 from reinmaker_cli.server.routes.entitlements import entitlement_resources
+from reinmaker_cli.server.routes.faults import fault_resources
+from reinmaker_cli.server.routes.journal import journal_resources
 from reinmaker_cli.server.routes.manifests import manifest_resources
 from reinmaker_cli.server.routes.oauth import oauth_resources
 from reinmaker_cli.server.routes.people import people_resources
+from reinmaker_cli.server.routes.resource import Resource
+from reinmaker_cli.server.routes.snapshots import snapshot_resources
 from reinmaker_cli.server.routes.telemetry import telemetry_resources
+from reinmaker_cli.server.routes.trigger import trigger_resources
+from reinmaker_cli.server.routes.webhooks import webhook_resources
 from reinmaker_cli.server.services import Foundation, Services, run_services
 
 API_ROUTES = (oauth_resources, manifest_resources, entitlement_resources, telemetry_resources, document_resources)
 """What `contract/openapi.yaml` describes."""
-CONTROL_ROUTES = (control_resources, client_resources, people_resources, clock_resources)
+CONTROL_ROUTES = (
+    control_resources,
+    client_resources,
+    people_resources,
+    clock_resources,
+    webhook_resources,
+    delivery_resources,
+    trigger_resources,
+    snapshot_resources,
+    journal_resources,
+    fault_resources,
+)
 """What `contract/control-openapi.yaml` describes."""
 
 
-def build_app(base: Foundation, started: Callable[[Services], None], is_stopping: Callable[[], bool]) -> Edge:
-    """Return the ASGI application; `started` is told its services when the lifespan begins.
+@dataclass(frozen=True, slots=True)
+class Apps:
+    """What answers on the sockets of a server."""
+
+    api: Edge
+    """Has the lifespan, and the control API too where that has no port of its own."""
+    control: Edge | None
+    """On the control port."""
+
+
+def build_apps(base: Foundation, started: Callable[[Services], None], is_stopping: Callable[[], bool]) -> Apps:
+    """Return the ASGI applications; `started` is told their services when the lifespan begins.
 
     From when on `is_stopping`, nobody waits long for the rest of a body.
     """
@@ -40,10 +71,33 @@ def build_app(base: Foundation, started: Callable[[Services], None], is_stopping
             started(services)
             yield {"services": services}
 
-    routes = [resource.route() for resources in (*API_ROUTES, *CONTROL_ROUTES) for resource in resources()]
-    router = Router(routes, redirect_slashes=False, default=_no_such_route, lifespan=lifespan)
-    return Edge(router, allowed_hosts(base.config.host, base.config.allow_hosts), is_stopping)
+    place = base.listening
+    api, control = _routes(API_ROUTES), _routes(CONTROL_ROUTES)
+    router = Router(
+        api if place.control_is_apart else [*api, *control],
+        redirect_slashes=False,
+        default=_no_such_route,
+        lifespan=lifespan,
+    )
+    edge = Edge(
+        router,
+        place.hosts,
+        is_stopping,
+        is_behind_proxy=place.is_behind_proxy,
+        allowed_origins=base.config.allow_origins,
+    )
+    if not place.control:
+        return Apps(edge, None)
+    apart = Router(control, redirect_slashes=False, default=_no_such_route)
+    return Apps(edge, Edge(apart, LOOPBACK_NAMES, is_stopping))
 
 
-async def _no_such_route(scope: Any, _receive: Any, _send: Any) -> None:
-    raise ApiProblem(codes.NOT_FOUND, f"no such route: `{scope['path'][:200]}`")
+def _routes(groups: Iterable[Callable[[], list[Resource]]]) -> list[Route]:
+    return [resource.route() for resources in groups for resource in resources()]
+
+
+async def _no_such_route(scope: Scope, _receive: Receive, _send: Send) -> None:
+    path = scope["path"]
+    if path.startswith(names.CONTROL_PATH + "/"):
+        raise ApiProblem(codes.NOT_FOUND, "no such route here: see `reinmaker serve --control-port`")
+    raise ApiProblem(codes.NOT_FOUND, f"no such route: `{path[:200]}`")

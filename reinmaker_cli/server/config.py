@@ -18,7 +18,7 @@ class ServerConfig:
     """One server. Without arguments: the local twin, with a database that is thrown away at its end."""
 
     host: str = "localhost"
-    """A loopback name or address; `localhost` listens on IPv4 and, where there is one, on IPv6."""
+    """An address, or `localhost`: IPv4 and, where there is one, IPv6. Beyond loopback: with TLS alone."""
     port: int = 7040
     """0 takes a free one."""
     data: Path | None = None
@@ -37,5 +37,20 @@ class ServerConfig:
     """`off`: no client is told to wait; for load tests."""
     allow_hosts: tuple[str, ...] = ()
     """Host names to answer beside the loopback ones."""
+    tls: bool = False
+    """TLS 1.3 with a certificate of the data folder's own authority."""
+    behind_proxy: bool = False
+    """TLS ends in front, and all requests come from there; goes with `public_url`."""
+    public_url: str | None = None
+    """Under which URL clients know the server; None: the address that it is bound to."""
+    control_port: int | None = None
+    """A port of its own for the control API, on loopback, 0 takes a free one; None: the API's own port, unless that
+    is open beyond this machine."""
+    allow_origins: tuple[str, ...] = ()
+    """Web origins whose pages may read the API's answers (CORS)."""
+    webhooks: tuple[tuple[tuple[str, ...], str], ...] = ()
+    """Event types (none: all) and URL of receivers."""
+    allow_targets: tuple[str, ...] = ()
+    """Ranges of private addresses that webhooks and asset URLs may lead to; all of them within this machine."""
     log: LogForm = "text"
     """The access log on stderr; a bug's traceback is written there in any case."""

@@ -5,31 +5,44 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from starlette.requests import Request
+
 from reinmaker_cli.contract import codes
-from reinmaker_cli.contract.models import LocalClient
+from reinmaker_cli.server.access_log import pseudonym
+from reinmaker_cli.server.addresses import AddressPolicy
 from reinmaker_cli.server.changes import Changes
 from reinmaker_cli.server.clock import Clock, MovableClock
 from reinmaker_cli.server.config import ServerConfig
-from reinmaker_cli.server.data_folder import write_client
+from reinmaker_cli.server.data_folder import local_client, write_client
+from reinmaker_cli.server.deliveries import Deliveries
+from reinmaker_cli.server.faults import Faults
+from reinmaker_cli.server.journal import Journal
 from reinmaker_cli.server.judging import Rules
 from reinmaker_cli.server.limits import Limits
-from reinmaker_cli.server.probe import WriteProbe
+from reinmaker_cli.server.listening import Listening
+from reinmaker_cli.server.probe import OutboxWatch, WriteProbe
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.bodies import BUSY_RETRY_AFTER_S, Bodies, Body
+from reinmaker_cli.server.routes.edge import note_user
+from reinmaker_cli.server.sending import TIME_LIMIT_S, Sender
+from reinmaker_cli.server.snapshots import SnapshotFolder
 from reinmaker_cli.server.store import Store
+from reinmaker_cli.server.store.delivery_log import OutboxState
 from reinmaker_cli.server.threads import Threads
 from reinmaker_cli.server.timekeeping import Timekeeper
 from reinmaker_cli.server.tokens import Tokens
 from reinmaker_cli.server.validations import Validations
+from reinmaker_cli.server.waiting import Counts
 from reinmaker_cli.server.workers import WorkerDied, Workers
 
 T = TypeVar("T")
 
 INTAKE_WORKERS = 2
+FINISH_WITHIN_S = TIME_LIMIT_S + 1.0  # an attempt under way when the server stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +54,10 @@ class Foundation:
     store: Store
     clock: MovableClock
     tokens: Tokens
-    public_url: str
+    listening: Listening
     control_token: str
+    log_key: bytes = field(repr=False)
+    """Makes pseudonyms of users, for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +69,39 @@ class Services:
     clock: Clock
     timekeeper: Timekeeper
     tokens: Tokens
-    public_url: str
+    listening: Listening
     control_token: str
+    log_key: bytes = field(repr=False)
     threads: Threads
     limits: Limits
+    faults: Faults
     changes: Changes
+    journal: Journal
+    counts: Counts
+    snapshots: SnapshotFolder
+    keep_endpoints: Callable[[], None]
+    """Add the receivers that the server was started with, where they are not there. Blocks."""
     validations: Validations
+    deliveries: Deliveries
+    webhook_policy: AddressPolicy
+    """Where webhooks may go."""
     bodies: Bodies
     workers: Workers
     probe: WriteProbe
+    outbox: OutboxWatch
+
+    @property
+    def public_url(self) -> str:
+        """Under which URL clients know the server; without a slash at the end."""
+        return self.listening.public_url
+
+    def note_user(self, request: Request, user_id: str) -> None:
+        """Say which user a request is about, for the log, where a keyed hash stands for the user."""
+        note_user(request, pseudonym(self.log_key, user_id))
 
     def keep_development_secret(self, client_id: str, secret: str) -> None:
         """Write the new secret to `client.json`, where the command line looks for it. Blocks."""
-        client = LocalClient(
-            client_id=client_id, client_secret=secret, api_url=self.public_url, control_token=self.control_token
-        )
-        write_client(self.data, client)
+        write_client(self.data, local_client(client_id, secret, self.control_token, self.listening))
 
     async def examine(self, function: Callable[[bytes], T], body: Body) -> T:
         """Return what `function` makes of the body: in a thread, or in a worker process where the body is large."""
@@ -90,31 +122,63 @@ class Services:
 async def run_services(base: Foundation) -> AsyncIterator[Services]:
     """Yield the services, with the validations of a previous run resumed; end them all afterwards."""
     config, threads, changes, workers = base.config, Threads(), Changes(), Workers(INTAKE_WORKERS)
-    rules = Rules(config.validation, config.verify == "strict", config.maps, config.network)
-    validations = Validations(base.data, base.store, threads, changes, rules, base.clock)
+    policy = AddressPolicy.from_ranges(
+        allow_private=base.listening.is_within_this_machine, allow_targets=config.allow_targets
+    )
+    rules = Rules(config.validation, config.verify == "strict", config.maps, config.network, policy)
+    journal = Journal(base.clock, changes)
+    validations = Validations(base.data, base.store, threads, changes, rules, base.clock, journal)
+    faults = Faults(base.clock)
+    sender = Sender(policy, base.clock, fault=faults.delivery)
+    deliveries = Deliveries(base.store, threads, changes, base.clock, sender, recorded=journal.touch)
     try:
+        await threads.write(_keep_endpoints, base)
+        counts = Counts(journal, base.store, threads, base.clock)
+        await counts.begin()
         await validations.resume()
+        await deliveries.resume()
         raised = await threads.read(base.store.client_limits.all)
         yield Services(
             data=base.data,
             store=base.store,
             clock=base.clock,
-            timekeeper=Timekeeper(base.clock, base.store.facts),
+            timekeeper=Timekeeper(base.clock, base.store.facts, threads, deliveries),
             tokens=base.tokens,
-            public_url=base.public_url,
+            listening=base.listening,
             control_token=base.control_token,
+            log_key=base.log_key,
             threads=threads,
             limits=Limits(base.clock, raised, is_on=config.limits == "contract"),
+            faults=faults,
             changes=changes,
+            journal=journal,
+            counts=counts,
+            snapshots=SnapshotFolder(base.data),
+            keep_endpoints=functools.partial(_keep_endpoints, base),
             validations=validations,
+            deliveries=deliveries,
+            webhook_policy=policy,
             bodies=Bodies(),
             workers=workers,
             probe=WriteProbe(threads, functools.partial(_probe, base)),
+            outbox=OutboxWatch(threads, functools.partial(_outbox, base)),
         )
     finally:
         workers.close()
         await validations.stop()
+        await deliveries.stop(FINISH_WITHIN_S)
+        await deliveries.close()
         threads.close()
+
+
+def _keep_endpoints(base: Foundation) -> None:
+    """Add the receivers of the options, those that are not there from an earlier start."""
+    for types, url in base.config.webhooks:
+        base.store.endpoints.keep_option(url, types, now=base.clock.now())
+
+
+def _outbox(base: Foundation) -> OutboxState:
+    return base.store.delivery_log.state(now=base.clock.now())
 
 
 def _probe(base: Foundation) -> None:

@@ -33,7 +33,7 @@ async def _schema(_: Request, services: Services) -> Response:
 
 
 async def _openapi(_: Request, services: Services) -> Response:
-    return Response(await services.threads.examine(_openapi_json), media_type="application/json")
+    return Response(await services.threads.examine(openapi_json), media_type="application/json")
 
 
 async def _health(request: Request, services: Services) -> Response:
@@ -81,7 +81,8 @@ def _schema_text() -> bytes:
 
 
 @functools.cache
-def _openapi_json() -> bytes:
+def openapi_json() -> bytes:
+    """Return the OpenAPI document as JSON."""
     import yaml
 
     text = resources.files("reinmaker_cli.contract").joinpath("openapi.yaml").read_text("utf-8")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from reinmaker_cli.contract.names import MAX_PREFER_WAIT_S
+from reinmaker_cli.server.changes import Changes
 
 _WAIT = re.compile(r'wait\s*=\s*"?0*([0-9]+)"?', re.IGNORECASE)
 _ETAG = re.compile(r'(?:W/)?("[^"]*")')
@@ -33,3 +39,25 @@ def is_known(request: Request, etag: str) -> bool:
     """Return whether `If-None-Match` names this ETag; weak comparison, RFC 9110 section 13.1.2."""
     given = ", ".join(request.headers.getlist("if-none-match"))
     return given.strip() == "*" or etag in _ETAG.findall(given)
+
+
+async def answer_when_changed(
+    request: Request, changes: Changes, news: str, look: Callable[[], Awaitable[dict[str, Any]]]
+) -> Response:
+    """Answer with a document and its ETag; with If-None-Match and `Prefer: wait`, once it is another one."""
+    wait_s = preferred_wait(request)
+
+    async def tagged() -> tuple[bytes, str]:
+        text = json.dumps(await look(), ensure_ascii=False, separators=(",", ":")).encode()
+        return text, f'"{hashlib.sha256(text).hexdigest()[:32]}"'
+
+    def is_another(latest: tuple[bytes, str]) -> bool:
+        return not is_known(request, latest[1])
+
+    text, etag = await tagged()
+    if wait_s is not None and is_known(request, etag):
+        text, etag = await changes.wait_until(news, tagged, is_another, timeout_s=wait_s)
+    headers = {"ETag": etag, "Cache-Control": "no-cache"} | waited(wait_s)
+    if is_known(request, etag):
+        return Response(status_code=304, headers=headers)
+    return Response(text, headers=headers, media_type="application/json")
