@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -21,7 +21,12 @@ class Changes:
 
     def announce(self, manifest_id: str) -> None:
         """Wake all who wait for this manifest; the change must be readable by now."""
-        self._loop.call_soon_threadsafe(self._wake, manifest_id)
+        self._loop.call_soon_threadsafe(self.wake, manifest_id)
+
+    def announce_all(self) -> None:
+        """Wake all who wait for anything: another state was put into the database."""
+        for manifest_id in list(self._waiting):
+            self.wake(manifest_id)
 
     def close(self) -> None:
         """End all waits, now and from now on: the server is stopping. Nothing happens where it has stopped."""
@@ -36,15 +41,23 @@ class Changes:
     async def wait_until(
         self, manifest_id: str, read: Callable[[], Awaitable[T]], enough: Callable[[T], bool], *, timeout_s: float
     ) -> T:
-        """Return what `read` gives, as soon as it is `enough`, or after `timeout_s` of real time, or at the end.
+        """Return what `read` gives, as soon as it is `enough`, or after `timeout_s` of real time, or at the end."""
+        return await self.wait_for_any((manifest_id,), read, enough, timeout_s=timeout_s)
+
+    async def wait_for_any(
+        self, topics: Sequence[str], read: Callable[[], Awaitable[T]], enough: Callable[[T], bool], *, timeout_s: float
+    ) -> T:
+        """Return as `wait_until`, woken by news of any of these.
 
         The event is set up before the first read, so that no change between reading and waiting is lost.
         """
         woken = asyncio.Event()
-        self._waiting[manifest_id].add(woken)
+        for topic in topics:
+            self._waiting[topic].add(woken)
         ends_at = self._loop.time() + timeout_s
         try:
             while True:
+                woken.clear()
                 value = await read()
                 left_s = ends_at - self._loop.time()
                 if enough(value) or left_s <= 0 or self._closed.is_set():
@@ -53,17 +66,18 @@ class Changes:
                     await asyncio.wait_for(woken.wait(), left_s)
                 except TimeoutError:
                     return await read()
-                woken.clear()
         finally:
-            self._waiting[manifest_id].discard(woken)
-            if not self._waiting[manifest_id]:
-                del self._waiting[manifest_id]
+            for topic in topics:
+                self._waiting[topic].discard(woken)
+                if not self._waiting[topic]:
+                    del self._waiting[topic]
 
-    def _wake(self, manifest_id: str) -> None:
+    def wake(self, manifest_id: str) -> None:
+        """Wake them from the event loop: as `announce`, but nearly free where nobody waits."""
         for event in self._waiting.get(manifest_id, ()):
             event.set()
 
     def _close(self) -> None:
         self._closed.set()
         for manifest_id in list(self._waiting):
-            self._wake(manifest_id)
+            self.wake(manifest_id)

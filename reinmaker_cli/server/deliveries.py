@@ -59,9 +59,12 @@ class Deliveries:
         clock: MovableClock,
         sender: Sender,
         schedule: Schedule = CONTRACT_SCHEDULE,
+        *,
+        recorded: Callable[[str], None] = lambda trace_id: None,
     ) -> None:
+        """`recorded` is told the trace id of each attempt that was written down."""
         self._store, self._threads, self._changes, self._clock = store, threads, changes, clock
-        self._sender, self._schedule = sender, schedule
+        self._sender, self._schedule, self._tell_recorded = sender, schedule, recorded
         self._woken = asyncio.Event()
         self._turns = _Turns()
         self._in_flight: Counter[int] = Counter()
@@ -207,6 +210,7 @@ class Deliveries:
         """Make room for others, and tell who waits: these attempts are recorded."""
         for one in ended:
             self._in_flight[one.sent.claimed.endpoint_no] -= 1
+            self._tell_recorded(one.sent.claimed.trace_id)
             if one.recorded is not None:
                 one.recorded.set_result(one.sent)
 

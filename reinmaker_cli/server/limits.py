@@ -111,8 +111,12 @@ class Limits:
     def __init__(self, clock: Clock, raised: Mapping[tuple[str, str], int], *, is_on: bool = True) -> None:
         """`raised`: client id and name of a policy → the quota that this client has instead of the policy's."""
         self._clock = clock
-        self._raised = dict(raised)
         self._is_on = is_on
+        self.begin_again(raised)
+
+    def begin_again(self, raised: Mapping[tuple[str, str], int]) -> None:
+        """Forget what was counted, and take these for what was raised."""
+        self._raised = dict(raised)
         self._windows = {name: Windows(policy.window_s) for name, policy in POLICIES.items()}
 
     def quota(self, client_id: str, policy: Policy) -> int:

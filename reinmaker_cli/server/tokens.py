@@ -40,6 +40,7 @@ class Tokens:
     """Issues and checks the access tokens of one server."""
 
     def __init__(self, facts: Facts, clock: Clock, *, issuer: str, audience: str) -> None:
+        self._facts = facts
         self._clock = clock
         self._issuer = issuer
         self._audience = audience
@@ -50,12 +51,22 @@ class Tokens:
         """Wait until the key is made, which needs the store; where that failed, its thread has said so."""
         wait([self._key])
 
-    def issue(self, client_id: str, scopes: tuple[str, ...]) -> str:
-        """Return a token that lives for 15 minutes."""
+    def wait_for_key(self) -> None:
+        """Return when the key is in the store; raise what kept it from being made. Blocks."""
+        self._key.result()
+
+    def reload(self) -> None:
+        """Take the key that the store has now: another state was put into it. Blocks."""
+        key: Future[RSAKey] = Future()
+        key.set_result(_load_key(self._facts, self._clock))
+        self._key = key
+
+    def issue(self, client_id: str, scopes: tuple[str, ...], skew_s: int = 0) -> str:
+        """Return a token that lives for 15 minutes; `skew_s`: made by a clock that is off by so much."""
         from joserfc import jwt
 
         key = self._key.result()
-        now = int(self._clock.now())
+        now = int(self._clock.now()) + skew_s
         claims = {
             "iss": self._issuer,
             "sub": client_id,

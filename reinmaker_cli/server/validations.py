@@ -13,6 +13,7 @@ from reinmaker_cli.contract.names import Status
 from reinmaker_cli.server.access_log import SERVER_LOG
 from reinmaker_cli.server.changes import Changes
 from reinmaker_cli.server.clock import Clock
+from reinmaker_cli.server.journal import Journal
 from reinmaker_cli.server.judging import Rules, decide, judge, never_stop, with_own_store
 from reinmaker_cli.server.store import Store
 from reinmaker_cli.server.store.records import Claim
@@ -29,12 +30,20 @@ class Validations:
     """Validates what is enqueued, a few at a time, and announces each change."""
 
     def __init__(
-        self, data: Path, store: Store, threads: Threads, changes: Changes, rules: Rules, clock: Clock
+        self,
+        data: Path,
+        store: Store,
+        threads: Threads,
+        changes: Changes,
+        rules: Rules,
+        clock: Clock,
+        journal: Journal,
     ) -> None:
         self._data = data
         self._store = store
         self._threads = threads
         self._changes = changes
+        self._journal = journal
         self._rules = rules
         self._clock = clock
         self._workers = Workers(LARGE_AT_ONCE)
@@ -45,12 +54,17 @@ class Validations:
         self._stopping = threading.Event()
 
     async def resume(self) -> None:
-        """Enqueue what a previous run of the server left without a verdict, oldest first."""
+        """Enqueue what the store has without a verdict, oldest first: from a previous run, or before a `stop`."""
+        if self._stopping.is_set():
+            # Another event: threads of before the stop may still be on their way to see that it was set.
+            self._workers, self._stopping = Workers(LARGE_AT_ONCE), threading.Event()
         for no, body_bytes in await self._threads.read(self._store.submissions.open):
             self.enqueue(no, body_bytes)
 
     def enqueue(self, no: int, body_bytes: int) -> None:
-        """Validate this submission when its turn comes."""
+        """Validate this submission when its turn comes; between `stop` and `resume`, leave it to the latter."""
+        if self._stopping.is_set():
+            return
         turns = self._large_turns if body_bytes > LARGE_BODY_BYTES else self._small_turns
         task = asyncio.create_task(self._validate(no, turns))
         self._tasks.add(task)
@@ -66,7 +80,7 @@ class Validations:
         except Exception:
             self.enqueue(no, claim.body_bytes)  # the validation that was overtaken will not give its verdict any more
             raise
-        self._changes.announce(claim.manifest_id)
+        self._tell(claim)
         return status
 
     async def stop(self) -> None:
@@ -92,10 +106,10 @@ class Validations:
             if claim is None:
                 return True
             trace_id = claim.trace_id
-            self._changes.announce(claim.manifest_id)
+            self._tell(claim)
             if self._rules.mode != "manual":
                 await self._run(judge, claim, self._rules, self._clock)
-                self._changes.announce(claim.manifest_id)
+                self._tell(claim)
         except Exception as error:  # noqa: BLE001  (logged; no manifest is rejected for a fault of the server)
             if not self._stopping.is_set():
                 SERVER_LOG.error(
@@ -107,6 +121,10 @@ class Validations:
                 )
                 return False
         return True
+
+    def _tell(self, claim: Claim) -> None:
+        self._changes.announce(claim.manifest_id)
+        self._journal.touch(claim.trace_id)
 
     async def _run(self, conclude: Callable[..., Status | None], claim: Claim, *args: Any) -> Status | None:
         """Call `judge` or `decide`: in a thread, or in a worker process where the manifest is large."""

@@ -11,11 +11,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from reinmaker_cli.contract import names
+from reinmaker_cli.contract.faults import FaultKind
 from reinmaker_cli.server.clock import DAY_S
+from reinmaker_cli.server.faults import Asked
 from reinmaker_cli.server.limits import TOKENS
-from reinmaker_cli.server.routes.edge import note_client
+from reinmaker_cli.server.routes.edge import note_client, note_code
 from reinmaker_cli.server.routes.quota import count_request
 from reinmaker_cli.server.routes.resource import Resource
+from reinmaker_cli.server.routes.struck import skew_s
 from reinmaker_cli.server.services import Services
 from reinmaker_cli.server.store.clients import StoredClient
 
@@ -71,8 +74,9 @@ async def _token(request: Request, services: Services) -> Response:
             raise _unusable_grant(form)
         scopes = _granted(client, form.get("scope", ""))
     except TokenError as error:
+        note_code(request.scope, error.error)
         return error.response()
-    token = await services.threads.examine(services.tokens.issue, client.client_id, scopes)
+    token = await services.threads.examine(services.tokens.issue, client.client_id, scopes, skew_s(request.scope))
     answer = {
         "access_token": token,
         "token_type": "Bearer",
@@ -86,7 +90,10 @@ def _address(request: Request) -> str:
     return request.client.host if request.client is not None else "unknown"
 
 
-async def _jwks(_: Request, services: Services) -> Response:
+async def _jwks(request: Request, services: Services) -> Response:
+    asked = Asked(request.method, request.url.path, None)
+    if services.faults.strike({FaultKind.MISSING_KEY}, asked) is not None:
+        return JSONResponse({"keys": []})
     return JSONResponse(await services.threads.examine(services.tokens.jwks))
 
 

@@ -7,11 +7,18 @@ from pathlib import Path
 from reinmaker_cli.server.store.client_limits import ClientLimits
 from reinmaker_cli.server.store.clients import Clients
 from reinmaker_cli.server.store.database import Database, join_database, open_database
+from reinmaker_cli.server.store.dead_letters import DeadLetters
+from reinmaker_cli.server.store.deliveries import Deliveries
+from reinmaker_cli.server.store.delivery_log import DeliveryLog
+from reinmaker_cli.server.store.effects import EffectsOf
+from reinmaker_cli.server.store.endpoints import Endpoints
 from reinmaker_cli.server.store.entitlements import Entitlements
 from reinmaker_cli.server.store.facts import Facts
 from reinmaker_cli.server.store.folders import AssetFolders
+from reinmaker_cli.server.store.outbox import Outbox
 from reinmaker_cli.server.store.people import People
 from reinmaker_cli.server.store.published import PublishedAssets
+from reinmaker_cli.server.store.snapshots import Snapshots
 from reinmaker_cli.server.store.submissions import Submissions
 from reinmaker_cli.server.store.telemetry import Telemetry
 
@@ -25,11 +32,18 @@ class Store:
         self._database = database
         self.client_limits = ClientLimits(database)
         self.clients = Clients(database)
+        self.dead_letters = DeadLetters(database)
+        self.deliveries = Deliveries(database)
+        self.delivery_log = DeliveryLog(database)
+        self.effects = EffectsOf(database)
+        self.endpoints = Endpoints(database)
         self.entitlements = Entitlements(database)
         self.facts = Facts(database)
         self.folders = AssetFolders(database)
+        self.outbox = Outbox(database)
         self.people = People(database)
         self.published = PublishedAssets(database)
+        self.snapshots = Snapshots(database)
         self.submissions = Submissions(database)
         self.telemetry = Telemetry(database)
 

@@ -7,9 +7,10 @@ alone is in this file (`_sqlite…`, `insert_or_skip`); the other files of the r
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ from reinmaker_cli.server.store.upgrades import upgrade_statements
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another process: the verdict on 100,000 assets holds the database for about a second."""
+
+
+class SnapshotFailed(Exception):
+    """The state could not be written down, or put in place; nothing has changed. The text is the system's reason."""
+
+
+class SnapshotUnreadable(Exception):
+    """The file is no database."""
 
 
 class Database:
@@ -51,10 +60,37 @@ class Database:
     def forget_deleted(self) -> None:
         """Write the file anew: SQLite leaves deleted bytes where they were. Seconds for a large one."""
         with self._writer, self._engine.connect() as connection:
-            driver = connection.connection.driver_connection
-            assert driver is not None
+            driver = _driver(connection)
             driver.execute("VACUUM")  # not within a transaction, and `connect()` has not begun one
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def copy_into(self, file: Path, changed_facts: Mapping[str, str]) -> None:
+        """Write one moment of the database into an empty file, durably; SnapshotFailed. Waits for no writer."""
+        try:
+            with self._engine.connect() as connection, closing(sqlite3.connect(file, isolation_level=None)) as copy:
+                # Without a journal: a copy that is cut short is thrown away.
+                copy.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF")
+                _driver(connection).backup(copy)
+                # The copy says of itself that it has a write-ahead log, and would be read with one beside it.
+                copy.execute("PRAGMA journal_mode=DELETE")
+                copy.execute("PRAGMA synchronous=FULL")
+                copy.execute("BEGIN IMMEDIATE")
+                copy.executemany("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", changed_facts.items())
+                copy.execute("COMMIT")
+            _sync(file)
+        except (sqlite3.Error, OSError) as error:
+            raise SnapshotFailed(_reason(error)) from error
+
+    def replace_with(self, file: Path) -> None:
+        """Put all that the file holds in the place of all that is here, or nothing of it: SnapshotFailed.
+
+        Readers go on in what they have begun to read. A writer in another process is waited for.
+        """
+        try:
+            with self._writer, self._engine.connect() as connection, closing(sqlite3.connect(file)) as source:
+                source.backup(_driver(connection))
+        except sqlite3.Error as error:
+            raise SnapshotFailed(_reason(error)) from error
 
     def close(self) -> None:
         """Close all connections; the last one folds the write-ahead log into the file."""
@@ -85,6 +121,15 @@ def open_database(file: Path) -> Database:
 def join_database(file: Path) -> Database:
     """Return the database in `file` that another process has opened and brought up to date."""
     return Database(_sqlite_engine(file))
+
+
+def read_facts(file: Path) -> dict[str, str]:
+    """Return the facts in a database file that nobody has open, and leave it as it is; SnapshotUnreadable."""
+    try:
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            return dict(connection.execute("SELECT name, value FROM facts"))
+    except sqlite3.Error as error:
+        raise SnapshotUnreadable(str(error)) from error
 
 
 def _bring_up_to_date(database: Database, file: Path) -> None:
@@ -118,6 +163,24 @@ def insert_or_replace(connection: Connection, table: Table, row: Mapping[str, An
     keys = {column.name for column in table.primary_key}
     changed = {name: value for name, value in row.items() if name not in keys}
     connection.execute(statement.on_conflict_do_update(index_elements=sorted(keys), set_=changed))
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+def _sync(file: Path) -> None:
+    descriptor = os.open(file, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _reason(error: sqlite3.Error | OSError) -> str:
+    return (error.strerror or "").lower() if isinstance(error, OSError) else str(error)
 
 
 def _sqlite_engine(file: Path) -> Engine:

@@ -112,7 +112,8 @@ class Deliveries:
 def _record(connection: Connection, sent: Sent, schedule: Schedule) -> None:
     """Write an attempt down, and what follows from it where the claim still holds."""
     claimed = sent.claimed
-    this_one = webhook_deliveries.c.no == claimed.no
+    # By id as well: after a snapshot was restored, the number may be that of another delivery.
+    this_one = and_(webhook_deliveries.c.no == claimed.no, webhook_deliveries.c.delivery_id == claimed.delivery_id)
     row = connection.execute(
         select(webhook_deliveries.c.fence, webhook_deliveries.c.status).where(this_one)
     ).one_or_none()

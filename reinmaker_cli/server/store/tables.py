@@ -34,7 +34,8 @@ facts = Table(
     Column("name", String(64), primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""What there is one of: the schema version, what the clock is set to, and the time of the last write probe."""
+"""What there is one of: the schema version, what the clock is set to, the time of the last write probe, and the key
+of the pseudonyms in the log."""
 
 clients = Table(
     "clients",
@@ -89,7 +90,7 @@ submissions = Table(
     Column("body_bytes", BigInteger, nullable=False),
     Column("submitted_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
-    Column("trace_id", String(128), nullable=False),
+    Column("trace_id", String(128), nullable=False, index=True),
     Column("validation", Text, nullable=False),
     Index("submissions_by_manifest", "manifest_id", "no"),
     Index("submissions_by_version", "manifest_id", "version", "no"),
@@ -173,7 +174,7 @@ telemetry_batches = Table(
     Column("no", Integer, primary_key=True, autoincrement=True),
     Column("batch_id", String(64), nullable=False, unique=True),
     Column("client_id", String(128), nullable=False),
-    Column("trace_id", String(128), nullable=False),
+    Column("trace_id", String(128), nullable=False, index=True),
     Column("events", Integer, nullable=False),
     Column("accepted", Integer, nullable=False),
     Column("received_at", Float, nullable=False),

@@ -70,6 +70,8 @@ _TO_3 = (
 )
 
 _TO_4 = (
+    "CREATE INDEX ix_submissions_trace_id ON submissions (trace_id)",
+    "CREATE INDEX ix_telemetry_batches_trace_id ON telemetry_batches (trace_id)",
     "ALTER TABLE entitlements ADD COLUMN expiry_told_at FLOAT",
     "CREATE INDEX entitlements_by_end ON entitlements (expires_at)",
     """
