@@ -1,0 +1,1 @@
+"""Tools that others wrote, asked whether `reinmaker serve` keeps its contract: docs/proof.md."""

@@ -1,0 +1,114 @@
+"""Ask every peer about `reinmaker serve`: python -m tests.proof [--only NAME] [--breaks all|sample] [--report FILE]."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.proof.breaks import BREAKS
+from tests.proof.peers import PEERS
+from tests.proof.target import serving
+from tests.proof.verdict import Peer, Verdict
+
+SAMPLE = ("wrong-type", "scope-ignored")
+"""The breaks of every CI run: one that many see, and one that only the matrix can."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One peer, asked once."""
+
+    peer: Peer
+    verdict: Verdict
+    seconds: float
+
+    @property
+    def is_green(self) -> bool:
+        """True where it found nothing, and looked at enough."""
+        return not self.verdict.failures and self.verdict.checks >= self.peer.at_least
+
+
+def ask(peer: Peer, broken: str | None = None) -> Asked:
+    """Ask one peer about a server of its own."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="reinmaker-proof-") as folder:
+        scratch = Path(folder) / "scratch"
+        scratch.mkdir()
+        with serving(Path(folder) / "home", broken) as target:
+            try:
+                verdict = peer.judge(target, scratch)
+            except Exception as error:  # noqa: BLE001  (of a broken server anything may come; it is a failure, and is shown)
+                verdict = Verdict(0, (f"{type(error).__name__}: {str(error)[:2000]}",))
+    return Asked(peer, verdict, time.monotonic() - started)
+
+
+def ask_all(peers: Sequence[Peer]) -> bool:
+    """Ask about a healthy server, print what each says, and return whether all are green."""
+    asked = []
+    for peer in peers:
+        one = ask(peer)
+        asked.append(one)
+        print(
+            f"{'ok' if one.is_green else 'FAILED':8}{peer.name}: {one.verdict.checks} checks, {one.seconds:.0f} s",
+            flush=True,
+        )
+        for line in (*one.verdict.notes, *one.verdict.failures[:20]):
+            print("        " + line.replace("\n", "\n        "), flush=True)
+    print()
+    print(f"{'peer':<28}{'checks':>8}{'seconds':>9}")
+    for one in asked:
+        print(f"{one.peer.name:<28}{one.verdict.checks:>8}{one.seconds:>9.0f}{'' if one.is_green else '  FAILED'}")
+    print(
+        f"{'all':<28}{sum(one.verdict.checks for one in asked):>8}{sum(one.seconds for one in asked):>9.0f}", flush=True
+    )
+    return all(one.is_green for one in asked)
+
+
+def break_all(names: Sequence[str], peers: Sequence[Peer]) -> dict[str, dict[str, bool]]:
+    """Ask the peers about each broken server; return break → peer → whether it saw it."""
+    seen: dict[str, dict[str, bool]] = {}
+    for name in names:
+        seen[name] = {}
+        for peer in peers:
+            one = ask(peer, name)
+            seen[name][peer.name] = not one.is_green
+            first = one.verdict.failures[0].splitlines()[0][:110] if one.verdict.failures else ""
+            print(
+                f"{name}: {'seen' if not one.is_green else 'not seen'} by {peer.name}, {one.seconds:.0f} s  {first}",
+                flush=True,
+            )
+    return seen
+
+
+def main() -> int:
+    """Ask, print, and say by the exit code whether all was as it should be."""
+    parser = argparse.ArgumentParser(prog="python -m tests.proof")
+    parser.add_argument("--only", action="append", default=[], help="a peer; may be given several times")
+    parser.add_argument("--breaks", choices=("all", "sample", "none", *BREAKS), default="none")
+    parser.add_argument("--report", type=Path, help="where the table of breaks goes")
+    options = parser.parse_args()
+    peers = [peer for peer in PEERS if not options.only or peer.name in options.only]
+    if options.breaks == "none":
+        return 0 if ask_all(peers) else 1
+    names = {"all": tuple(BREAKS), "sample": SAMPLE}.get(options.breaks, (options.breaks,))
+    watching = [peer for peer in peers if peer.looks_at_server]
+    seen = break_all(names, watching)
+    unseen = [name for name in names if not any(seen[name].values())]
+    if options.report:
+        from tests.proof.report import write_table
+
+        write_table(options.report, seen)
+    print(
+        f"{len(names) - len(unseen)} of {len(names)} breaks were seen"
+        + "".join(f"\nNOT SEEN: {name}" for name in unseen)
+    )
+    return 1 if unseen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
