@@ -31,6 +31,7 @@ HOMES = {
     "rich": ("cli/terminal.py", "cli/channel.py"),
     "platformdirs": ("cli/",),
     "keyring": ("client/keyring_store.py",),
+    "secretstorage": ("client/keyring_store.py",),
     "httpx": ("client/connection.py", "client/tokens.py", "client/answers.py", "server/downloads.py"),
     "httpcore": ("server/connections.py", "server/downloads.py"),
     "truststore": ("client/connection.py", "server/"),

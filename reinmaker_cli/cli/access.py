@@ -63,6 +63,13 @@ def keyring_of(run: Run) -> KeyringStore:
     )
 
 
+def unattended_keyring() -> KeyringStore:
+    """Return the OS keyring for somebody who must not be asked."""
+    from reinmaker_cli.client.keyring_store import KeyringStore
+
+    return KeyringStore()
+
+
 def local_client(run: Run) -> LocalClient | None:
     """Return the development client of the local server, for environment `local` only."""
     from reinmaker_cli.client.local import read_local_client
@@ -87,9 +94,16 @@ def open_local_control(run: Run) -> LocalControl:
             code=codes.NO_LOCAL_SERVER,
             hint="start one with `reinmaker serve`, or name its folder with --data",
         )
+    if client.control_url is None:
+        raise UsageError(
+            "the control API is off: the server listens beyond this machine",
+            code=codes.LOCAL_ONLY,
+            hint="give it a port on this machine: `reinmaker serve --control-port 7041` and the options it has now",
+        )
     return LocalControl(
-        run.environment.api_url,
+        client.control_url or run.environment.api_url,
         client.control_token,
+        ca_file=ca_file(run),
         local_host=run.environment.local_host,
         trace=trace_log(run),
     )

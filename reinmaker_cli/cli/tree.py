@@ -49,6 +49,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "health": ("reinmaker_cli.cli.remote:health", "is the API up"),
     "config show": ("reinmaker_cli.cli.config:show", "the settings that apply; --origin: who won and what it beat"),
     "config path": ("reinmaker_cli.cli.config:path", "where the configuration files are"),
+    "doctor": ("reinmaker_cli.cli.doctor:doctor", "everything that could stop a publication, each with its cure"),
     "explain": ("reinmaker_cli.cli.explain:explain", "what a finding or error means and what to do"),
     "spec openapi": ("reinmaker_cli.cli.spec:openapi", "print the API document, OpenAPI 3.1"),
     "spec schema": ("reinmaker_cli.cli.spec:schema", "print the manifest's JSON Schema, or that of a --json document"),

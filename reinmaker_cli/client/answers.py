@@ -66,10 +66,10 @@ class Answer:
         text = self.headers.get("retry-after", "").strip()
         if re.fullmatch(r"[0-9]{1,9}", text):
             return float(text)
-        until = _http_date(text)
+        until = http_date(text)
         if until is None:
             return None
-        since = _http_date(self.headers.get("date", "")) or now or datetime.now(UTC)
+        since = http_date(self.headers.get("date", "")) or now or datetime.now(UTC)
         return max(0.0, (until - since).total_seconds())
 
     def read(self, model: type[Model]) -> Model:
@@ -166,7 +166,8 @@ def _problem_of(answer: Answer) -> Problem | None:
         return None  # the status alone still says enough
 
 
-def _http_date(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
+    """Return the time that an HTTP field says, or None where it says none."""
     try:
         date = parsedate_to_datetime(text)
     except ValueError:

@@ -101,7 +101,7 @@ def open_http(
     require_safe_transport(base_url, local_host=local_host)
     try:
         return httpx.Client(
-            verify=_tls_context(ca_file),
+            verify=tls_context(ca_file),
             trust_env=not stays_here(base_url, local_host=local_host),
             follow_redirects=False,
             # Answers come as they are: an inflated one could be a thousand times what was received.
@@ -117,7 +117,8 @@ def open_http(
         ) from error
 
 
-def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Return TLS 1.3 with the system's certificates and those of `ca_file`; ConfigError where that is none."""
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     if ca_file is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from importlib import import_module
 from typing import Final, TypeVar
 
@@ -98,6 +99,10 @@ class KeyringStore:
         """Return the name of the backend in use."""
         return self._call("read", lambda backend: f"{type(backend).__module__}.{type(backend).__name__}")
 
+    def is_locked(self) -> bool:
+        """Return whether reading needs somebody who unlocks it, without asking anybody; False where none can tell."""
+        return self._call("read", _is_locked)
+
     def _call(self, verb: str, ask: Callable[[KeyringBackend], Result]) -> Result:
         # A daemon thread: an executor's thread is joined when the program ends, so a hanging keyring would hang it.
         answers: list[Result] = []
@@ -121,6 +126,20 @@ class KeyringStore:
         if failures:
             raise _explain(failures[0], verb) from failures[0]
         return answers[0]
+
+
+def _is_locked(backend: KeyringBackend) -> bool:
+    if type(backend).__module__ != "keyring.backends.SecretService":
+        return False
+    import secretstorage  # comes with keyring on Linux
+    from secretstorage.collection import DEFAULT_COLLECTION
+
+    with closing(secretstorage.dbus_init()) as connection:
+        try:
+            # Not `get_default_collection`: where there is none it makes one, which is a prompt.
+            return bool(secretstorage.Collection(connection, DEFAULT_COLLECTION).is_locked())
+        except secretstorage.ItemNotFoundException:
+            return True
 
 
 def _explain(error: BaseException, verb: str) -> AccessDenied:

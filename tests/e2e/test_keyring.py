@@ -70,3 +70,39 @@ def test_a_secret_is_proved_kept_used_and_forgotten(session):
     assert "error[credentials-missing]" in parts[0]
     assert "error[credentials-refused]" in parts[1]
     assert secret not in said
+
+
+LOCKED = """
+printf %s pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null
+R="$PYTHON -m reinmaker_cli doctor --env mirror --json"
+$R > "$HOME/open.json"
+busctl --user call org.freedesktop.secrets /org/freedesktop/secrets org.freedesktop.Secret.Service Lock ao 1 \\
+  /org/freedesktop/secrets/collection/login >/dev/null 2>&1 || dbus-send --session --print-reply \\
+  --dest=org.freedesktop.secrets /org/freedesktop/secrets org.freedesktop.Secret.Service.Lock \\
+  array:objpath:/org/freedesktop/secrets/collection/login >/dev/null
+$R > "$HOME/locked.json"
+"""
+
+
+def test_the_doctor_sees_a_locked_keyring_and_prompts_nobody(reinmaker, tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text('[env.mirror]\napi_url = "https://192.0.2.1"\n')
+    runtime = tmp_path / "run"
+    runtime.mkdir(mode=0o700)
+    variables = {
+        **reinmaker.environment,
+        "PYTHON": sys.executable,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "XDG_RUNTIME_DIR": str(runtime),
+        "REINMAKER_CONFIG": str(config),
+    }
+    command = ["dbus-run-session", "--", "bash", "-c", LOCKED]
+    subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, timeout=100, check=False)
+    found = {
+        name: {one["check"]: one for one in json.loads((reinmaker.home / name).read_text())["results"]}
+        for name in ("open.json", "locked.json")
+    }
+    assert found["open.json"]["keyring"]["outcome"] == "passed", found["open.json"]["keyring"]
+    assert found["open.json"]["secret"]["code"] == "credentials-missing"
+    assert found["locked.json"]["keyring"]["code"] == "keyring-locked"
+    assert "secret" not in found["locked.json"]
