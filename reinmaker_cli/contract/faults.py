@@ -68,7 +68,7 @@ KINDS: Final[Mapping[FaultKind, KindFacts]] = {
     ),
     FaultKind.LIMITED: KindFacts(
         "429 quota-exceeded with the RateLimit fields and Retry-After; not carried out",
-        {_RETRY_AFTER: Setting(1, 0, 86_400, is_whole=True)},
+        {_RETRY_AFTER: Setting(1, 1, 86_400, is_whole=True)},
     ),
     FaultKind.FAILURE: KindFacts(
         "a 5xx problem, not carried out",

@@ -19,6 +19,7 @@ from tests.server.openapi_witness import Witness
 NOT_PROVOKED = {
     ("registerFolder", 503),  # as submitManifest is provoked to, by the same code
     ("showClock", 500),  # answers from memory
+    *((operation, 500) for operation in ("listFaults", "addFault", "clearFaults", "endFault")),  # from memory too
 }
 
 OPERATIONS = [(method.upper(), path, operation) for path, method, operation in CONTROL.operations()]
@@ -88,6 +89,16 @@ def test_the_clock(caller):
     assert ask(caller, "GET", "/_local/clock", headers=known).status_code == 200
 
 
+def test_faults(caller):
+    made = ask(caller, "POST", "/_local/faults", {"kind": "failure", "match": {"path": "/nowhere"}, "status": 503})
+    assert made.status_code == 201
+    place = f"/_local/faults/{made.json()['faultId']}"
+    assert ask(caller, "GET", "/_local/faults").json() == {"items": [made.json()]}
+    assert ask(caller, "DELETE", place).json() == {"cleared": 1}
+    assert problem_code(ask(caller, "DELETE", place)) == "not-found"
+    assert ask(caller, "DELETE", "/_local/faults").json() == {"cleared": 0}
+
+
 @pytest.mark.parametrize(("method", "path"), WITH_BODY)
 def test_bodies_that_are_none(caller, method, path):
     limit = MAX_MANIFEST_BYTES if path == "/_local/sources" else MAX_SMALL_BYTES
@@ -142,7 +153,7 @@ def test_the_routes_are_those_of_the_document(caller):
         documented.setdefault(path, set()).add(method)
     served = {}
     for resource in (resource for resources in CONTROL_ROUTES for resource in resources()):
-        path = resource.route().path.replace("{client_id}", "{clientId}")
+        path = resource.route().path.replace("{client_id}", "{clientId}").replace("{fault_id}", "{faultId}")
         allowed = caller.http.options(url_of(path, caller)).headers["allow"].split(", ")
         served[path] = set(allowed) - {"HEAD", "OPTIONS"}
     assert served == documented

@@ -11,7 +11,9 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from reinmaker_cli.contract import codes, names
+from reinmaker_cli.contract.faults import FaultKind
 from reinmaker_cli.server import limits
+from reinmaker_cli.server.faults import Asked
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.edge import note_client, note_route
 from reinmaker_cli.server.routes.quota import count_request
@@ -74,6 +76,9 @@ def needs_scope(scope: names.Scope, *, post: limits.Policy = limits.DEFAULT) -> 
             )
         try:
             grant = services.tokens.check(token)
+            asked = Asked(request.method, request.url.path, grant.client_id)
+            if services.faults.strike({FaultKind.EXPIRED_TOKEN}, asked) is not None:
+                raise TokenRefused("expired")
         except TokenRefused as refusal:
             raise ApiProblem(
                 codes.TOKEN_INVALID, str(refusal), headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}
