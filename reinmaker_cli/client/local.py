@@ -98,10 +98,11 @@ class LocalControl:
         api_url: str,
         control_token: str,
         *,
+        ca_file: Path | None = None,
         local_host: str | None = None,
         trace: TraceLog | None = None,
     ) -> None:
-        http = open_http(api_url, local_host=local_host, trace=trace)
+        http = open_http(api_url, ca_file=ca_file, local_host=local_host, trace=trace)
         self._connection = Connection(http, api_url, trace=trace)
         self._authorization = {"Authorization": f"Bearer {control_token}"}
 
@@ -117,7 +118,7 @@ class LocalControl:
 
     def register_sources(self, manifest_id: str, version: str | None, root: Path, files: Mapping[str, str]) -> None:
         """Tell the server where the bytes of a manifest lie. `files`: URL to path below `root`, `/` between parts."""
-        self._post(
+        self.post(
             "/sources",
             {"manifestId": manifest_id, "version": version, "root": str(root.resolve()), "files": dict(files)},
         )
@@ -127,7 +128,7 @@ class LocalControl:
     ) -> Submission | None:
         """Give a verdict by hand (`serve --validation manual`); returns the submission where the server shows it."""
         decision = {"manifestId": manifest_id, "version": version, "status": status}
-        answer = self._post("/decide", decision | ({"reason": reason} if reason else {}))
+        answer = self.post("/decide", decision | ({"reason": reason} if reason else {}))
         return answer.read(Submission) if answer.body else None
 
     def add_client(
@@ -135,45 +136,45 @@ class LocalControl:
     ) -> ClientSecret:
         """Make a client; `name` is for people, without scopes it gets all, without limits those of the contract."""
         more = ({"scopes": list(scopes)} if scopes else {}) | ({"limits": dict(limits)} if limits else {})
-        return self._post("/clients", {"name": name} | more).read(ClientSecret)
+        return self.post("/clients", {"name": name} | more).read(ClientSecret)
 
     def limit_client(self, client_id: str, limits: Mapping[str, int]) -> ListedClient:
         """Give a client limits of its own, by name of the policy; those that are not named stay."""
-        return self._post(f"/clients/{quote(client_id, safe='')}/limits", {"limits": dict(limits)}).read(ListedClient)
+        return self.post(f"/clients/{quote(client_id, safe='')}/limits", {"limits": dict(limits)}).read(ListedClient)
 
     def clients(self) -> tuple[ListedClient, ...]:
         """Return the clients that the server knows."""
-        return self._ask("GET", "/clients").read(ClientList).items
+        return self.ask("GET", "/clients").read(ClientList).items
 
     def rotate_client(self, client_id: str) -> ClientSecret:
         """Make a new secret for a client; the server writes that of the development client to `client.json`."""
-        return self._post(f"/clients/{quote(client_id, safe='')}/rotate", {}).read(ClientSecret)
+        return self.post(f"/clients/{quote(client_id, safe='')}/rotate", {}).read(ClientSecret)
 
     def clock(self) -> Clock:
         """Return the clock as it is now."""
-        return self._ask("GET", "/clock").read(Clock)
+        return self.ask("GET", "/clock").read(Clock)
 
     def set_clock(self, time: str) -> Clock:
         """Move the clock forward to a time, RFC 3339 with `Z`."""
-        return self._post("/clock", {"time": time}).read(Clock)
+        return self.post("/clock", {"time": time}).read(Clock)
 
     def advance_clock(self, seconds: float) -> Clock:
         """Move the clock forward."""
-        return self._post("/clock", {"advanceSeconds": seconds}).read(Clock)
+        return self.post("/clock", {"advanceSeconds": seconds}).read(Clock)
 
     def follow_clock(self) -> Iterator[Clock]:
         """Yield the clock as it is now, and again each time that somebody has moved it; ends with the server only."""
-        answer = self._ask("GET", "/clock")
+        answer = self.ask("GET", "/clock")
         while True:
             if answer.status != 304:
                 yield answer.read(Clock)
             known = {"If-None-Match": answer.etag or ""}
-            answer = self._ask("GET", "/clock", headers=known, wait_s=MAX_PREFER_WAIT_S)
+            answer = self.ask("GET", "/clock", headers=known, wait_s=MAX_PREFER_WAIT_S)
 
     def entitlements(self, user_id: str | None = None) -> tuple[Entitlement, ...]:
         """Return the entitlements of one user or of all, expired and revoked ones too."""
         query = None if user_id is None else {"userId": user_id}
-        return self._ask("GET", "/entitlements", query=query).read(ListedEntitlements).items
+        return self.ask("GET", "/entitlements", query=query).read(ListedEntitlements).items
 
     def give_entitlement(
         self,
@@ -192,20 +193,21 @@ class LocalControl:
             "features": list(features),
             "region": region,
         }
-        return self._ask("PUT", "/entitlements", Body.json(canonical_json(document))).read(Entitlement)
+        return self.ask("PUT", "/entitlements", Body.json(canonical_json(document))).read(Entitlement)
 
     def revoke_entitlement(self, user_id: str, plan: str) -> Entitlement:
         """Take a plan from a user."""
-        return self._post("/entitlements/revoke", {"userId": user_id, "plan": plan}).read(Entitlement)
+        return self.post("/entitlements/revoke", {"userId": user_id, "plan": plan}).read(Entitlement)
 
     def forget(self, user_id: str) -> Forgotten:
         """Erase a user from the store of the server."""
-        return self._post("/forget", {"userId": user_id}).read(Forgotten)
+        return self.post("/forget", {"userId": user_id}).read(Forgotten)
 
-    def _post(self, path: str, document: Mapping[str, Any]) -> Answer:
-        return self._ask("POST", path, Body.json(canonical_json(document)))
+    def post(self, path: str, document: Mapping[str, Any]) -> Answer:
+        """POST a document to a path below `/_local`, and return the answer; raises as `ask`."""
+        return self.ask("POST", path, Body.json(canonical_json(document)))
 
-    def _ask(
+    def ask(
         self,
         method: str,
         path: str,
@@ -214,6 +216,7 @@ class LocalControl:
         headers: Mapping[str, str] | None = None,
         wait_s: int = 0,
     ) -> Answer:
+        """Send a request to a path below `/_local`; UsageError for what cannot be done, or what else stopped it."""
         answer = self._connection.ask(
             method,
             CONTROL_PATH + path,
@@ -226,7 +229,7 @@ class LocalControl:
         if 200 <= answer.status < 300 or answer.status == 304:
             return answer
         error = error_of(answer)
-        if answer.status in (400, 404, 422) and error.code != codes.ANSWER_UNUSABLE:
+        if answer.status in (400, 404, 409, 422) and error.code != codes.ANSWER_UNUSABLE:
             # What was asked of the server cannot be done: no content is invalid, and no server is out of reach.
             raise UsageError(error.message, code=error.code, hint=error.hint) from error
         raise error
