@@ -106,9 +106,11 @@ def _require_root(run: Run, paths: list[Path], root: Path | None) -> None:
 
 
 def _control(run: Run) -> LocalControl | None:
-    from reinmaker_cli.cli.access import open_local_control
+    from reinmaker_cli.cli.access import local_client, open_local_control
 
-    return open_local_control(run) if run.environment.is_local else None
+    client = local_client(run)
+    is_off = client is not None and client.control_url is None  # then the server looks for the bytes by itself
+    return open_local_control(run) if run.environment.is_local and not is_off else None
 
 
 @contextmanager

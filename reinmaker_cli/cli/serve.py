@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,7 +61,9 @@ class Log(StrEnum):
 @verb(flags=("data", *TALK))
 def serve(
     run: Run,
-    host: Annotated[str, typer.Option(help="Loopback name or address to listen on.")] = "localhost",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; beyond loopback with --tls or --behind-proxy.")
+    ] = "localhost",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = DEFAULT_PORT,
     ephemeral: Annotated[
         bool, typer.Option("--ephemeral", help="Keep nothing: a data folder that is thrown away.")
@@ -86,6 +89,23 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option("--allow-host", metavar="NAME", help="Host name to answer beside localhost.")
     ] = None,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="TLS 1.3, with a certificate of the data folder's own authority.")
+    ] = False,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="TLS ends in front of the server; with --public-url.")
+    ] = False,
+    public_url: Annotated[
+        str | None, typer.Option("--public-url", metavar="URL", help="The address by which clients know the server.")
+    ] = None,
+    control_port: Annotated[
+        int | None,
+        typer.Option(help="Loopback port for the control API alone; 0 takes a free one.", min=0, max=65535),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option("--allow-origin", metavar="ORIGIN", help="Web origin whose pages may read answers (CORS)."),
+    ] = None,
     log: Annotated[Log, typer.Option(help="Access log on stderr.")] = Log.text,
 ) -> None:
     """Serve the whole API on this machine until ^C.
@@ -108,6 +128,11 @@ def serve(
         clock=clock.value,
         limits=limits.value,
         allow_hosts=tuple(allow_host or ()),
+        tls=tls,
+        behind_proxy=behind_proxy,
+        public_url=public_url,
+        control_port=control_port,
+        allow_origins=tuple(allow_origin or ()),
         log=log.value,
     )
     serve_forever(config, lambda started: _say_ready(run, started, ephemeral=ephemeral))
@@ -137,9 +162,19 @@ def _say_ready(run: Run, started: Started, *, ephemeral: bool) -> None:
         output.data("", "in other terminals, first:", f"  export REINMAKER_DATA={started.data}")
     else:
         output.data("", "try, in another terminal:", "  reinmaker health", "  reinmaker publish examples/first-lesson")
+    if started.ca_file is not None:
+        _say_ca_file(run, started.ca_file)
     output.ids([started.url])
     output.document_now()
     output.flush()
+
+
+def _say_ca_file(run: Run, file: Path) -> None:
+    """Say how the other commands come to trust the server's certificate."""
+    run.output.add(caFile=str(file))
+    option, variable = shlex.join(["--ca-file", str(file)]), f"export REINMAKER_CA_FILE={shlex.quote(str(file))}"
+    run.output.data("", "the certificate is of an authority of its own; for each command, or once:")
+    run.output.data(f"  {option}", f"  {variable}")
 
 
 def _process_id() -> int:

@@ -189,3 +189,5 @@ class LocalClient(Wire):
     client_secret: str = Field(repr=False)
     api_url: str
     control_token: str = Field(repr=False)
+    control_url: str | None = ""
+    """Where the control API is, if it has a port of its own; "": at `api_url`, None: it is off."""

@@ -15,6 +15,7 @@ from reinmaker_cli.contract.models import LocalClient
 from reinmaker_cli.errors import UsageError
 from reinmaker_cli.server.client_secrets import new_client_id, new_secret
 from reinmaker_cli.server.clock import DAY_S, Clock
+from reinmaker_cli.server.listening import Listening
 from reinmaker_cli.server.store import Store
 
 CLIENT_FILE = "client.json"
@@ -50,7 +51,7 @@ def occupied_folder(data: Path | None) -> Iterator[Path]:
         os.close(lock)
 
 
-def development_client(store: Store, data: Path, api_url: str, clock: Clock) -> LocalClient:
+def development_client(store: Store, data: Path, listening: Listening, clock: Clock) -> LocalClient:
     """Return the development client, made at the first start, with a secret that still lives for a month."""
     known = store.clients.development()
     kept = _read_client(data)
@@ -65,9 +66,17 @@ def development_client(store: Store, data: Path, api_url: str, clock: Clock) -> 
             secret = new_secret()
             store.clients.add_secret(client_id, secret, now=clock.now())
     control_token = kept.control_token if kept else new_secret()
-    client = LocalClient(client_id=client_id, client_secret=secret, api_url=api_url, control_token=control_token)
+    client = local_client(client_id, secret, control_token, listening)
     write_client(data, client)
     return client
+
+
+def local_client(client_id: str, secret: str, control_token: str, listening: Listening) -> LocalClient:
+    """Return what `client.json` is to say of the development client and of where the server is."""
+    api_url, control_url = listening.public_url, listening.control_url
+    # Left out where it is at the API's address, whatever that is from where the file is read.
+    apart = {} if control_url == api_url else {"control_url": control_url}
+    return LocalClient(client_id=client_id, client_secret=secret, api_url=api_url, control_token=control_token, **apart)
 
 
 def write_client(data: Path, client: LocalClient) -> None:

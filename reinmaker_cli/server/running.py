@@ -11,21 +11,26 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import uvicorn
 
 from reinmaker_cli.contract.models import LocalClient
 from reinmaker_cli.server.access_log import access_log
-from reinmaker_cli.server.app import build_app
+from reinmaker_cli.server.app import build_apps
 from reinmaker_cli.server.clock import MovableClock
 from reinmaker_cli.server.config import ServerConfig
 from reinmaker_cli.server.data_folder import development_client, occupied_folder
-from reinmaker_cli.server.listening import listen, public_url
+from reinmaker_cli.server.listening import Listening, listen
 from reinmaker_cli.server.services import Foundation, Services
 from reinmaker_cli.server.store import open_store
 from reinmaker_cli.server.timekeeping import resume_clock
 from reinmaker_cli.server.tokens import Tokens
+from reinmaker_cli.server.wire import TimedProtocol
+
+if TYPE_CHECKING:
+    from reinmaker_cli.server.routes.edge import Edge
+    from reinmaker_cli.server.tls import ServerTls
 
 __all__ = ["ServerConfig", "Started", "running_server", "serve_forever"]
 
@@ -44,6 +49,10 @@ class Started:
     """Folder of the database and `client.json`."""
     client: LocalClient
     """The development client, and the control token."""
+    ca_file: Path | None = None
+    """What clients are to trust, with TLS."""
+    address: tuple[str, int] | None = None
+    """Where it listens, which is not what `url` says behind a proxy."""
 
 
 def serve_forever(config: ServerConfig, ready: Callable[[Started], None], *, clock: MovableClock | None = None) -> None:
@@ -88,22 +97,13 @@ def running_server(config: ServerConfig, *, clock: MovableClock | None = None) -
 class _Server(uvicorn.Server):
     """uvicorn, that leaves signals to us, says when it answers, and ends all waits when it stops."""
 
-    def __init__(self, base: Foundation, listening: list[socket.socket]) -> None:
-        config = uvicorn.Config(
-            build_app(base, self._remember, lambda: self.should_exit),
-            http="h11",
-            loop="asyncio",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # it would believe X-Forwarded-For of anybody on this machine
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=FINISH_WITHIN_S,
-        )
-        super().__init__(config)
-        self.listening = listening
+    def __init__(self, base: Foundation, tls: ServerTls | None) -> None:
+        apps = build_apps(base, self._remember, lambda: self.should_exit)
+        super().__init__(_uvicorn_config(apps.api, lifespan="on"))
+        self.listening = base.listening.api
+        self._tls = tls
+        self._control = None if apps.control is None else _uvicorn_config(apps.control, lifespan="off")
+        self._control_sockets = base.listening.control
         self.when_ready: Callable[[], object] = lambda: None
         self._services: Services | None = None
 
@@ -114,11 +114,25 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
+        if self._tls is not None:
+            self.config.ssl = self._tls.context
         try:
             await super().startup(sockets)
         except SystemExit as error:  # uvicorn's way to say that the lifespan raised; it has logged the traceback
             raise RuntimeError("the server could not start") from error
+        if self._control is not None:
+            await self._listen_for_control(self._control)
         self.when_ready()
+
+    async def _listen_for_control(self, config: uvicorn.Config) -> None:
+        """Answer on the control port: another application, without TLS, with the state and the end of the first."""
+        config.load()
+
+        def protocol() -> asyncio.Protocol:
+            return TimedProtocol(config, self.server_state, self.lifespan.state)
+
+        loop = asyncio.get_running_loop()
+        self.servers += [await loop.create_server(protocol, sock=bound) for bound in self._control_sockets]
 
     async def main_loop(self) -> None:
         """Tick as uvicorn does, for the Date field, but end when stopped, and not at the next tick."""
@@ -136,24 +150,47 @@ class _Server(uvicorn.Server):
         self._services = services
 
 
+def _uvicorn_config(app: Edge, *, lifespan: Literal["on", "off"]) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=TimedProtocol,
+        loop="asyncio",
+        ws="none",
+        lifespan=lifespan,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # it would believe X-Forwarded-For of anybody on this machine
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=FINISH_WITHIN_S,
+    )
+
+
 @contextmanager
 def _prepared(config: ServerConfig, given_clock: MovableClock | None) -> Iterator[tuple[_Server, Started]]:
     """Yield a server that is ready to run: port bound, data folder ours, database open."""
     with ExitStack() as stack:
-        sockets = listen(config)
-        for bound in sockets:
+        listening = listen(config)
+        for bound in listening.all:
             stack.callback(bound.close)
         data = stack.enter_context(occupied_folder(config.data))
+        tls = _prepared_tls(data, listening) if config.tls else None
         store = open_store(data)
         stack.callback(store.close)
         clock = given_clock or resume_clock(store.facts, config.clock)
-        url = public_url(config, sockets)
+        url = listening.public_url
         tokens = Tokens(store.facts, clock, issuer=url, audience=url)
         stack.callback(tokens.close)
-        client = development_client(store, data, url, clock)
+        client = development_client(store, data, listening, clock)
         stack.enter_context(access_log(config.log))
-        base = Foundation(config, data, store, clock, tokens, url, client.control_token)
-        yield _Server(base, sockets), Started(url, data, client)
+        base = Foundation(config, data, store, clock, tokens, listening, client.control_token, store.facts.log_key())
+        yield _Server(base, tls), Started(url, data, client, tls.ca_file if tls else None, listening.address)
+
+
+def _prepared_tls(data: Path, listening: Listening) -> ServerTls:
+    from reinmaker_cli.server.tls import prepare_tls  # 60 ms that a server without TLS does not pay
+
+    return prepare_tls(data, listening.hosts)
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def test_body_that_does_not_come_is_given_up(live: Caller, monkeypatch):
     with posting(live, "Content-Length: 100", authorized(live)) as connection:
         connection.sendall(b"half")
         answer = rest_of(connection)
-    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"no byte of the body" in answer
 
 

@@ -39,7 +39,7 @@ async def guard_control(request: Request, services: Services) -> None:
     if not is_loopback_peer(request):
         raise ApiProblem(codes.CONTROL_REFUSED, "not a request from this machine, or one that was forwarded")
     origin = request.headers.get("origin")
-    if origin is not None and origin != services.public_url:
+    if origin is not None and origin != services.listening.control_url:
         raise ApiProblem(codes.CONTROL_REFUSED, "the Origin is a foreign page")
     token = bearer_token(request)
     if token is None or not hmac.compare_digest(token.encode(), services.control_token.encode()):

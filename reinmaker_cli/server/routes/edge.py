@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import logging
 import re
 import secrets
 import time
@@ -16,14 +15,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.names import TRACE_HEADER, TRACE_PATTERN
-from reinmaker_cli.server.access_log import ACCESS_LOG, SERVER_LOG
+from reinmaker_cli.server.access_log import SERVER_LOG, log_access
 from reinmaker_cli.server.problems import ApiProblem
-from reinmaker_cli.server.routes.exchange import Exchange, stopping
+from reinmaker_cli.server.routes.cross_origin import checked_origins, cross_origin_fields
+from reinmaker_cli.server.routes.exchange import Exchange, add_to_answer, stopping
+from reinmaker_cli.server.routes.struck import strike_of
 
 _TRACE = re.compile(TRACE_PATTERN)
 _TRACE_KEY = "reinmaker.trace_id"
 _ROUTE_KEY = "reinmaker.route"
+_CODE_KEY = "reinmaker.code"
 _CLIENT_KEY = "reinmaker.client_id"
+_USER_KEY = "reinmaker.user"
+_BEHIND_PROXY_KEY = "reinmaker.behind_proxy"
 
 
 def trace_id(request: Request) -> str:
@@ -41,6 +45,16 @@ def note_client(request: Request, client_id: str) -> None:
     request.scope[_CLIENT_KEY] = client_id
 
 
+def note_user(request: Request, pseudonym: str) -> None:
+    """Say which user a request is about, for the access log: by what stands for the user there."""
+    request.scope[_USER_KEY] = pseudonym
+
+
+def note_code(scope: Scope, code: str) -> None:
+    """Say with which error the request is answered, for the journal."""
+    scope[_CODE_KEY] = str(code)
+
+
 def client_id(request: Request) -> str:
     """Return the client that asks, on a route that needs a token."""
     return str(request.scope[_CLIENT_KEY])
@@ -49,10 +63,20 @@ def client_id(request: Request) -> str:
 class Edge:
     """Wrap the routes: every answer has a trace id, every error is a problem document, every request is logged."""
 
-    def __init__(self, routes: ASGIApp, allowed_hosts: Collection[str], is_stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        routes: ASGIApp,
+        allowed_hosts: Collection[str],
+        is_stopping: Callable[[], bool],
+        *,
+        is_behind_proxy: bool = False,
+        allowed_origins: Collection[str] = (),
+    ) -> None:
         self._routes = routes
         self._is_stopping = is_stopping
-        self._allowed_hosts = {host.lower().strip("[]") for host in allowed_hosts}
+        self._allowed_hosts = frozenset(allowed_hosts)
+        self._is_behind_proxy = is_behind_proxy
+        self._allowed_origins = checked_origins(allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; the lifespan goes through."""
@@ -61,12 +85,18 @@ class Edge:
             return
         scope["app"] = self  # Starlette raises its 404 as an exception only below an application
         scope[_TRACE_KEY] = _incoming_trace(scope) or secrets.token_hex(16)
+        scope[_BEHIND_PROXY_KEY] = self._is_behind_proxy
         started = time.monotonic()
+        add_to_answer(scope, cross_origin_fields(scope, self._allowed_origins))
+        routes, strike = self._routes, strike_of(scope)
+        if strike is not None:
+            routes, send = strike.around(routes), strike.answering(receive, send)
         exchange = Exchange(scope, receive, send, scope[_TRACE_KEY], self._is_stopping)
         try:
             self._refuse_foreign_host(scope)
-            await self._routes(scope, exchange.receive, exchange.send)
+            await routes(scope, exchange.receive, exchange.send)
         except ApiProblem as problem:
+            note_code(scope, problem.code)
             await exchange.refuse(problem)
         except ClientDisconnect:
             SERVER_LOG.info("the client went away", extra={"trace_id": scope[_TRACE_KEY]})
@@ -76,8 +106,18 @@ class Edge:
             await exchange.refuse(stopping())
         except Exception:  # noqa: BLE001  (the one error handler: logged with its traceback, answered without it)
             SERVER_LOG.exception("unforeseen", extra={"trace_id": scope[_TRACE_KEY]})
+            note_code(scope, codes.SERVER_ERROR)
             await exchange.refuse(ApiProblem(codes.SERVER_ERROR, "see the server's log"))
-        _log_access(scope, exchange.status, time.monotonic() - started)
+        _write_down(scope, exchange.status, time.monotonic() - started)
+        log_access(
+            method=scope["method"],
+            route=scope.get(_ROUTE_KEY, "-"),
+            status=exchange.status,
+            seconds=time.monotonic() - started,
+            trace_id=scope[_TRACE_KEY],
+            client_id=scope.get(_CLIENT_KEY, "-"),
+            user=scope.get(_USER_KEY),
+        )
 
     def _refuse_foreign_host(self, scope: Scope) -> None:
         # DNS rebinding: a web page can point a name of its own at 127.0.0.1, but it cannot change the Host field.
@@ -87,19 +127,27 @@ class Edge:
             raise ApiProblem(codes.HOST_NOT_ALLOWED, f"not a host name of this server: `{host[:100]}`")
 
 
-def allowed_hosts(host: str, more: Collection[str]) -> set[str]:
-    """Return the host names that a server bound to `host` answers."""
-    return {"localhost", "127.0.0.1", "::1", host, *more}
-
-
 def is_loopback_peer(request: Request) -> bool:
     """Return whether the request comes from this machine, and not through a proxy on it."""
-    if request.client is None or _was_forwarded(request):
+    if request.client is None or request.scope[_BEHIND_PROXY_KEY] or _was_forwarded(request):
         return False
     try:
         return ipaddress.ip_address(request.client.host).is_loopback
     except ValueError:
         return False
+
+
+def _write_down(scope: Scope, status: int, seconds: float) -> None:
+    """Add the request to the journal."""
+    scope["state"]["services"].journal.add(
+        method=scope["method"],
+        route=scope.get(_ROUTE_KEY, "-"),
+        status=status,
+        seconds=seconds,
+        trace_id=scope[_TRACE_KEY],
+        client_id=scope.get(_CLIENT_KEY),
+        code=scope.get(_CODE_KEY),
+    )
 
 
 def _was_forwarded(request: Request) -> bool:
@@ -109,16 +157,3 @@ def _was_forwarded(request: Request) -> bool:
 def _incoming_trace(scope: Scope) -> str | None:
     value = Headers(scope=scope).get(TRACE_HEADER, "")
     return value if _TRACE.fullmatch(value) else None
-
-
-def _log_access(scope: Scope, status: int, seconds: float) -> None:
-    if ACCESS_LOG.isEnabledFor(logging.INFO):
-        fields = {
-            "method": scope["method"],
-            "route": scope.get(_ROUTE_KEY, "-"),
-            "status": status,
-            "ms": round(seconds * 1000, 1),
-            "trace_id": scope[_TRACE_KEY],
-            "client_id": scope.get(_CLIENT_KEY, "-"),
-        }
-        ACCESS_LOG.info("%s", fields["route"], extra={"access": fields})

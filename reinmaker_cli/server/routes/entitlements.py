@@ -26,6 +26,7 @@ def entitlement_resources() -> list[Resource]:
 
 async def _show(request: Request, services: Services) -> Response:
     user_id, now = _user_id(request), services.clock.now()
+    services.note_user(request, user_id)
     found = await services.threads.read(services.store.entitlements.active, user_id, now=now)
     # An unknown user has an empty list: a 404 would tell strangers which children have accounts.
     document = {"userId": user_id, "entitlements": [entitlement_document(one, now) for one in found]}

@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
@@ -21,6 +20,10 @@ from reinmaker_cli.server.problems import ApiProblem
 
 IDLE_LIMIT_S = 30
 """Without a byte of a body that is not complete."""
+BODY_GRACE_S = 30.0
+"""For a whole body of any size, beside what MIN_BYTES_PER_S gives it. Counted is only how long it was waited for."""
+MIN_BYTES_PER_S = 8 * 1024
+"""A modem sends as much; 64 MiB then take at most 2.3 hours, and a byte now and then is given up after 30 s."""
 LINGER_S = 10.0
 """For reading the rest of a body after its answer."""
 LINGER_IDLE_S = 2.0
@@ -30,9 +33,9 @@ STOPPING_RETRY_AFTER_S = 5
 _FIELDS_KEY = "reinmaker.answer_fields"
 
 
-def add_to_answer(request: Request, fields: Mapping[str, str]) -> None:
+def add_to_answer(scope: Scope, fields: Mapping[str, str]) -> None:
     """Put header fields on the answer to this request, whatever answer it will be."""
-    request.scope[_FIELDS_KEY] = {**request.scope.get(_FIELDS_KEY, {}), **fields}
+    scope[_FIELDS_KEY] = {**scope.get(_FIELDS_KEY, {}), **fields}
 
 
 class Exchange:
@@ -47,6 +50,8 @@ class Exchange:
         self._trace = trace
         self._is_stopping = is_stopping
         self._rest_bytes = float("inf") if "transfer-encoding" in headers else int(declared) if declared else 0
+        self._waited_s = 0.0
+        self._received_bytes = 0
         self._is_asked_for = headers.get("expect", "").lower() != "100-continue"
         self._is_given_up = False
         self._closes = False
@@ -57,14 +62,18 @@ class Exchange:
         """Return the next piece of the body; ApiProblem where none comes in time, or within a second of a stop."""
         self._is_asked_for = True
         for _ in range(IDLE_LIMIT_S):
-            message = await self._received(1.0)
+            in_time_s = BODY_GRACE_S + self._received_bytes / MIN_BYTES_PER_S - self._waited_s
+            message = await self._received(max(0.0, min(1.0, in_time_s)))
             if message is not None:
                 return message
             if self._is_stopping():
                 self._is_given_up = True
                 raise stopping()
+            if in_time_s <= 0:
+                self._is_given_up = True
+                raise ApiProblem(codes.REQUEST_TIMEOUT, f"the body comes at less than {MIN_BYTES_PER_S} bytes a second")
         self._is_given_up = True
-        raise ApiProblem(codes.BAD_REQUEST, f"no byte of the body for {IDLE_LIMIT_S} s")
+        raise ApiProblem(codes.REQUEST_TIMEOUT, f"no byte of the body for {IDLE_LIMIT_S} s")
 
     async def send(self, message: Message) -> None:
         """Pass the answer on, with the fields it is to have; end the connection where the body was not read."""
@@ -101,11 +110,16 @@ class Exchange:
 
     async def _received(self, limit_s: float) -> Message | None:
         """Return the next message, None where there is none in time; no limit holds once the body is complete."""
+        loop = asyncio.get_running_loop()
+        began_at = loop.time()
         try:
             async with asyncio.timeout(limit_s if self._rest_bytes > 0 else None):
                 message = await self._receive()
         except TimeoutError:
             return None
+        finally:
+            self._waited_s += loop.time() - began_at
+        self._received_bytes += len(message.get("body", b""))
         is_last = message["type"] != "http.request" or not message.get("more_body", False)
         self._rest_bytes = 0 if is_last else self._rest_bytes - len(message["body"])
         return message

@@ -5,7 +5,9 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from reinmaker_cli.contract import codes
-from reinmaker_cli.server.limits import Counted, Policy
+from reinmaker_cli.contract.faults import FaultKind
+from reinmaker_cli.server.faults import Asked
+from reinmaker_cli.server.limits import Counted, Exceeded, Policy
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.exchange import add_to_answer
 from reinmaker_cli.server.services import Services
@@ -17,7 +19,7 @@ def count_request(request: Request, services: Services, policy: Policy, client_i
     The fields are those of draft-ietf-httpapi-ratelimit-headers: `r` what may be sent now, `t` seconds until the oldest
     counted request leaves the window.
     """
-    taken = services.limits.take(policy, client_id, address)
+    taken = _asked_for(request, services, client_id) or services.limits.take(policy, client_id, address)
     if taken is None:
         return
     quota = services.limits.quota(client_id, policy)
@@ -26,10 +28,19 @@ def count_request(request: Request, services: Services, policy: Policy, client_i
         "RateLimit-Policy": f'"{policy.name}";q={quota};w={policy.window_s}',
         "RateLimit": f'"{policy.name}";r={left};t={taken.oldest_leaves_s}',
     }
-    add_to_answer(request, fields)
+    add_to_answer(request.scope, fields)
     if not isinstance(taken, Counted):
         raise ApiProblem(
             codes.QUOTA_EXCEEDED,
             f"more than {quota} requests in {policy.window_s} s under the policy {policy.name}",
             headers={"Retry-After": str(taken.retry_after_s)},
         )
+
+
+def _asked_for(request: Request, services: Services, client_id: str) -> Exceeded | None:
+    """Return the limit that a fault says is met."""
+    asked = Asked(request.method, request.url.path, client_id)
+    rule = services.faults.strike({FaultKind.LIMITED}, asked)
+    if rule is None:
+        return None
+    return Exceeded(oldest_leaves_s=rule.retry_after_s or 1, retry_after_s=rule.retry_after_s or 1)
