@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
 from reinmaker_cli.assets.digest import CHUNK_BYTES, SMALL_BYTES, Digest, Look, hash_walked
-from reinmaker_cli.assets.walk import WalkedFile
+from reinmaker_cli.assets.walked import WalkedFile
 from reinmaker_cli.contract.findings import Finding
 
 TICK_S = 0.1  # how often `advance` is called, and the longest that a signal waits for this thread

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from reinmaker_cli.assets.reading import NotRegular, open_regular, read_fully, special_file, unreadable
-from reinmaker_cli.assets.walk import WalkedFile
+from reinmaker_cli.assets.walked import WalkedFile, walked_file
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
 
@@ -176,7 +176,7 @@ def _identify(path: str, os_path: str) -> WalkedFile | Finding:
     status = os.lstat(os_path)
     if not stat.S_ISREG(status.st_mode):
         return special_file(path, stat.S_IFMT(status.st_mode))
-    return WalkedFile(path, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino, os_path)
+    return walked_file(path, status, os_path)
 
 
 def _is_same(before: os.stat_result, after: os.stat_result) -> bool:

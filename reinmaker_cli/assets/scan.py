@@ -29,7 +29,8 @@ from reinmaker_cli.assets.project import Project
 from reinmaker_cli.assets.reading import read_head, unreadable
 from reinmaker_cli.assets.rules import Match, Matcher
 from reinmaker_cli.assets.sidecars import read_sidecar
-from reinmaker_cli.assets.walk import Ignored, Walk, WalkedFile, walk_folder
+from reinmaker_cli.assets.walk import Ignored, Walk, walk_folder
+from reinmaker_cli.assets.walked import WalkedFile
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
 from reinmaker_cli.errors import UsageError

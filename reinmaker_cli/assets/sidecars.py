@@ -6,7 +6,7 @@ from typing import Any
 
 from reinmaker_cli.assets.digest import Content, hash_walked
 from reinmaker_cli.assets.guards import check_head
-from reinmaker_cli.assets.walk import WalkedFile
+from reinmaker_cli.assets.walked import WalkedFile
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
 from reinmaker_cli.contract.ijson import NotIJson, read_ijson

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
-from collections.abc import Collection, Mapping, Sequence
+import struct
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from reinmaker_cli.assets.ignore import IGNORE_FILE, IgnorePatterns, junk_reason, may_hold_junk
+from reinmaker_cli.assets.listing import list_entries, names_are_utf8, opened_folder
 from reinmaker_cli.assets.own import own_document
 from reinmaker_cli.assets.portable import is_utf8, name_findings, not_utf8, printable
 from reinmaker_cli.assets.project import PROJECT_FILE
 from reinmaker_cli.assets.reading import NotRegular, read_head, reason_of, special_file, unreadable
+from reinmaker_cli.assets.walked import STATUS, FilesByDevice, FolderFiles, WalkedFile, walked_file
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
 from reinmaker_cli.errors import ConfigError, ContentInvalid
@@ -34,21 +36,6 @@ _KIND = 0o170000
 _REGULAR = stat.S_IFREG
 
 
-class WalkedFile(NamedTuple):
-    """One regular file, as it was when the walk passed it."""
-
-    path: str
-    """Relative to the root, `/` between parts."""
-    size: int
-    """Bytes."""
-    mtime_ns: int
-    device: int
-    inode: int
-    """0 where the walk does not learn it (Windows)."""
-    os_path: str
-    """Absolute and without links: what to open. The target, where `path` is a link."""
-
-
 class Ignored(NamedTuple):
     """One file or folder that was passed over; a folder's path ends in `/`."""
 
@@ -58,14 +45,19 @@ class Ignored(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """What lies in a folder; every tuple is sorted by path."""
+    """What lies in a folder; every tuple is sorted by path, or by the paths in it."""
 
     root: Path
-    files: tuple[WalkedFile, ...]
+    folders: tuple[FolderFiles, ...]
     findings: tuple[Finding, ...]
     ignored: tuple[Ignored, ...]
     sidecars: Mapping[str, WalkedFile]
     """Path of the file that is described -> its `<file>.meta.json`."""
+
+    @property
+    def files(self) -> tuple[WalkedFile, ...]:
+        """Return all files, made anew at each call, sorted by path."""
+        return tuple(sorted((file for folder in self.folders for file in folder), key=itemgetter(0)))
 
     def no_assets(self) -> ContentInvalid:
         """Return the error for a folder without assets; its hint names the projects that the walk stopped at."""
@@ -80,21 +72,31 @@ def nested_projects(ignored: Sequence[Ignored]) -> list[str]:
     return [one.path for one in ignored if one.reason == NESTED_PROJECT]
 
 
-def walk_folder(root: Path, *, ignore: Sequence[str] = (), written: Collection[str] = ()) -> Walk:
+OwnDocument = Callable[[WalkedFile], str | None]
+"""What a `.json` file is, if reinmaker wrote it; OSError where it cannot be read."""
+
+
+def _look_inside(file: WalkedFile) -> str | None:
+    return own_document(file.os_path)
+
+
+def walk_folder(
+    root: Path, *, ignore: Sequence[str] = (), written: Collection[str] = (), own: OwnDocument = _look_inside
+) -> Walk:
     """Return what lies in the folder; `ignore` are the project's own patterns, in gitignore syntax.
 
-    `written` are paths that this very command writes: they are no assets.
+    `written` are paths that this very command writes: they are no assets. `own` is asked about every `.json` file.
 
     A folder that cannot be listed is a finding, and so is the root itself; ConfigError for a bad pattern.
     """
-    walker = _Walker(os.path.realpath(root), frozenset(written))
+    walker = _Walker(os.path.realpath(root), frozenset(written), own)
     patterns = IgnorePatterns().with_layer("", ignore, origin=f"[ignore] in {PROJECT_FILE}")
     waiting = [_Folder(walker.root, "", patterns)]
     while waiting:
         waiting.extend(walker.visit(waiting.pop()))
     return Walk(
         root=root,
-        files=tuple(sorted(walker.files, key=itemgetter(0))),
+        folders=tuple(sorted(walker.folders, key=attrgetter("prefix", "device"))),
         findings=tuple(sorted(walker.findings, key=attrgetter("path", "code"))),
         ignored=tuple(sorted(walker.ignored)),
         sidecars=walker.sidecars,
@@ -115,7 +117,8 @@ class _Folder(NamedTuple):
 class _Walker:
     root: str
     written: frozenset[str]
-    files: list[WalkedFile] = field(default_factory=list)
+    own: OwnDocument
+    folders: list[FolderFiles] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
     sidecars: dict[str, WalkedFile] = field(default_factory=dict)
@@ -123,48 +126,61 @@ class _Walker:
     def visit(self, folder: _Folder) -> list[_Folder]:
         """Take in one folder and return those below it that are to be visited."""
         try:
-            entries = _listed(folder.os_path)
+            with opened_folder(folder.os_path) as listable:
+                return self._visit(folder, FilesByDevice(folder.prefix, folder.os_path), list_entries(listable))
         except OSError as error:
             self.findings.append(unreadable(folder.prefix.rstrip("/") or ".", error))
             return []
+
+    def _visit(self, folder: _Folder, home: FilesByDevice, entries: dict[str, os.DirEntry[str]]) -> list[_Folder]:
         if folder.prefix and PROJECT_FILE in entries:
             self.ignored.append(Ignored(folder.prefix, NESTED_PROJECT))
             return []
         text = "/".join(entries)
         if IGNORE_FILE in entries:
-            folder = folder._replace(patterns=self._with_ignore_file(folder, entries[IGNORE_FILE]))
+            folder = folder._replace(patterns=self._with_ignore_file(folder, home))
         if self._may_pass_over(folder, f"/{text}/"):
-            entries = self._not_ignored(folder, entries)
+            entries = self._not_ignored(folder, home, entries)
         if not is_utf8(text):
             entries = self._only_utf8(folder, entries)
         self.findings.extend(name_findings(list(entries), folder.prefix))
-        return self._take(folder, entries)
+        return self._take(folder, home, entries)
 
-    def _take(self, folder: _Folder, entries: dict[str, os.DirEntry[str]]) -> list[_Folder]:
+    def _take(self, folder: _Folder, home: FilesByDevice, entries: dict[str, os.DirEntry[str]]) -> list[_Folder]:
         below = []
-        prefix = folder.prefix
-        while entries:
-            name, entry = entries.popitem()  # an entry keeps its status: letting go of it halves the memory touched
-            path = prefix + name
+        prefix, base, pack = folder.prefix, home.os_base, STATUS.pack
+        device, group = -1, home.on(-1)
+        is_recoded = not names_are_utf8()
+        for name in sorted(entries):
+            entry = entries.pop(name)  # an entry keeps its status: letting go of it halves the memory touched
             try:
                 status = entry.stat(follow_symlinks=False)
                 kind = status.st_mode & _KIND
                 if kind == _REGULAR:
-                    # Not WalkedFile(...): the __new__ of a NamedTuple is Python code, a quarter of the walk's time.
-                    walked = tuple.__new__(
-                        WalkedFile,
-                        (path, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino, entry.path),
-                    )
-                    if not (name.endswith(".json") and self._is_own(walked)):
-                        self.files.append(walked)
+                    if name.endswith(".json") and self._is_own(walked_file(prefix + name, status, base + entry.name)):
+                        continue
+                    if status.st_dev != device:
+                        device, group = status.st_dev, home.on(status.st_dev)
+                    if is_recoded:
+                        group.add(name, status, base + entry.name)
+                        continue
+                    # group.add(), without the call: this is done for every file there is.
+                    try:
+                        packed = pack(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+                    except struct.error:
+                        group.add(name, status)
+                        continue
+                    group.names.append(name)
+                    group.status.append(packed)
                 elif _is_link(status):
-                    below.extend(self._follow(folder, path, entry))
+                    below.extend(self._follow(folder, home, name, base + entry.name))
                 elif kind == stat.S_IFDIR:
-                    below.append(_Folder(entry.path, path + "/", folder.patterns, folder.linked_from))
+                    below.append(_Folder(base + entry.name, prefix + name + "/", folder.patterns, folder.linked_from))
                 else:
-                    self.findings.append(special_file(path, kind))
+                    self.findings.append(special_file(prefix + name, kind))
             except OSError as error:
-                self.findings.append(unreadable(path, error))
+                self.findings.append(unreadable(prefix + name, error))
+        self.folders.extend(home.filled())
         return below
 
     def _may_pass_over(self, folder: _Folder, framed: str) -> bool:
@@ -176,7 +192,9 @@ class _Walker:
             or f"/{PROJECT_FILE}/" in framed
         )
 
-    def _not_ignored(self, folder: _Folder, entries: Mapping[str, os.DirEntry[str]]) -> dict[str, os.DirEntry[str]]:
+    def _not_ignored(
+        self, folder: _Folder, home: FilesByDevice, entries: Mapping[str, os.DirEntry[str]]
+    ) -> dict[str, os.DirEntry[str]]:
         kept = {}
         sidecars = []
         for name, entry in entries.items():
@@ -194,15 +212,15 @@ class _Walker:
             if reason is not None:
                 self.ignored.append(Ignored(shown, reason))
             elif name.endswith(SIDECAR_SUFFIX) and is_utf8(name):
-                sidecars.append((name, entry))
+                sidecars.append(name)
             else:
                 kept[name] = entry
-        for name, entry in sidecars:
-            self._take_sidecar(folder, name, entry, entries)
+        for name in sidecars:
+            self._take_sidecar(folder, home, name, entries)
         return kept
 
     def _take_sidecar(
-        self, folder: _Folder, name: str, entry: os.DirEntry[str], entries: Mapping[str, os.DirEntry[str]]
+        self, folder: _Folder, home: FilesByDevice, name: str, entries: Mapping[str, os.DirEntry[str]]
     ) -> None:
         path = folder.prefix + name
         described = name.removesuffix(SIDECAR_SUFFIX)
@@ -213,24 +231,22 @@ class _Walker:
             self.findings.append(codes.BROKEN_SIDECAR.finding(message, hint=hint, path=path))
             return
         try:
-            status = entry.stat(follow_symlinks=False)
+            status = entries[name].stat(follow_symlinks=False)
         except OSError as error:
             self.findings.append(unreadable(path, error))
             return
         self.ignored.append(Ignored(path, f"sidecar of `{described}`"))
-        self.sidecars[folder.prefix + described] = WalkedFile(
-            path, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino, entry.path
-        )
+        self.sidecars[folder.prefix + described] = walked_file(path, status, home.os_base + entries[name].name)
 
     def _only_utf8(self, folder: _Folder, entries: Mapping[str, os.DirEntry[str]]) -> dict[str, os.DirEntry[str]]:
         kept = {name: entry for name, entry in entries.items() if is_utf8(name)}
         self.findings.extend(not_utf8(folder.prefix + name) for name in entries if name not in kept)
         return kept
 
-    def _with_ignore_file(self, folder: _Folder, entry: os.DirEntry[str]) -> IgnorePatterns:
+    def _with_ignore_file(self, folder: _Folder, home: FilesByDevice) -> IgnorePatterns:
         path = folder.prefix + IGNORE_FILE
         try:
-            lines = read_head(entry.path, MAX_IGNORE_FILE_BYTES).decode("utf-8-sig").splitlines()
+            lines = read_head(home.os_base + IGNORE_FILE, MAX_IGNORE_FILE_BYTES).decode("utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(
                 f"ignore file cannot be read: `{path}`: {reason_of(error)}",
@@ -241,7 +257,7 @@ class _Walker:
 
     def _is_own(self, walked: WalkedFile) -> bool:
         try:
-            reason = own_document(walked.os_path)
+            reason = self.own(walked)
         except NotRegular:
             return False  # it was swapped since; reading it for its hash says so
         except OSError:
@@ -250,10 +266,11 @@ class _Walker:
             self.ignored.append(Ignored(walked.path, reason))
         return reason is not None
 
-    def _follow(self, folder: _Folder, path: str, entry: os.DirEntry[str]) -> list[_Folder]:
+    def _follow(self, folder: _Folder, home: FilesByDevice, name: str, os_path: str) -> list[_Folder]:
         """Take in what a link names, if that lies inside the root and is not a folder that the link lies in."""
+        path = folder.prefix + name
         try:
-            target = os.path.realpath(entry.path, strict=True)
+            target = os.path.realpath(os_path, strict=True)
             status = os.lstat(target)
         except OSError as error:
             self.findings.append(_bad_link(path, f"link to nothing ({reason_of(error)})"))
@@ -263,9 +280,8 @@ class _Walker:
             return []
         kind = status.st_mode & _KIND
         if kind == _REGULAR:
-            walked = WalkedFile(path, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino, target)
-            if not (path.endswith(".json") and self._is_own(walked)):
-                self.files.append(walked)
+            if not (path.endswith(".json") and self._is_own(walked_file(path, status, target))):
+                home.on(status.st_dev).add(name, status, target)
             return []
         if kind != stat.S_IFDIR:
             self.findings.append(special_file(path, kind))
@@ -278,17 +294,6 @@ class _Walker:
             self.findings.append(_bad_link(path, f"link behind {MAX_LINKED_FOLDERS} other links to folders"))
             return []
         return [_Folder(target, path + "/", folder.patterns, homes)]
-
-
-def _listed(os_path: str) -> dict[str, os.DirEntry[str]]:
-    with os.scandir(os_path) as listing:
-        entries = list(listing)
-    if not entries:
-        return {}
-    text = "/".join([entry.name for entry in entries])
-    if sys.getfilesystemencoding() != "utf-8":  # else the locale would decide what the names are
-        text = os.fsencode(text).decode("utf-8", "surrogateescape")
-    return dict(zip(text.split("/"), entries, strict=True))
 
 
 def _is_link(status: os.stat_result) -> bool:

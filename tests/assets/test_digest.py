@@ -12,7 +12,8 @@ import pytest
 
 from reinmaker_cli.assets.batch import hash_files
 from reinmaker_cli.assets.digest import SMALL_BYTES, Content, Digest, hash_file, hash_walked
-from reinmaker_cli.assets.walk import WalkedFile, walk_folder
+from reinmaker_cli.assets.walk import walk_folder
+from reinmaker_cli.assets.walked import WalkedFile
 from reinmaker_cli.contract.findings import Finding
 
 REAL = Path(__file__).parents[3] / "shared" / "real-assets"
