@@ -142,7 +142,7 @@ def _clear(run: Run, fault_id: str | None) -> None:
 
     with open_local_control(run) as control:
         count = end_faults(control) if fault_id is None else end_fault(control, fault_id)
-    run.output.add(cleared=count)
+    run.output.add(results=[], cleared=count)
     run.output.data(f"ended {counted(count, 'fault')}")
 
 

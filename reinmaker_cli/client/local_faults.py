@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from reinmaker_cli.client.local import LocalControl
 from reinmaker_cli.contract.models import Wire
+from reinmaker_cli.errors import UsageError
 
 
 class ListedFault(Wire):
@@ -55,7 +56,11 @@ def add_fault(control: LocalControl, fault: Mapping[str, Any]) -> ListedFault:
 
 def end_fault(control: LocalControl, fault_id: str) -> int:
     """End one fault; UsageError where there is none of that id."""
-    return control.ask("DELETE", f"/faults/{quote(fault_id, safe='')}").read(Cleared).cleared
+    try:
+        return control.ask("DELETE", f"/faults/{quote(fault_id, safe='')}").read(Cleared).cleared
+    except UsageError as error:
+        hint = "`reinmaker local fault list` shows what there is"
+        raise UsageError(error.message, code=error.code, hint=hint) from error
 
 
 def end_faults(control: LocalControl) -> int:
