@@ -36,6 +36,10 @@ RETRY_AFTER_S: Final = 1.0
 """Of a turn that failed: a full disk, a bug."""
 
 
+class TurnFailed(Exception):
+    """What is due could not be done; the log says why, and it is tried again."""
+
+
 class DeliveriesStopped(Exception):
     """Nothing is delivered any more: the server is stopping, or its database is about to be another."""
 
@@ -97,9 +101,7 @@ class Deliveries:
         for task in self._attempts:
             task.cancel()
         await asyncio.gather(*self._attempts, return_exceptions=True)
-        ended, self._ended = self._ended, []
-        await self._threads.write(self._store.deliveries.record, [one.sent for one in ended], self._schedule)
-        self._let_go(ended)
+        await self._record_last()
         for _, recorded in self._resends:
             recorded.set_exception(DeliveriesStopped())
         self._resends.clear()
@@ -142,6 +144,14 @@ class Deliveries:
         self.wake()
         return await recorded
 
+    async def _record_last(self) -> None:
+        ended, self._ended = self._ended, []
+        try:
+            await self._threads.write(self._store.deliveries.record, [one.sent for one in ended], self._schedule)
+        except Exception:  # noqa: BLE001  (logged; those attempts are made again at the next start)
+            SERVER_LOG.exception("deliveries cannot be written down")
+        self._let_go(ended)
+
     async def _run(self) -> None:
         while not self._turns.is_stopped:
             await self._woken.wait()
@@ -151,6 +161,8 @@ class Deliveries:
             except Exception:  # noqa: BLE001  (logged; nothing is lost, the next turn does the same again)
                 SERVER_LOG.exception("deliveries cannot be written down, tried again in %s s", RETRY_AFTER_S)
                 self._wake_after(RETRY_AFTER_S)
+                self._turns.failed += 1
+                await self._turns.tell()
 
     async def _turn(self) -> None:
         """Record, claim, send: see the top of the file."""
@@ -237,6 +249,7 @@ class _Turns:
         self.begun = 0
         self.ended = 0
         """The number of the last turn that ended well."""
+        self.failed = 0
         self.has_chores = False
         """There was more to do than one turn does."""
         self.is_stopped = True
@@ -258,12 +271,15 @@ class _Turns:
             self._news.notify_all()
 
     async def wait_until(self, is_so: Callable[[], bool]) -> None:
-        """Return when it is so; DeliveriesStopped where there are no more turns."""
+        """Return when it is so; DeliveriesStopped where there are no more turns, TurnFailed where one fails."""
+        failed = self.failed
         self._awaited += 1
         try:
             async with self._news:
-                await self._news.wait_for(lambda: self.is_stopped or is_so())
+                await self._news.wait_for(lambda: self.is_stopped or self.failed > failed or is_so())
         finally:
             self._awaited -= 1
         if self.is_stopped:
             raise DeliveriesStopped
+        if self.failed > failed:
+            raise TurnFailed

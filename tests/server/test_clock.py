@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from dataclasses import replace
@@ -10,6 +11,7 @@ import pytest
 
 from reinmaker_cli.server.clock import DAY_S, VirtualClock, WallClock, rfc3339, unix_time
 from reinmaker_cli.server.store import open_store
+from reinmaker_cli.server.threads import Threads
 from reinmaker_cli.server.timekeeping import LATEST_S, NotForward, Timekeeper, resume_clock
 from tests.server.live import MANIFESTS, QUIET, Caller, live_server, manifest, problem_code
 
@@ -169,13 +171,32 @@ def facts(tmp_path):
     store.close()
 
 
+class NothingDue:
+    """An agenda without entries."""
+
+    async def settle(self) -> None:
+        return
+
+    async def next_due(self) -> None:
+        return
+
+
+def moved(clock, facts, move):
+    """Move a clock that makes nothing due."""
+    threads = Threads()
+    try:
+        asyncio.run(move(Timekeeper(clock, facts, threads, NothingDue())))
+    finally:
+        threads.close()
+
+
 def test_with_another_mode_time_goes_on_from_where_it_was(facts):
     """Real time stands at 1000, 2000 and 3000 s when the server is started."""
     first = resume_clock(facts, "wall", lambda: 1000.0)
-    Timekeeper(first, facts).advance(500)
+    moved(first, facts, lambda keeper: keeper.advance(500))
     second = resume_clock(facts, "virtual", lambda: 2000.25)
     assert second.now() == 2501.0
-    Timekeeper(second, facts).advance(10_000)
+    moved(second, facts, lambda keeper: keeper.advance(10_000))
     third = resume_clock(facts, "wall", lambda: 3000.0)
     assert (third.mode, third.setting) == ("wall", 9501.0)
 
@@ -192,10 +213,9 @@ def test_a_start_that_moves_nothing_writes_nothing(facts):
 
 def test_the_clock_stays_where_times_can_be_written(facts):
     clock = VirtualClock(NOON)
-    keeper = Timekeeper(clock, facts)
     with pytest.raises(NotForward):
-        keeper.set_to(LATEST_S)
-    keeper.set_to(LATEST_S - 1)
+        moved(clock, facts, lambda keeper: keeper.set_to(LATEST_S))
+    moved(clock, facts, lambda keeper: keeper.set_to(LATEST_S - 1))
     assert rfc3339(clock.now()) == "9998-12-31T23:59:59.000Z"
 
 

@@ -15,10 +15,14 @@ from reinmaker_cli.server.routes.control import MAX_SMALL_BYTES
 from tests.server.live import Caller, live_server, manifest, problem_code
 from tests.server.openapi_document import CONTROL
 from tests.server.openapi_witness import Witness
+from tests.server.receiver import always, answer, receiver
 
 NOT_PROVOKED = {
     ("registerFolder", 503),  # as submitManifest is provoked to, by the same code
     ("showClock", 500),  # answers from memory
+    ("listKeys", 500),
+    ("moveClock", 503),  # while the server stops; tests/server/test_webhook_times.py
+    ("resendDelivery", 503),  # as moveClock
     *((operation, 500) for operation in ("listFaults", "addFault", "clearFaults", "endFault")),  # from memory too
 }
 
@@ -78,7 +82,11 @@ def test_users(caller):
     assert ask(caller, "PUT", "/_local/entitlements", USER_PLAN).status_code == 200
     assert len(ask(caller, "GET", "/_local/entitlements").json()["items"]) == 1
     assert ask(caller, "POST", "/_local/entitlements/revoke", USER_PLAN).json()["status"] == "revoked"
-    assert ask(caller, "POST", "/_local/forget", {"userId": "usr_1"}).json() == {"entitlements": 1, "events": 0}
+    assert ask(caller, "POST", "/_local/forget", {"userId": "usr_1"}).json() == {
+        "entitlements": 1,
+        "events": 0,
+        "webhooks": 2,
+    }
 
 
 def test_the_clock(caller):
@@ -99,6 +107,60 @@ def test_faults(caller):
     assert ask(caller, "DELETE", "/_local/faults").json() == {"cleared": 0}
 
 
+def test_webhooks(caller):
+    hooks = "/_local/webhooks"
+    with receiver(always(answer(410))) as there:
+        assert len(ask(caller, "GET", hooks + "/endpoints").json()["items"]) == 0
+        endpoint = ask(caller, "POST", hooks + "/endpoints", {"url": there.url}).json()
+        one = f"{hooks}/endpoints/{endpoint['endpointId']}"
+        known = {"If-None-Match": ask(caller, "GET", one).headers["etag"], "Prefer": "wait=0"}
+        assert ask(caller, "GET", one, headers=known).status_code == 304
+        secret = ask(caller, "POST", one + "/secret", {"which": "current"})
+        assert problem_code(secret) == "secret-shown"
+        assert problem_code(ask(caller, "POST", one + "/rotate", {})) == "next-secret-unfetched"
+        assert ask(caller, "POST", one + "/secret", {"which": "next"}).status_code == 200
+        assert ask(caller, "POST", one + "/rotate", {"overlapSeconds": 0}).status_code == 200
+        caused = ask(caller, "POST", hooks + "/trigger", {"type": "reinmaker.content.requested"}).json()
+        delivery = f"{hooks}/deliveries/{caused['deliveries'][0]}"
+        ask(caller, "POST", "/_local/clock", {"advanceSeconds": 0})
+        assert ask(caller, "POST", one + "/enable").json()["enabled"] is True
+        assert ask(caller, "POST", delivery + "/resend").json()["status"] == 410
+    assert ask(caller, "GET", delivery).json()["status"] == "dead"
+    listed = ask(caller, "GET", hooks + "/deliveries")
+    known = {"If-None-Match": listed.headers["etag"]}
+    assert ask(caller, "GET", hooks + "/deliveries", headers=known).status_code == 304
+    dead = hooks + "/dead-letters"
+    assert len(ask(caller, "GET", dead).json()["items"]) == 1
+    assert ask(caller, "GET", f"{dead}/{caused['deliveries'][0]}").status_code == 200
+    assert ask(caller, "POST", dead + "/redrive", {"all": True}).json()["redriven"] == 1
+    assert ask(caller, "POST", dead + "/purge", {"all": True}).status_code == 200
+    assert ask(caller, "POST", one + "/disable", {}).json()["enabled"] is False
+    assert ask(caller, "DELETE", one).status_code == 204
+    wanted = {"phaseDNAId": "water-cycle", "locale": "fr-FR", "agePersona": "6-12"}
+    assert ask(caller, "POST", "/_local/request-content", wanted).json()["deliveries"] == []
+
+
+def test_webhooks_that_there_are_not(caller):
+    one = "/_local/webhooks/endpoints/ep_none"
+    for method, path, body in (
+        ("GET", one, None),
+        ("DELETE", one, None),
+        ("POST", one + "/enable", None),
+        ("POST", one + "/disable", {}),
+        ("POST", one + "/secret", {"which": "next"}),
+        ("POST", one + "/rotate", {}),
+        ("GET", "/_local/webhooks/deliveries/del_none", None),
+        ("POST", "/_local/webhooks/deliveries/del_none/resend", None),
+        ("GET", "/_local/webhooks/dead-letters/del_none", None),
+        ("POST", "/_local/webhooks/dead-letters/redrive", {"deliveryId": "del_none"}),
+        ("POST", "/_local/webhooks/dead-letters/purge", {"deliveryId": "del_none"}),
+    ):
+        assert problem_code(ask(caller, method, path, body)) == "webhook-not-found", path
+    for path in ("/_local/webhooks/deliveries", "/_local/webhooks/dead-letters"):
+        for query in ("?limit=0", "?limit=many", "?after=x"):
+            assert problem_code(ask(caller, "GET", path + query)) == "bad-request"
+
+
 @pytest.mark.parametrize(("method", "path"), WITH_BODY)
 def test_bodies_that_are_none(caller, method, path):
     limit = MAX_MANIFEST_BYTES if path == "/_local/sources" else MAX_SMALL_BYTES
@@ -109,6 +171,18 @@ def test_bodies_that_are_none(caller, method, path):
         problem_code(ask(caller, method, path, b"{}", headers={"Content-Encoding": "br"})) == "media-type-unsupported"
     )
     assert problem_code(ask(caller, method, path, b"[]")) == "request-invalid"
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+def test_bodies_that_do_not_come(caller, method, path, monkeypatch):
+    monkeypatch.setattr("reinmaker_cli.server.routes.exchange.IDLE_LIMIT_S", 0)
+    assert problem_code(ask(caller, method, path, b"{}")) == "request-timeout"
+
+
+def test_keys(caller):
+    (only,) = ask(caller, "GET", "/_local/keys").json()["items"]
+    assert [one["state"] for one in ask(caller, "POST", "/_local/keys/rotate").json()["items"]] == ["signing", "next"]
+    assert only["state"] == "signing"
 
 
 @pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS)
