@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from tests.proof.peers import PEERS
 from tests.proof.target import serving
 from tests.proof.verdict import Peer, Verdict
 
+AT_ONCE = 2
+"""Peers at a time, each with a server of its own."""
+SHOWN = 20
+"""Failures of one peer that are printed."""
 SAMPLE = ("wrong-type", "scope-ignored")
 """The breaks of every CI run: one that many see, and one that only the matrix can."""
 
@@ -50,38 +55,31 @@ def ask(peer: Peer, broken: str | None = None) -> Asked:
 def ask_all(peers: Sequence[Peer]) -> bool:
     """Ask about a healthy server, print what each says, and return whether all are green."""
     asked = []
-    for peer in peers:
-        one = ask(peer)
-        asked.append(one)
-        print(
-            f"{'ok' if one.is_green else 'FAILED':8}{peer.name}: {one.verdict.checks} checks, {one.seconds:.0f} s",
-            flush=True,
-        )
-        for line in (*one.verdict.notes, *one.verdict.failures[:20]):
-            print("        " + line.replace("\n", "\n        "), flush=True)
-    print()
-    print(f"{'peer':<28}{'checks':>8}{'seconds':>9}")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for one in pool.map(ask, peers):
+            asked.append(one)
+            state = "ok" if one.is_green else "FAILED"
+            print(f"{state:8}{one.peer.name}: {one.verdict.checks} checks, {one.seconds:.0f} s", flush=True)
+            for line in (*one.verdict.notes, *one.verdict.failures[:SHOWN]):
+                print("        " + line.replace("\n", "\n        "), flush=True)
+    print(f"\n{'peer':<28}{'checks':>8}{'seconds':>9}")
     for one in asked:
-        print(f"{one.peer.name:<28}{one.verdict.checks:>8}{one.seconds:>9.0f}{'' if one.is_green else '  FAILED'}")
-    print(
-        f"{'all':<28}{sum(one.verdict.checks for one in asked):>8}{sum(one.seconds for one in asked):>9.0f}", flush=True
-    )
+        state = "" if one.is_green else "  FAILED"
+        print(f"{one.peer.name:<28}{one.verdict.checks:>8}{one.seconds:>9.0f}{state}")
+    checks = sum(one.verdict.checks for one in asked)
+    print(f"{'all':<28}{checks:>8}", flush=True)
     return all(one.is_green for one in asked)
 
 
 def break_all(names: Sequence[str], peers: Sequence[Peer]) -> dict[str, dict[str, bool]]:
     """Ask the peers about each broken server; return break → peer → whether it saw it."""
-    seen: dict[str, dict[str, bool]] = {}
-    for name in names:
-        seen[name] = {}
-        for peer in peers:
-            one = ask(peer, name)
+    seen: dict[str, dict[str, bool]] = {name: {} for name in names}
+    cases = [(name, peer) for name in names for peer in peers]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for (name, peer), one in zip(cases, pool.map(lambda case: ask(case[1], case[0]), cases), strict=True):
             seen[name][peer.name] = not one.is_green
             first = one.verdict.failures[0].splitlines()[0][:110] if one.verdict.failures else ""
-            print(
-                f"{name}: {'seen' if not one.is_green else 'not seen'} by {peer.name}, {one.seconds:.0f} s  {first}",
-                flush=True,
-            )
+            print(f"{name}: {'not seen' if one.is_green else 'seen'} by {peer.name}  {first}", flush=True)
     return seen
 
 

@@ -17,14 +17,16 @@ Ask = Callable[..., httpx.Response]
 JSON = {"Content-Type": "application/json"}
 
 
-def walk(target: Target, client: httpx.Client) -> Iterator[str]:
+def walk(target: Target, client: httpx.Client, *, reads_bodies: bool = False) -> Iterator[str]:
     """Take the walk with a client whose hooks listen; yield each status that is not the expected one.
 
-    `client` may lead through a proxy.
+    `client` may lead through a proxy; one that reads bodies and sends its own text gets no gzip, and no JSON that
+    readers disagree about.
     """
     token = target.token()
     bearer = {"Authorization": f"Bearer {token}"}
     steps = (*_issuer(target), *_documents(), *_manifests(bearer), *_players(bearer))
+    steps += () if reads_bodies else tuple(_exact_bodies(bearer))
     for method, path, more, expected in steps:
         answer = client.request(method, path, **more)
         if answer.status_code != expected:
@@ -60,7 +62,6 @@ def _documents() -> Iterator[Step]:
 
 def _manifests(bearer: dict[str, str]) -> Iterator[Step]:
     first = manifest("walk")
-    zipped = gzip.compress(json.dumps(manifest("walk-zipped")).encode())
     known = f"{MANIFESTS}/{KNOWN_MANIFEST}"
     for name, path in (("POST", MANIFESTS), ("GET", MANIFESTS), ("GET", known)):
         body = {"json": first} if name == "POST" else {}
@@ -73,10 +74,7 @@ def _manifests(bearer: dict[str, str]) -> Iterator[Step]:
     yield "POST", MANIFESTS, {"json": manifest("walk-2", assets=[]), "headers": bearer}, 422
     yield "POST", MANIFESTS, {"json": {}, "headers": bearer}, 422
     yield "POST", MANIFESTS, {"content": b"{", "headers": bearer | JSON}, 400
-    yield "POST", MANIFESTS, {"content": b'{"a":1,"a":2}', "headers": bearer | JSON}, 400
     yield "POST", MANIFESTS, {"content": b"<a/>", "headers": bearer | {"Content-Type": "text/xml"}}, 415
-    gzip_fields = {"Content-Encoding": "gzip", "Prefer": "wait=20"}
-    yield "POST", MANIFESTS, {"content": zipped, "headers": bearer | JSON | gzip_fields}, 200
     yield "GET", known, {"headers": bearer}, 200
     yield "GET", f"{known}?include=manifest", {"headers": bearer}, 200
     yield "GET", f"{known}?version=2000.01.01", {"headers": bearer}, 404
@@ -85,6 +83,14 @@ def _manifests(bearer: dict[str, str]) -> Iterator[Step]:
     yield "GET", f"{MANIFESTS}?limit=1", {"headers": bearer}, 200
     yield "GET", f"{MANIFESTS}?limit=many", {"headers": bearer}, 400
     yield "GET", f"{MANIFESTS}?cursor=%3F", {"headers": bearer}, 400
+
+
+def _exact_bodies(bearer: dict[str, str]) -> Iterator[Step]:
+    zipped = gzip.compress(json.dumps(manifest("walk-zipped")).encode())
+    gzip_fields = {"Content-Encoding": "gzip", "Prefer": "wait=20"}
+    yield "POST", MANIFESTS, {"content": zipped, "headers": bearer | JSON | gzip_fields}, 200
+    yield "POST", MANIFESTS, {"content": zipped[:-4], "headers": bearer | JSON | gzip_fields}, 400
+    yield "POST", MANIFESTS, {"content": b'{"a":1,"a":2}', "headers": bearer | JSON}, 400
 
 
 def _players(bearer: dict[str, str]) -> Iterator[Step]:

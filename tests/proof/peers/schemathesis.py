@@ -21,7 +21,7 @@ from tests.server.openapi_witness import operation_for
 
 ENCODING = {"$ref": "#/components/parameters/ContentEncoding"}
 SEED = 20261123
-MAX_EXAMPLES = 40
+MAX_EXAMPLES = 25
 
 NO_HOST = "it sends the right Host"
 NO_LIMIT = "limits are raised for it; `limits` looks at them"
@@ -62,8 +62,8 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 409, 422]
 warnings = ["missing_auth", "missing_deserializer", "unused_openapi_auth"]
 [[operations]]
 include-operation-id = "sendEvents"
-# I-JSON: integers beyond 2^53.
-checks.positive_data_acceptance.expected-statuses = ["2xx", 400]
+# I-JSON: integers beyond 2^53; dates that no calendar has.
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 422]
 [[operations]]
 include-operation-id = "requestToken"
 # Ids and secrets cannot be generated; in the body beside a Basic header they are one way too many.

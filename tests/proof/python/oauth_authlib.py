@@ -1,7 +1,6 @@
 """authlib as a client: metadata, both ways of authentication, the token used. Prints JSON: what it checked."""
 
 import json
-import os
 import sys
 
 import requests
