@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from reinmaker_cli.cli.output import Output
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import Cell, Styled, counted, human_size
+from reinmaker_cli.cli.times import duration_text
 
 if TYPE_CHECKING:
     from reinmaker_cli.client.events import Event
@@ -34,6 +35,10 @@ class Narrator:
         match event:
             case events.PreflightStarted(manifests=number):
                 self._output.note(f"compare   {counted(number, 'manifest')} with what the server has")
+            case events.Estimated(requests=number, seconds=seconds):
+                self._output.note(
+                    f"estimate  {number:,} {event.what}: at least {duration_text(seconds)}, by the server's limits"
+                )
             case events.Submitting(manifest_id=name, version=version, size_bytes=size, attempt=attempt):
                 again = f", try {attempt}" if attempt > 1 else ""
                 self._output.note(f"submit    {name} {version} ({human_size(size)}{again})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from reinmaker_cli.client.connection import Body, Connection, TraceLog, open_htt
 from reinmaker_cli.client.credentials import Credentials
 from reinmaker_cli.client.entitlements import entitlements_path
 from reinmaker_cli.client.environment import Environment
+from reinmaker_cli.client.pacing import Pacing
 from reinmaker_cli.client.tokens import ClientCredentialsAuth, OnToken, TokenSource
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.models import BatchTaken, EntitlementList, Health, ManifestPage, Submission, Wire
@@ -71,8 +73,16 @@ def new_trace_id() -> str:
 class Api:
     """One environment's API. Every method makes one request and returns or raises; repeating is up to the caller."""
 
-    def __init__(self, connection: Connection, *, on_close: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        pacing: Pacing | None = None,
+        on_close: Callable[[], None] = lambda: None,
+    ) -> None:
         self._connection, self._on_close = connection, on_close
+        self.pacing = pacing or Pacing()
+        """What the server said of its limits."""
 
     def __enter__(self) -> Api:
         return self
@@ -192,14 +202,19 @@ def open_api(
     ca_file: Path | None = None,
     trace: TraceLog | None = None,
     on_token: OnToken | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Api:
-    """Return the API of an environment; without credentials only `health` can be asked. Sends nothing yet."""
+    """Return the API of an environment; without credentials only `health` can be asked. Sends nothing yet.
+
+    `clock` is for the limits: that of whoever waits for them.
+    """
     http = open_http(env.api_url, ca_file=ca_file, local_host=env.local_host, trace=trace)
     if credentials is None:
         return Api(Connection(http, env.api_url, trace=trace))
     source = open_token_source(env, credentials, ca_file=ca_file, trace=trace, on_token=on_token)
-    auth = ClientCredentialsAuth(source, scope=scope)
-    return Api(Connection(http, env.api_url, auth=auth, trace=trace), on_close=source.close)
+    auth, pacing = ClientCredentialsAuth(source, scope=scope), Pacing(clock)
+    connection = Connection(http, env.api_url, auth=auth, trace=trace, pacing=pacing)
+    return Api(connection, pacing=pacing, on_close=source.close)
 
 
 def open_token_source(

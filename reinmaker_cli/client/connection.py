@@ -21,6 +21,7 @@ from reinmaker_cli import __version__
 from reinmaker_cli.client.answers import Answer, plain, trace_id_of
 from reinmaker_cli.client.entitlements import without_user
 from reinmaker_cli.client.environment import require_safe_transport, stays_here
+from reinmaker_cli.client.pacing import Pacing, policy_of
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.names import TRACE_HEADER
 from reinmaker_cli.errors import ConfigError, ServerUnreachable
@@ -169,9 +170,16 @@ class Connection:
     """Sends requests to one origin and returns whole answers; what goes wrong on the way becomes our error."""
 
     def __init__(
-        self, http: httpx.Client, base_url: str, *, auth: httpx.Auth | None = None, trace: TraceLog | None = None
+        self,
+        http: httpx.Client,
+        base_url: str,
+        *,
+        auth: httpx.Auth | None = None,
+        trace: TraceLog | None = None,
+        pacing: Pacing | None = None,
     ) -> None:
         self._http, self._base_url, self._auth, self._trace = http, base_url.rstrip("/"), auth, trace
+        self._pacing = pacing
         self.requests = 0
         """How many requests were sent, those for tokens not counted."""
 
@@ -193,7 +201,7 @@ class Connection:
         max_answer_bytes: int = MAX_ANSWER_BYTES,
         with_token: bool = True,
     ) -> Answer:
-        """Return the answer, whatever its status; ServerUnreachable where none came.
+        """Return the answer, whatever its status; ServerUnreachable where none came, Paced where limits forbid asking.
 
         `wait_s` is sent as `Prefer: wait`; `limit_s` shortens the time limits where less time than usual is left.
         """
@@ -217,16 +225,22 @@ class Connection:
                 "answer_limit_s": ANSWER_LIMIT_S if limit_s is None else min(ANSWER_LIMIT_S, max(1.0, limit_s)),
             },
         )
+        pacing, policy = self._pacing if with_token else None, policy_of(method, path)
+        sent_at = pacing.admit(policy) if pacing is not None else 0.0
         self.requests += 1
+        answered: dict[str, str] | None = None
         try:
             response = self._http.send(request, auth=self._auth if with_token else None)
+            answered = {name.lower(): value for name, value in response.headers.items()}
         except (httpx.RequestError, _AnswerTooLong, _AnswerTooSlow) as error:
             if self._trace is not None:
                 self._trace(f"! {type(error).__name__}")
             failure = self._explain(error)
             failure.trace_id = trace_id
             raise failure from error
-        answered = {name.lower(): value for name, value in response.headers.items()}
+        finally:
+            if pacing is not None:
+                pacing.answered(policy, sent_at, answered)
         url = without_user(self._base_url + path)
         return Answer(response.status_code, answered, response.content, url, trace_id_of(answered, trace_id))
 

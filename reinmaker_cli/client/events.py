@@ -40,6 +40,16 @@ class Planned(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Estimated(Event):
+    """So many requests of one kind are to come, and the server's limits make them take so long at least."""
+
+    name: ClassVar[str] = "estimate"
+    what: Literal["questions", "manifests"]
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Submitting(Event):
     """A POST is about to be sent."""
 

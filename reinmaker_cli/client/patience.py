@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from reinmaker_cli.client.answers import RetryLater
+from reinmaker_cli.client.pacing import Paced
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ServerUnreachable
 
@@ -106,7 +107,8 @@ class Patience:
             )
             limited.trace_id = error.trace_id
             raise limited from error
-        waited_s = self._jittered(asked_s)
+        # Who was never refused does not come back together with others, and knows the instant.
+        waited_s = asked_s if isinstance(error, Paced) else self._jittered(asked_s)
         self._on_limit(waited_s)
         self._world.sleep(waited_s)
         self.limited_s += waited_s

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
-from reinmaker_cli.client.events import Action, Planned, PreflightStarted
+from reinmaker_cli.client.events import Action, Estimated, Planned, PreflightStarted
 from reinmaker_cli.client.journey import Journey
 from reinmaker_cli.client.patience import LOOKING_ATTEMPTS, Patience
 from reinmaker_cli.client.preflight import (
@@ -45,6 +45,8 @@ def plan_all(journey: Journey) -> dict[int, Plan]:
         try:
             if place == 0 and len(journey.wanted) > LIST_ABOVE:
                 listing = list_manifests(journey.api, patience=patience, trace_id=journey.run_trace_id)
+            if place == 1 and listing is None:  # the first answer said how fast it goes
+                _estimate_questions(journey)
             known = _known(journey, place, listing, patience)
             plans[place] = plan_one(journey, place, known, patience)
         except ReinmakerError as error:
@@ -53,6 +55,13 @@ def plan_all(journey: Journey) -> dict[int, Plan]:
         finally:
             patience.hold()
     return plans
+
+
+def _estimate_questions(journey: Journey) -> None:
+    questions = len(journey.wanted) - 1
+    seconds = journey.api.pacing.estimate_s("default", questions)
+    if seconds:
+        journey.around.on_event(Estimated("questions", questions, seconds))
 
 
 def plan_one(journey: Journey, place: int, known: Known, patience: Patience, *, taken: Collection[str] = ()) -> Plan:

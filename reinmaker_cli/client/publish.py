@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from reinmaker_cli.client.api import Api, Seen
-from reinmaker_cli.client.events import VersionTaken
+from reinmaker_cli.client.events import Estimated, VersionTaken
 from reinmaker_cli.client.journey import Journey, Options, Surroundings
 from reinmaker_cli.client.patience import Patience
 from reinmaker_cli.client.plan import Plan, plan_all, plan_one
@@ -62,6 +62,9 @@ def _note_unchanged(journey: Journey, plans: Mapping[int, Plan]) -> None:
 
 def _carry_out_all(journey: Journey, plans: Mapping[int, Plan]) -> None:
     """Do what was planned, one manifest after another, until one shows that no other can succeed either."""
+    to_send = sum(isinstance(plan, Send) for plan in plans.values())
+    if seconds := journey.api.pacing.estimate_s("manifests", to_send):
+        journey.around.on_event(Estimated("manifests", to_send, seconds))
     for place, plan in plans.items():
         try:
             _carry_out(journey, place, plan)

@@ -11,6 +11,7 @@ from typing import Final
 from reinmaker_cli.client.answers import RetryLater
 from reinmaker_cli.client.api import Api, Body, NotModified, Seen
 from reinmaker_cli.client.events import AnswerLost, OnEvent, Submitted, Submitting, Waiting, ignore
+from reinmaker_cli.client.pacing import Paced
 from reinmaker_cli.client.patience import Patience
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.models import Submission
@@ -50,17 +51,18 @@ def submit_manifest(
     3. Anything else found, or nothing: POST again. The digest is the key, so a late first POST does no harm.
     """
     raw = manifest.to_bytes()
-    body, attempt, lost = Body.json(raw), 1, False
+    body, attempt, lost, is_said = Body.json(raw), 1, False, False
     while True:
-        on_event(Submitting(manifest.manifest_id, manifest.version, len(raw), attempt))
+        if not is_said:
+            on_event(Submitting(manifest.manifest_id, manifest.version, len(raw), attempt))
         try:
             seen = api.submit(body, trace_id=trace_id, wait_s=_wait_s(wait, patience), limit_s=_limit_s(patience))
         except RetryLater as error:
             patience.wait_as_asked(error)
-            lost = lost or error.status != 429
+            lost, is_said = lost or error.status != 429, isinstance(error, Paced)
         except ServerUnreachable as error:
             on_event(AnswerLost(manifest.manifest_id, manifest.version, error.message))
-            lost = True
+            lost, is_said = True, False
             if error.code != codes.ANSWER_UNUSABLE:
                 patience.back_off(attempt, error)
             elif attempt > 1:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from reinmaker_cli.client.api import Api, open_api
-from reinmaker_cli.client.events import Event, Limited, Submitted
+from reinmaker_cli.client.api import Api, Body, open_api
+from reinmaker_cli.client.events import Estimated, Event, Limited, Submitted
 from reinmaker_cli.client.journey import Options, Surroundings
 from reinmaker_cli.client.local import LocalControl
 from reinmaker_cli.client.patience import Clockwork
@@ -21,7 +21,7 @@ from reinmaker_cli.server.clock import VirtualClock
 from reinmaker_cli.server.running import ServerConfig, Started, running_server
 from tests.client.conftest import FakeTime, development_credentials, local_environment
 from tests.client.lessons import lesson
-from tests.faults import fault_proxy
+from tests.faults import Fault, fault_proxy
 
 TODAY = date(2026, 11, 23)
 START_S = 1_795_420_800.25
@@ -35,6 +35,7 @@ class Together:
     def __init__(self, started: Started, clock: VirtualClock, time: FakeTime) -> None:
         self.started, self._clock, self._time = started, clock, time
         self.events: list[Event] = []
+        self.trace: list[str] = []
 
     def publish(self, wanted: list[Draft], **around: Any) -> Report:
         """Publish with a client that has no token yet."""
@@ -44,7 +45,12 @@ class Together:
 
     @contextmanager
     def api(self, url: str | None = None) -> Iterator[Api]:
-        api = open_api(local_environment(url or self.started.url), development_credentials(self.started))
+        api = open_api(
+            local_environment(url or self.started.url),
+            development_credentials(self.started),
+            trace=self.trace.append,
+            clock=self.world.clock,
+        )
         try:
             yield api
         finally:
@@ -57,6 +63,11 @@ class Together:
             self._clock.advance(seconds)
 
         return Clockwork(lambda: self._time.now, sleep, lambda: 0.0)
+
+    @property
+    def refused(self) -> int:
+        """How many answers were 429."""
+        return sum(line.startswith("< 429") for line in self.trace)
 
     @property
     def waits(self) -> list[float]:
@@ -86,7 +97,8 @@ def test_more_questions_than_the_limit_are_asked_in_time(together: Together) -> 
     report = together.publish(lessons(41, b"new"))
     assert (outcomes(report), report.exit_code) == ({"active"}, 0)
     assert together.waits == [60.0]
-    assert report.to_json()["stats"] == {"requests": 3 * 41 + 1, "limitedSeconds": 60.0}
+    assert report.to_json()["stats"] == {"requests": 3 * 41, "limitedSeconds": 60.0}
+    assert together.refused == 0
 
 
 def test_more_manifests_than_the_limit_are_submitted_in_time(together: Together) -> None:
@@ -96,7 +108,9 @@ def test_more_manifests_than_the_limit_are_submitted_in_time(together: Together)
     report = together.publish(lessons(8, b"many"))
     assert (outcomes(report), report.exit_code) == ({"active"}, 0)
     assert together.waits == [60.0] * 7
-    assert report.to_json()["stats"] == {"requests": 8 + 8 + 7, "limitedSeconds": 420.0}
+    assert report.to_json()["stats"] == {"requests": 8 + 8, "limitedSeconds": 420.0}
+    assert together.refused == 0
+    assert estimates(together) == []  # nothing was known of the limit of manifests before the first one
 
 
 def test_a_token_is_waited_for(together: Together) -> None:
@@ -106,6 +120,88 @@ def test_a_token_is_waited_for(together: Together) -> None:
             assert one.manifest("unknown", trace_id="t") is None
     report = together.publish(lessons(1, b"late"))
     assert (outcomes(report), together.waits) == ({"active"}, [60.0])
+
+
+# --- a whole catalogue -----------------------------------------------------------------------------------------------
+
+NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+LISTED = 1
+"""Requests for the listing, which stands for all questions."""
+
+
+def estimates(together: Together) -> list[tuple[str, int, float]]:
+    return [(one.what, one.requests, one.seconds) for one in together.events if isinstance(one, Estimated)]
+
+
+def test_320_manifests_go_as_fast_as_the_limits_allow_and_none_is_refused(together: Together) -> None:
+    """A minute's quota at once, then one wait: what they need, and not a request or a second more."""
+    report = together.publish(lessons(320, b"many"))
+    assert (outcomes(report), report.exit_code) == ({"active"}, 0)
+    assert together.refused == 0
+    assert together.waits == [60.0]
+    assert report.to_json()["stats"] == {"requests": LISTED + 320, "limitedSeconds": 60.0}
+    assert estimates(together) == [("manifests", 320, 60.0)]
+
+
+def test_manifests_that_take_time_are_sent_at_the_rate_of_the_limit_and_none_is_refused(together: Together) -> None:
+    """60 a minute, half a second each: the window moves on while we send, and is used to 95 % and more."""
+    with LocalControl(together.started.url, together.started.client.control_token) as control:
+        control.limit_client(together.started.client.client_id, {"manifests": 60})
+
+    def take_time(event: Event) -> None:
+        together.events.append(event)
+        if isinstance(event, Submitted):
+            together.world.sleep(0.5)
+
+    began_at = together.world.clock()
+    with together.api() as api:
+        around = Surroundings(on_event=take_time, world=together.world)
+        report = publish(lessons(180, b"slow"), api, Options(today=TODAY), around)
+    assert (outcomes(report), together.refused) == ({"active"}, 0)
+    # Three windows are needed at least, the last of them for as long as its own requests take.
+    assert together.world.clock() - began_at <= (120 + 30) / 0.95
+
+
+def test_130_manifests_without_a_listing_are_asked_for_in_time(together: Together) -> None:
+    """130 questions and a clock that stands still: 120, a wait, 10; beside them 130 manifests under their own limit."""
+    no_listing = Fault(1, "answer", method="GET", with_answer=NOT_FOUND)
+    with fault_proxy(together.started.url, no_listing) as proxy, together.api(proxy.url) as api:
+        around = Surroundings(on_event=together.events.append, world=together.world)
+        report = publish(lessons(130, b"asked"), api, Options(today=TODAY), around)
+    assert (outcomes(report), report.exit_code) == ({"active"}, 0)
+    assert (together.refused, together.waits) == (0, [60.0])
+    assert estimates(together) == [("questions", 129, 60.0)]
+
+
+def test_a_budget_that_somebody_else_uses_up_is_a_429_that_is_waited_for(together: Together) -> None:
+    """The same client elsewhere takes the last 20 of 30 while we are under way."""
+    with LocalControl(together.started.url, together.started.client.control_token) as control:
+        control.limit_client(together.started.client.client_id, {"manifests": 30})
+    with together.api() as elsewhere:
+        others = [one.at("2026.11.23") for one in lessons(20, b"other")]
+
+        def take(event: Event) -> None:
+            together.events.append(event)
+            if isinstance(event, Submitted) and event.manifest_id == "lesson-009":
+                for one in others:
+                    body = Body.json(one.to_bytes().replace(b"lesson-", b"other-"))
+                    elsewhere.submit(body, trace_id="t")
+
+        with together.api() as api:
+            around = Surroundings(on_event=take, world=together.world)
+            report = publish(lessons(45, b"mine"), api, Options(today=TODAY), around)
+    assert (outcomes(report), report.exit_code) == ({"active"}, 0)
+    assert together.refused == 1
+    assert together.waits == [60.0, 60.0]
+
+
+def test_a_server_without_limits_is_not_waited_for(fake_time: FakeTime) -> None:
+    clock = VirtualClock(START_S)
+    config = ServerConfig(port=0, log="off", network=False, limits="off", validation="immediate")
+    with running_server(config, clock=clock) as started:
+        together = Together(started, clock, fake_time)
+        report = together.publish(lessons(130, b"free"))
+    assert (outcomes(report), together.waits, estimates(together)) == ({"active"}, [], [])
 
 
 # --- the end of a token ----------------------------------------------------------------------------------------------

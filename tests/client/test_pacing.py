@@ -1,0 +1,128 @@
+"""Budgets as a server's fields say them."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from reinmaker_cli.client.pacing import CONTRACT_QUOTAS, Paced, Pacing, policy_of
+from reinmaker_cli.server.limits import POLICIES
+
+
+class Hand:
+    """A clock that is moved by hand."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def said(left: int, leaves_in_s: int, *, waited: bool = False) -> dict[str, str]:
+    fields = {"ratelimit": f'"default";r={left};t={leaves_in_s}', "ratelimit-policy": '"default";q=120;w=60'}
+    return fields | ({"preference-applied": "wait=10"} if waited else {})
+
+
+def wait_s(pacing: Pacing) -> float:
+    """Return how long the next request has to wait; where it has not, it is under way."""
+    try:
+        pacing.admit("default")
+    except Paced as paced:
+        assert paced.retry_after_s is not None
+        return paced.retry_after_s
+    return 0.0
+
+
+def ask(pacing: Pacing, **fields: object) -> None:
+    sent_at = pacing.admit("default")
+    pacing.answered("default", sent_at, said(**fields))  # type: ignore[arg-type]
+
+
+def test_quotas_are_those_of_the_contract() -> None:
+    assert {name: (POLICIES[name].quota, POLICIES[name].window_s) for name in CONTRACT_QUOTAS} == CONTRACT_QUOTAS
+
+
+def test_only_a_submission_is_a_submission() -> None:
+    assert policy_of("POST", "/v1/content/manifests") == "manifests"
+    assert policy_of("GET", "/v1/content/manifests") == "default"
+    assert policy_of("POST", "/v1/telemetry/events") == "default"
+
+
+def test_before_the_first_answer_nothing_is_held_back() -> None:
+    pacing = Pacing(Hand())
+    assert [wait_s(pacing) for _ in range(1000)] == [0.0] * 1000
+
+
+def test_a_used_up_budget_is_waited_for_and_then_one_goes_before_all_others() -> None:
+    clock = Hand()
+    pacing = Pacing(clock)
+    ask(pacing, left=0, leaves_in_s=41)
+    assert wait_s(pacing) == 41
+    clock.now += 40.5
+    assert wait_s(pacing) == 0.5
+    clock.now += 0.5
+    assert [wait_s(pacing), wait_s(pacing)] == [0.0, 1.0]
+    pacing.answered("default", clock.now, said(5, 1))
+    assert [wait_s(pacing) for _ in range(6)] == [0.0] * 5 + [1.0]
+
+
+def test_what_is_under_way_may_have_been_counted_after_the_answer() -> None:
+    pacing = Pacing(Hand())
+    sent_at = [pacing.admit("default") for _ in range(3)]
+    pacing.answered("default", sent_at[0], said(4, 60))
+    assert [wait_s(pacing) for _ in range(3)] == [0.0, 0.0, 60.0]
+
+
+def test_a_question_held_open_was_counted_when_it_came() -> None:
+    clock = Hand()
+    pacing = Pacing(clock)
+    sent_at = pacing.admit("default")
+    clock.now += 10
+    pacing.answered("default", sent_at, said(0, 30, waited=True))
+    assert wait_s(pacing) == 21.0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "87", '"default"', '"default";t=5', '"default";r=x', "r=0;t=60", '"default";r=-1;t=5']
+)
+def test_a_field_that_says_nothing_holds_nobody_back(text: str) -> None:
+    pacing = Pacing(Hand())
+    pacing.answered("default", pacing.admit("default"), {"ratelimit": text})
+    assert wait_s(pacing) == 0.0
+    assert pacing.estimate_s("default", 10_000) == 0.0
+
+
+def test_of_several_policies_the_strictest_counts() -> None:
+    pacing = Pacing(Hand())
+    field = '"day";r=900;t=80000, "default";r=0;t=7'
+    pacing.answered("default", pacing.admit("default"), {"ratelimit": field})
+    assert wait_s(pacing) == 7
+
+
+def test_an_answer_that_never_came_frees_its_place() -> None:
+    pacing = Pacing(Hand())
+    lost_at, kept_at = pacing.admit("default"), pacing.admit("default")
+    pacing.answered("default", lost_at, None)
+    pacing.answered("default", kept_at, said(1, 60))
+    assert [wait_s(pacing), wait_s(pacing)] == [0.0, 60.0]
+
+
+@pytest.mark.parametrize(("requests", "seconds"), [(20, 0.0), (21, 60.0), (140, 60.0), (141, 120.0)])
+def test_an_estimate_counts_the_windows_that_are_needed(requests: int, seconds: float) -> None:
+    pacing = Pacing(Hand())
+    ask(pacing, left=20, leaves_in_s=30)
+    assert pacing.estimate_s("default", requests) == seconds
+    assert pacing.estimate_s("manifests", 301) == 60.0  # nothing was said of them: as in the contract
+
+
+def test_threads_share_a_budget() -> None:
+    pacing = Pacing(Hand())
+    ask(pacing, left=50, leaves_in_s=60)
+    passed: list[float] = []
+    threads = [threading.Thread(target=lambda: passed.extend(wait_s(pacing) for _ in range(20))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert passed.count(0.0) == 50
