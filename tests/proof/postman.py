@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import functools
 import json
-import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,22 +35,24 @@ ORDER = ("issuer", "manifests", "players", "documents", "health")
 EXPECTED = {"sendEvents": 202}
 """Where success is not 200."""
 
-NEW_TRACE = "pm.collectionVariables.set('traceId', 'postman.' + pm.variables.replaceIn('{{$guid}}'));"
+GUID = "pm.variables.replaceIn('{{$guid}}')"
+NEW_TRACE = f"pm.collectionVariables.set('traceId', 'postman.' + {GUID});"
 BEFORE = {
-    "submitManifest": "pm.collectionVariables.set('manifestId', '2026-11-23-postman-' + pm.variables.replaceIn('{{$guid}}'));",
-    "sendEvents": "pm.collectionVariables.set('eventId', pm.variables.replaceIn('{{$guid}}'));",
+    "submitManifest": f"pm.collectionVariables.set('manifestId', '2026-11-23-postman-' + {GUID});",
+    "sendEvents": f"pm.collectionVariables.set('eventId', {GUID});",
 }
 AFTER = {
     "requestToken": "pm.collectionVariables.set('token', pm.response.json().access_token);",
     "getManifest": "pm.collectionVariables.set('etag', pm.response.headers.get('ETag'));",
 }
+SENT = "pm.variables.get('manifestId')"
 TESTS: dict[str, list[tuple[str, str]]] = {
     "requestToken": [
         ("the token is not kept by caches", "pm.expect(pm.response.headers.get('Cache-Control')).to.eql('no-store');")
     ],
     "submitManifest": [
-        ("it is the manifest that was sent", "pm.expect(pm.response.json().manifestId).to.eql(pm.variables.get('manifestId'));"),
-        ("it says where to ask", "pm.expect(pm.response.headers.get('Location')).to.include(pm.variables.get('manifestId'));"),
+        ("it is the manifest that was sent", f"pm.expect(pm.response.json().manifestId).to.eql({SENT});"),
+        ("it says where to ask", f"pm.expect(pm.response.headers.get('Location')).to.include({SENT});"),
         ("the verdict is active", "pm.expect(pm.response.json().status).to.eql('active');"),
     ],
     "getManifest": [
@@ -204,12 +205,7 @@ def _common_tests(operation: dict[str, Any], status: int) -> Iterator[tuple[str,
         if follow(spec).get("required") and header != "X-Lesson-Trace-Id":
             yield f"{header} is there", f"pm.response.to.have.header({json.dumps(header)});"
     for media_type, content in answer.get("content", {}).items():
-        yield (
-            f"as {media_type}",
-            (
-                f"pm.expect(pm.response.headers.get('Content-Type')).to.match(/^{re.escape(media_type).replace('/', chr(92) + '/')}/);"
-            ),
-        )
+        yield f"as {media_type}", f"pm.expect(pm.response.headers.get('Content-Type')).to.include('{media_type}');"
         schema = json.dumps(_inlined(content["schema"]), ensure_ascii=False)
         yield "the body fits its schema", f"pm.response.to.have.jsonSchema({schema});"
 
