@@ -105,9 +105,7 @@ class Sender:
                 return await self._post(claimed, headers)
         except TimeoutError:
             return Failed("timeout", _NO_ANSWER)
-        except NotHttp as error:
-            return Failed("connect", str(error))
-        except AddressRefused as error:
+        except (NotHttp, AddressRefused) as error:
             return Failed("address-refused", str(error))
         except NameNotResolved as error:
             return Failed("dns", str(error))
