@@ -22,6 +22,7 @@ from reinmaker_cli.server.routes.edge import Edge
 from reinmaker_cli.server.routes.entitlements import entitlement_resources
 from reinmaker_cli.server.routes.faults import fault_resources
 from reinmaker_cli.server.routes.journal import journal_resources
+from reinmaker_cli.server.routes.keys import key_resources
 from reinmaker_cli.server.routes.manifests import manifest_resources
 from reinmaker_cli.server.routes.oauth import oauth_resources
 from reinmaker_cli.server.routes.people import people_resources
@@ -45,6 +46,7 @@ CONTROL_ROUTES = (
     snapshot_resources,
     journal_resources,
     fault_resources,
+    key_resources,
 )
 """What `contract/control-openapi.yaml` describes."""
 

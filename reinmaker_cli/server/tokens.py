@@ -1,11 +1,12 @@
 """Access tokens: JWTs as in RFC 9068, signed with RS256. The one home of joserfc in the server.
 
-The key is made once and kept in the database. It is made and loaded in the background of the start, because an RSA key
-takes up to 0.2 s and the import of the library 0.1 s; whoever needs it first waits for it.
+The keys are kept in the database (`signing_keys.py`). They are made and loaded in the background of the start, because
+an RSA key takes up to 0.2 s and the import of the library 0.1 s; whoever needs them first waits for them.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import threading
 from collections.abc import Callable
@@ -15,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from reinmaker_cli.contract.names import TOKEN_LIFETIME_S
 from reinmaker_cli.server.clock import Clock
-from reinmaker_cli.server.store.facts import Facts, StoredKey
+from reinmaker_cli.server.signing_keys import KeyRing, add_key, load_keys
+from reinmaker_cli.server.store.facts import Facts
 
 if TYPE_CHECKING:
     from joserfc.jwk import RSAKey
 
-RSA_BITS = 2048
 ALGORITHM = "RS256"
 
 
@@ -44,28 +45,55 @@ class Tokens:
         self._clock = clock
         self._issuer = issuer
         self._audience = audience
-        self._key: Future[RSAKey] = Future()
-        _in_background(self._key, lambda: _load_key(facts, clock))
+        self._changing = threading.Lock()
+        self._ring: Future[KeyRing] = Future()
+        _in_background(self._ring, lambda: _load_keys(facts, clock))
 
     def close(self) -> None:
         """Wait until the key is made, which needs the store; where that failed, its thread has said so."""
-        wait([self._key])
+        wait([self._ring])
+
+    async def ready(self) -> None:
+        """Wait until there are keys; from then on `check` does not block."""
+        if not self._ring.done():
+            # Shielded: a request that is cancelled would cancel the keys for everybody.
+            await asyncio.shield(asyncio.wrap_future(self._ring))
 
     def wait_for_key(self) -> None:
         """Return when the key is in the store; raise what kept it from being made. Blocks."""
-        self._key.result()
+        self._ring.result()
 
     def reload(self) -> None:
         """Take the key that the store has now: another state was put into it. Blocks."""
-        key: Future[RSAKey] = Future()
-        key.set_result(_load_key(self._facts, self._clock))
-        self._key = key
+        with self._changing:
+            self._put(_load_keys(self._facts, self._clock))
+
+    def rotate(self) -> KeyRing:
+        """Return the keys with the next one among them; made now unless it is there already. Blocks."""
+        with self._changing:
+            ring, now = self._ring.result(), self._clock.now()
+            return ring if ring.awaits_next(now) else self._put(add_key(self._facts, ring, now))
+
+    def ring(self) -> KeyRing:
+        """Return the keys; where the next one is due, it is made before. Blocks."""
+        ring = self._ring.result()
+        if not ring.is_due(self._clock.now()):
+            return ring
+        with self._changing:
+            ring, now = self._ring.result(), self._clock.now()
+            return self._put(add_key(self._facts, ring, now)) if ring.is_due(now) else ring
+
+    def _put(self, ring: KeyRing) -> KeyRing:
+        replaced: Future[KeyRing] = Future()
+        replaced.set_result(ring)
+        self._ring = replaced
+        return ring
 
     def issue(self, client_id: str, scopes: tuple[str, ...], skew_s: int = 0) -> str:
-        """Return a token that lives for 15 minutes; `skew_s`: made by a clock that is off by so much."""
+        """Return a token that lives for 15 minutes; `skew_s`: made by a clock that is off by so much. Blocks."""
         from joserfc import jwt
 
-        key = self._key.result()
+        signing = self.ring().signing(self._clock.now())
         now = int(self._clock.now()) + skew_s
         claims = {
             "iss": self._issuer,
@@ -78,15 +106,23 @@ class Tokens:
             "scope": " ".join(scopes),
         }
         # RFC 9068 section 2.1: the type keeps an access token from being taken for any other JWT.
-        return jwt.encode({"alg": ALGORITHM, "typ": "at+jwt", "kid": key.kid}, claims, key)
+        return jwt.encode({"alg": ALGORITHM, "typ": "at+jwt", "kid": signing.kid}, claims, signing.key)
 
     def check(self, token: str) -> Grant:
         """Return what the token grants, or raise TokenRefused. RFC 9068 section 4."""
         from joserfc import jwt
         from joserfc.errors import JoseError
 
+        ring, now = self._ring.result(), self._clock.now()
+
+        def key_of(parsed: Any) -> RSAKey:
+            found = ring.verifying(parsed.headers().get("kid"), now)
+            if found is None:
+                raise TokenRefused("signed with no key of this server, or with one that has ended")
+            return found.key
+
         try:
-            decoded = jwt.decode(token, self._key.result(), algorithms=[ALGORITHM])
+            decoded = jwt.decode(token, key_of, algorithms=[ALGORITHM])
         except (JoseError, ValueError) as error:
             raise TokenRefused("not a token of this server") from error
         claims = decoded.claims
@@ -96,16 +132,17 @@ class Tokens:
             raise TokenRefused("made by another issuer")
         if claims.get("aud") != self._audience:
             raise TokenRefused("made for another API")
-        if not isinstance(claims.get("exp"), int) or claims["exp"] <= self._clock.now():
+        if not isinstance(claims.get("exp"), int) or claims["exp"] <= now:
             raise TokenRefused("expired")
         return Grant(str(claims.get("client_id")), frozenset(str(claims.get("scope", "")).split()))
 
     def jwks(self) -> dict[str, Any]:
-        """Return the JWK Set with the public key, RFC 7517 section 5."""
-        return {"keys": [{**self._key.result().as_dict(private=False), "use": "sig", "alg": ALGORITHM}]}
+        """Return the JWK Set with the public keys, RFC 7517 section 5. Blocks."""
+        live = self.ring().live(self._clock.now())
+        return {"keys": [{**one.key.as_dict(private=False), "use": "sig", "alg": ALGORITHM} for one in live]}
 
 
-def _in_background(future: Future[RSAKey], make: Callable[[], RSAKey]) -> None:
+def _in_background(future: Future[KeyRing], make: Callable[[], KeyRing]) -> None:
     def run() -> None:
         try:
             future.set_result(make())
@@ -116,12 +153,7 @@ def _in_background(future: Future[RSAKey], make: Callable[[], RSAKey]) -> None:
     threading.Thread(target=run, name="signing-key", daemon=True).start()
 
 
-def _load_key(facts: Facts, clock: Clock) -> RSAKey:
-    from joserfc.jwk import RSAKey
+def _load_keys(facts: Facts, clock: Clock) -> KeyRing:
+    from joserfc import jwt  # noqa: F401  (here, so that the event loop need not)
 
-    stored = facts.signing_key()
-    if stored is None:
-        made = RSAKey.generate_key(RSA_BITS, private=True, auto_kid=True)
-        stored = StoredKey(made.thumbprint(), made.as_pem(private=True).decode())
-        facts.add_signing_key(stored, now=clock.now())
-    return RSAKey.import_key(stored.private_pem, {"kid": stored.kid})
+    return load_keys(facts, clock.now())

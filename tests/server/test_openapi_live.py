@@ -108,6 +108,13 @@ def test_a_rejection_by_the_bytes(witness, tmp_path):
         assert answer.json()["validation"]["errors"][0]["code"] == "asset-unreachable"
 
 
+def test_bodies_that_do_not_come(caller, monkeypatch):
+    monkeypatch.setattr("reinmaker_cli.server.routes.exchange.IDLE_LIMIT_S", 0)
+    assert problem_code(caller.ask_token()) == "request-timeout"
+    assert problem_code(_post(caller, b"{}")) == "request-timeout"
+    assert problem_code(_post(caller, b"{}", EVENTS_PATH)) == "request-timeout"
+
+
 def test_bodies_that_are_no_manifest(caller):
     valid = json.dumps(manifest("b")).encode()
     assert problem_code(_post(caller, b"{")) == "not-json"

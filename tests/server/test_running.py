@@ -311,8 +311,8 @@ def test_stop_waits_for_the_key_that_is_being_made(monkeypatch, capfd):
         made.wait(0.3)
         return load(facts, clock)
 
-    load = tokens._load_key
-    monkeypatch.setattr(tokens, "_load_key", slowly)
+    load = tokens._load_keys
+    monkeypatch.setattr(tokens, "_load_keys", slowly)
     with running_server(QUIET):
         pass
     assert capfd.readouterr().err == ""

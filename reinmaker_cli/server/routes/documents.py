@@ -41,7 +41,7 @@ async def _health(request: Request, services: Services) -> Response:
     status = {"ok": "ok", "slow": "degraded", "failing": "failing"}[probed.status]
     now = rfc3339(services.clock.now())
     document: dict[str, Any] = {"status": status, "version": reinmaker_cli.__version__, "time": now}
-    if _may_see_checks(request, services):
+    if await _may_see_checks(request, services):
         database = {"status": probed.status, "writeMs": probed.write_ms}
         document["checks"] = {"database": database, **await _outbox_checks(services)}
     return JSONResponse(document, 503 if status == "failing" else 200, {"Cache-Control": "no-store"})
@@ -63,12 +63,15 @@ async def _outbox_checks(services: Services) -> dict[str, Any]:
     }
 
 
-def _may_see_checks(request: Request, services: Services) -> bool:
+async def _may_see_checks(request: Request, services: Services) -> bool:
     if is_loopback_peer(request):
         return True
     token = bearer_token(request)
+    if token is None:
+        return False
+    await services.tokens.ready()
     try:
-        return token is not None and services.tokens.check(token) is not None
+        return services.tokens.check(token) is not None
     except TokenRefused:
         return False
 

@@ -20,6 +20,7 @@ from reinmaker_cli.server.routes.quota import count_request
 from reinmaker_cli.server.routes.resource import Resource
 from reinmaker_cli.server.routes.struck import skew_s
 from reinmaker_cli.server.services import Services
+from reinmaker_cli.server.signing_keys import CACHE_LIFETIME_S
 from reinmaker_cli.server.store.clients import StoredClient
 
 MAX_FORM_BYTES = 16 * 1024
@@ -94,7 +95,8 @@ async def _jwks(request: Request, services: Services) -> Response:
     asked = Asked(request.method, request.url.path, None)
     if services.faults.strike({FaultKind.MISSING_KEY}, asked) is not None:
         return JSONResponse({"keys": []})
-    return JSONResponse(await services.threads.examine(services.tokens.jwks))
+    keys = await services.threads.examine(services.tokens.jwks)
+    return JSONResponse(keys, headers={"Cache-Control": f"public, max-age={CACHE_LIFETIME_S}"})
 
 
 async def _metadata(_: Request, services: Services) -> Response:

@@ -75,6 +75,7 @@ def needs_scope(scope: names.Scope, *, post: limits.Policy = limits.DEFAULT) -> 
                 codes.TOKEN_MISSING, "no Bearer token in Authorization", headers={"WWW-Authenticate": "Bearer"}
             )
         try:
+            await services.tokens.ready()
             grant = services.tokens.check(token)
             asked = Asked(request.method, request.url.path, grant.client_id)
             if services.faults.strike({FaultKind.EXPIRED_TOKEN}, asked) is not None:

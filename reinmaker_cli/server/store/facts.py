@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from reinmaker_cli.server.store.database import Database, insert_or_replace
 from reinmaker_cli.server.store.tables import facts, signing_keys
@@ -17,6 +18,8 @@ class StoredKey:
 
     kid: str
     private_pem: str = field(repr=False)
+    created_at: float
+    """Unix seconds of the server's clock."""
 
 
 class Facts:
@@ -25,19 +28,19 @@ class Facts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def signing_key(self) -> StoredKey | None:
-        """Return the newest signing key, or None before the first one was made."""
-        newest = select(signing_keys.c.kid, signing_keys.c.private_pem).order_by(signing_keys.c.created_at.desc())
+    def signing_keys(self) -> list[StoredKey]:
+        """Return the signing keys, oldest first."""
+        columns = (signing_keys.c.kid, signing_keys.c.private_pem, signing_keys.c.created_at)
         with self._database.read() as connection:
-            row = connection.execute(newest.limit(1)).one_or_none()
-        return None if row is None else StoredKey(row.kid, row.private_pem)
+            found = connection.execute(select(*columns).order_by(signing_keys.c.created_at)).all()
+        return [StoredKey(row.kid, row.private_pem, row.created_at) for row in found]
 
-    def add_signing_key(self, key: StoredKey, *, now: float) -> None:
-        """Keep a new signing key."""
+    def add_signing_key(self, key: StoredKey, *, ended: Sequence[str] = ()) -> None:
+        """Keep a new signing key, and erase those that ended, by their ids."""
+        values = {"kid": key.kid, "private_pem": key.private_pem, "created_at": key.created_at}
         with self._database.write() as connection:
-            connection.execute(
-                insert(signing_keys).values(kid=key.kid, private_pem=key.private_pem, created_at=now),
-            )
+            connection.execute(insert(signing_keys).values(values))
+            connection.execute(delete(signing_keys).where(signing_keys.c.kid.in_(ended)))
 
     def clock(self) -> str | None:
         """Return what `keep_clock` kept last, or None."""
