@@ -188,7 +188,7 @@ def _prepared(config: ServerConfig, given_clock: MovableClock | None) -> Iterato
 
 
 def _prepared_tls(data: Path, listening: Listening) -> ServerTls:
-    from reinmaker_cli.server.tls import prepare_tls  # 60 ms that a server without TLS does not pay
+    from reinmaker_cli.server.tls import prepare_tls  # 30 ms that a server without TLS does not pay
 
     return prepare_tls(data, listening.hosts)
 
