@@ -65,6 +65,7 @@ def test_what_was_in_it_is_still_there(tmp_path):
             "telemetry_events",
         ):
             database.execute(f"DROP TABLE {table}")
+        database.execute("DROP INDEX ix_submissions_trace_id")
         database.execute("UPDATE facts SET value = '1' WHERE name = 'schemaVersion'")
         database.commit()
     with live_server(data=tmp_path) as caller:
