@@ -40,3 +40,11 @@ def duration_text(seconds: float) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return " ".join(parts[:2]) or "0s"
+
+
+def seconds_between(earlier: str, later: str) -> float:
+    """Return the seconds from one RFC 3339 time to another, 0 or more."""
+    from datetime import datetime
+
+    first, second = (datetime.fromisoformat(text.replace("Z", "+00:00")) for text in (earlier, later))
+    return max(0.0, (second - first).total_seconds())

@@ -14,6 +14,7 @@ GROUPS: Final[dict[str, str]] = {
     "config": "which settings apply, and why",
     "local": "steer the local server",
     "telemetry": "gameplay events: check them, send them",
+    "webhooks": "receive events, and see what became of them",
     "spec": "the API document and the JSON Schemas",
 }
 """Words that need a second word."""
@@ -40,6 +41,25 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "entitlements": ("reinmaker_cli.cli.entitlements:entitlements", "what a user may use now"),
     "telemetry send": ("reinmaker_cli.cli.telemetry:send", "send gameplay events: a file or pipe of any length"),
     "telemetry check": ("reinmaker_cli.cli.telemetry:check", "what is wrong with events, personal data above all"),
+    "webhooks listen": ("reinmaker_cli.cli.webhooks_listen:listen", "receive, verify and show webhooks; forward them"),
+    "webhooks verify": (
+        "reinmaker_cli.cli.webhooks:verify",
+        "is the signature of a captured request right, and why not",
+    ),
+    "webhooks trigger": ("reinmaker_cli.cli.webhooks:trigger", "cause an event at the local server"),
+    "webhooks probe": ("reinmaker_cli.cli.webhooks_probe:probe", "test somebody's receiver"),
+    "webhooks endpoints": (
+        "reinmaker_cli.cli.webhooks_endpoints:endpoints",
+        "who is told: list, add, disable, enable, remove, secret",
+    ),
+    "webhooks rotate": ("reinmaker_cli.cli.webhooks_endpoints:rotate", "let the next secret of an endpoint take over"),
+    "webhooks deliveries": ("reinmaker_cli.cli.webhooks_deliveries:deliveries", "what became of events; --follow"),
+    "webhooks resend": ("reinmaker_cli.cli.webhooks_deliveries:resend", "send a delivery once more, now"),
+    "webhooks dead-letters": (
+        "reinmaker_cli.cli.webhooks_dead_letters:dead_letters",
+        "what was given up: list, show, export, purge",
+    ),
+    "webhooks redrive": ("reinmaker_cli.cli.webhooks_dead_letters:redrive", "deliver dead letters again"),
     "serve": ("reinmaker_cli.cli.serve:serve", "the whole API on localhost:7040"),
     "local clock": ("reinmaker_cli.cli.clock:clock", "the server's clock: show, set, advance, follow"),
     "local client": ("reinmaker_cli.cli.local:client", "development clients: list, add, rotate, limit"),
@@ -47,6 +67,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "local decide": ("reinmaker_cli.cli.local:decide", "give the verdict by hand (serve --validation manual)"),
     "local entitlement": ("reinmaker_cli.cli.local_people:entitlement", "what users may use: list, add, revoke"),
     "local fault": ("reinmaker_cli.cli.local_faults:fault", "let the server fail on purpose: list, add, clear"),
+    "local request-content": ("reinmaker_cli.cli.webhooks:request_content", "have the local server ask for content"),
     "local forget": ("reinmaker_cli.cli.local_people:forget", "erase a user from the local server"),
     "local requests": (
         "reinmaker_cli.cli.local_journal:requests",

@@ -365,6 +365,129 @@ SECRET_IN_FILE = _finding(
     allowable=False,
 )
 
+# --- findings: webhooks ----------------------------------------------------------------------------------------------
+
+WEBHOOK_HEADER_MISSING = _finding(
+    "webhook-header-missing",
+    "Header of a signed webhook is missing",
+    "A webhook has `webhook-id`, `webhook-timestamp` and `webhook-signature`. Without all three nobody knows who sent it.",
+    "let proxies and frameworks pass these headers on; a request without them did not come from Reinmaker",
+)
+WEBHOOK_HEADER_MALFORMED = _finding(
+    "webhook-header-malformed",
+    "Header of a webhook cannot be read",
+    "`webhook-id` is printable ASCII, `webhook-signature` holds `v1,` and base64, several of them with spaces between.",
+    "look for what changes headers on the way; check the file that the request was captured in",
+)
+WEBHOOK_TIMESTAMP_UNREADABLE = _finding(
+    "webhook-timestamp-unreadable",
+    "Timestamp of a webhook is no number",
+    "`webhook-timestamp` is the time of this attempt in whole Unix seconds.",
+    "the sender must write seconds, not milliseconds with a fraction and not a date",
+)
+WEBHOOK_TOO_OLD = _finding(
+    "webhook-too-old",
+    "Webhook was signed too long ago",
+    "More than 5 minutes have passed since it was signed: it is a replay, was held up, or a clock is wrong.",
+    "for a captured request give the time of its capture: `reinmaker webhooks verify FILE --at TIME`; else set the clock",
+)
+WEBHOOK_TOO_NEW = _finding(
+    "webhook-too-new",
+    "Webhook was signed in the future",
+    "It was signed more than 5 minutes from now: the clock of this machine or that of the sender is wrong.",
+    "set the clock: `timedatectl set-ntp true`; a moved clock of the local server does not sign",
+)
+WEBHOOK_OTHER_VERSION = _finding(
+    "webhook-other-version",
+    "No v1 signature",
+    "The signatures are of another version of the scheme, such as `v1a`, which needs a public key.",
+    "the sender must sign with `v1`, HMAC-SHA256",
+)
+WEBHOOK_SECRET_ENDED = _finding(
+    "webhook-secret-ended",
+    "Signed with a secret that has ended",
+    "The endpoint has another secret since a rotation, and the time in which both sign is over.",
+    "let the sender use the current secret; in the receiver keep both while both sign",
+)
+WEBHOOK_SECRET_NOT_DECODED = _finding(
+    "webhook-secret-not-decoded",
+    "Signed with the text of the secret",
+    "The key of the HMAC is what the base64 after `whsec_` stands for, not the text.",
+    "decode it first: base64 of everything after `whsec_`",
+)
+WEBHOOK_BODY_RESERIALISED = _finding(
+    "webhook-body-reserialised",
+    "Body was written anew",
+    "The signature fits the same JSON in another writing: something read the body and wrote it again before it was verified.",
+    "verify the raw bytes, before any JSON parser: `express.raw()`, `await request.body()`, `request.get_data()`",
+)
+WEBHOOK_WRONG_SECRET = _finding(
+    "webhook-wrong-secret",
+    "Signature does not fit",
+    "It was made with another secret, or id, timestamp or body are not what was signed. Each endpoint has its own secret.",
+    "compare the secret with that of this very endpoint; verify the raw bytes of the body",
+)
+RECEIVER_REFUSES_GOOD = _finding(
+    "receiver-refuses-good",
+    "Receiver refuses what is signed as it should be",
+    "Anything but 2xx is a failure: the delivery is tried again five times and ends as a dead letter.",
+    "check its secret, and that it verifies the raw bytes of the body before it parses them",
+)
+RECEIVER_REFUSES_RAW = _finding(
+    "receiver-refuses-raw",
+    "Receiver verifies other bytes than were sent",
+    "It takes a compact body and refuses one with other white space and escapes: it verifies JSON that it wrote itself.",
+    "verify the raw bytes, before any JSON parser: `express.raw()`, `await request.body()`, `request.get_data()`",
+)
+RECEIVER_REFUSES_ROTATION = _finding(
+    "receiver-refuses-rotation",
+    "Receiver reads only one signature",
+    "While a secret is rotated, `webhook-signature` holds one signature per secret, and one that fits is enough.",
+    "split the header at spaces, pass over versions that are not `v1`, accept if any of them fits",
+)
+RECEIVER_REFUSES_UNKNOWN = _finding(
+    "receiver-refuses-unknown",
+    "Receiver refuses events that it does not know",
+    "New types of events come without a warning; each one would be tried six times and end as a dead letter.",
+    "answer 2xx to types that it does not use, and leave them",
+)
+RECEIVER_REFUSES_DUPLICATE = _finding(
+    "receiver-refuses-duplicate",
+    "Receiver refuses an event that it has already",
+    "Deliveries come at least once. An error for a duplicate has it sent again, until it is a dead letter.",
+    "remember `webhook-id`; answer 2xx to one that was dealt with, and do nothing",
+)
+RECEIVER_ACCEPTS_FORGERY = _finding(
+    "receiver-accepts-forgery",
+    "Receiver accepts what nobody with the secret signed",
+    "Whoever knows its address can send it events.",
+    "verify the signature before anything else, and answer 401 where it does not fit",
+)
+RECEIVER_ACCEPTS_OLD = _finding(
+    "receiver-accepts-old",
+    "Receiver accepts old timestamps",
+    "Whoever has once seen a delivery can send it again at any time.",
+    "refuse a `webhook-timestamp` more than 5 minutes from now, to either side",
+)
+RECEIVER_SLOW = _finding(
+    "receiver-slow",
+    "Receiver takes longer than 5 seconds",
+    "A delivery has 5 seconds, connecting and reading the whole answer included. What takes longer has failed, and comes again.",
+    "put the event into a queue, answer 2xx, and work on it afterwards",
+)
+RECEIVER_REDIRECTS = _finding(
+    "receiver-redirects",
+    "Receiver redirects",
+    "Redirects are not followed: they are failures.",
+    "register the address that it leads to, with its exact path; mind a slash at its end",
+)
+RECEIVER_FAILS_AT_ONCE = _finding(
+    "receiver-fails-at-once",
+    "Receiver does not bear five deliveries at once",
+    "Up to 5 deliveries are in flight to one endpoint, and the sixth follows as soon as one has ended.",
+    "let it serve several requests at once: more workers, and no lock across a request",
+)
+
 # --- problems: answers of the API ------------------------------------------------------------------------------------
 
 NOT_FOUND = _problem(
@@ -864,6 +987,42 @@ INTERRUPTED = _error(
 )
 UNKNOWN_CODE = _error(
     "unknown-code", "no such code", "There is no finding or error of that name.", "`reinmaker explain` lists them all"
+)
+WEBHOOK_NOT_VERIFIED = _error(
+    "webhook-not-verified",
+    "the signature does not verify",
+    "The request is not one that the holder of the secret signed as it stands; the finding says why.",
+    "see the finding",
+)
+WEBHOOK_SECRET_MISSING = _error(
+    "webhook-secret-missing",
+    "no signing secret",
+    "The command needs the secret of the endpoint, `whsec_…`. It is no argument: arguments are seen by everybody.",
+    "set REINMAKER_WEBHOOK_SECRET, or give --secret-file FILE or --secret-stdin",
+)
+WEBHOOK_SECRET_UNUSABLE = _error(
+    "webhook-secret-unusable",
+    "not a signing secret",
+    "A signing secret is `whsec_` and the base64 of 24 to 64 bytes.",
+    "copy it anew from where it was shown; several, newest first, stand with spaces or lines between",
+)
+CAPTURE_UNREADABLE = _error(
+    "capture-unreadable",
+    "not a captured request",
+    "A captured request is its raw text, headers, an empty line and the body, or JSON with `headers` and `body`.",
+    "docs/webhooks.md shows both; the body must be the exact text, not JSON that was parsed",
+)
+RECEIVER_DIFFERS = _error(
+    "receiver-differs",
+    "the receiver does not do what the contract asks",
+    "At least one answer was not the one that deliveries need; each finding says which.",
+    "correct the receiver, then `reinmaker webhooks probe` again",
+)
+NOTHING_RECEIVED = _error(
+    "nothing-received",
+    "not enough events came in time",
+    "`webhooks listen` was told to wait for events, and --deadline passed before they came.",
+    "look where they are: `reinmaker webhooks deliveries`",
 )
 PARTLY_DONE = _error(
     "partly-done",

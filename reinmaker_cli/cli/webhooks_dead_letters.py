@@ -1,0 +1,136 @@
+"""`reinmaker webhooks dead-letters` and `redrive`: deliveries that were given up, and once more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reinmaker_cli.cli.run import Run
+from reinmaker_cli.cli.text import Cell, counted
+from reinmaker_cli.cli.verbs import SERVER, verb
+from reinmaker_cli.cli.webhook_options import EndpointOption, chosen_letters, local_webhooks
+from reinmaker_cli.contract import codes
+from reinmaker_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from reinmaker_cli.client.webhooks import DeadLetter, Webhooks
+
+
+class LetterAction(StrEnum):
+    """What to do with dead letters."""
+
+    list = "list"
+    show = "show"
+    export = "export"
+    purge = "purge"
+
+
+Delivery = Annotated[str | None, typer.Argument(metavar="[DELIVERY]", help="Which one.")]
+All = Annotated[bool, typer.Option("--all", help="All of them.")]
+
+
+@verb(flags=SERVER)
+def dead_letters(
+    run: Run,
+    action: Annotated[LetterAction, typer.Argument(help="What to do.")] = LetterAction.list,
+    delivery: Delivery = None,
+    endpoint: EndpointOption = None,
+    all_: All = False,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE|-", help="For export: where to; stdout without it.")
+    ] = "-",
+) -> None:
+    """List deliveries that were given up, show one with its body, export them as JSON Lines, delete them.
+
+    They are kept 14 days on the server's clock. `webhooks redrive` delivers them again.
+    """
+    if action is not LetterAction.export and output != "-":
+        raise _misused(f"`{action}` takes no --output")
+    if (action is LetterAction.show) and (delivery is None or endpoint is not None or all_):
+        raise _misused("`show` needs a delivery, and nothing else")
+    if action in (LetterAction.list, LetterAction.export) and (delivery is not None or all_):
+        raise _misused(f"`{action}` takes no delivery and no --all")
+    query = {"endpointId": endpoint} if endpoint is not None else {}
+    with local_webhooks(run) as webhooks:
+        if action is LetterAction.list:
+            _list(run, list(webhooks.dead_letters(query)))
+        elif action is LetterAction.show:
+            _show(run, webhooks.dead_letter(delivery or ""))
+        elif action is LetterAction.export:
+            _export(run, webhooks, query, output)
+        else:
+            purged = webhooks.purge(chosen_letters("purge", delivery, endpoint, all_))
+            run.output.add(results=[purged.to_json()])
+            run.output.data(f"deleted {counted(purged.purged, 'dead letter')}")
+
+
+@verb(flags=SERVER)
+def redrive(run: Run, delivery: Delivery = None, endpoint: EndpointOption = None, all_: All = False) -> None:
+    """Deliver dead letters again, with a fresh schedule and the same `webhook-id`."""
+    chosen = chosen_letters("redrive", delivery, endpoint, all_)
+    with local_webhooks(run) as webhooks:
+        redriven = webhooks.redrive(chosen)
+    run.output.add(results=[redriven.to_json()])
+    run.output.ids(redriven.deliveries)
+    run.output.data(f"{counted(redriven.redriven, 'delivery', 'deliveries')} on the way again")
+    if redriven.redriven:
+        run.output.note("next: `reinmaker webhooks deliveries`")
+
+
+def _list(run: Run, letters: Sequence[DeadLetter]) -> None:
+    run.output.add(results=[letter.to_json() for letter in letters])
+    run.output.ids([letter.delivery_id for letter in letters])
+    rows: list[list[Cell]] = [
+        [letter.died_at, letter.delivery_id, letter.type, letter.endpoint_id, str(letter.attempts), letter.reason]
+        for letter in letters
+    ]
+    head = ["died", "delivery", "event", "endpoint", "attempts", "reason"]
+    run.output.table(rows, head=head, right=frozenset({4}))
+    if letters:
+        run.output.note("next: correct the receiver, then `reinmaker webhooks redrive --all`")
+    else:
+        run.output.note("no dead letters")
+
+
+def _show(run: Run, letter: DeadLetter) -> None:
+    run.output.add(results=[letter.to_json()])
+    run.output.ids([letter.delivery_id])
+    forwarded = f"{letter.forwarded['to']} at {letter.forwarded['at']}" if letter.forwarded else "no"
+    rows: list[list[Cell]] = [
+        ["delivery", letter.delivery_id],
+        ["event", f"{letter.event_id}, {letter.type}"],
+        ["endpoint", f"{letter.endpoint_id}, {letter.url}"],
+        ["reason", letter.reason],
+        ["died", f"{letter.died_at}; deleted at {letter.expires_at}"],
+        ["trace id", letter.trace_id],
+        ["forwarded", forwarded],
+    ]
+    for attempt in letter.history:
+        rows.append([f"attempt {attempt.attempt}", f"{attempt.started_at}  {attempt.status or attempt.outcome}"])
+    rows.append(["body", letter.body or ""])
+    run.output.table(rows)
+
+
+def _export(run: Run, webhooks: Webhooks, query: dict[str, str], target: str) -> None:
+    """Write one JSON object a line, oldest last, bodies included."""
+    from reinmaker_cli.cli.document import json_text
+
+    if target == "-":
+        run.output.claim_stdout("-o -")
+    lines = [json_text(letter.to_json()) + "\n" for letter in webhooks.dead_letters(query, with_body=True)]
+    if target == "-":
+        run.output.raw("".join(lines))
+        return
+    from reinmaker_cli.cli.files import write_result
+
+    write_result(Path(target), "".join(lines).encode())
+    run.output.add(file=Path(target).as_posix(), exported=len(lines))
+    run.output.note(f"wrote {counted(len(lines), 'dead letter')} to {target}")
+
+
+def _misused(fact: str) -> UsageError:
+    return UsageError(fact, code=codes.USAGE, hint="`reinmaker webhooks dead-letters --help`")
