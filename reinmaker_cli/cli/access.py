@@ -45,12 +45,22 @@ def run_credentials(run: Run) -> Credentials:
     """Return the credentials of the environment, and warn of an old secret. Raises AccessDenied."""
     from reinmaker_cli.client.credentials import find_credentials
 
+    warn_of_ignored_variables(run)
     now = datetime.now(UTC)
     credentials = find_credentials(
         run.environment, variables=run.variables, keyring=keyring_of(run), local=local_client(run), now=now
     )
     run.output.findings(credentials.age_findings(now))
     return credentials
+
+
+def warn_of_ignored_variables(run: Run) -> None:
+    """Say that environment `local` does not use the client variables, where some are set."""
+    from reinmaker_cli.client.credentials import ignored_variables
+
+    ignored = ignored_variables(run.environment, run.variables)
+    if ignored:
+        run.output.warn(f"environment `local` does not use {', '.join(ignored)}", codes.VARIABLES_IGNORED.cure)
 
 
 def keyring_of(run: Run) -> KeyringStore:

@@ -49,9 +49,10 @@ def login(
 @verb(flags=SERVER)
 def status(run: Run) -> None:
     """Show which credentials a command would use: source, client id, scopes, age. Never the secret."""
-    from reinmaker_cli.cli.access import keyring_of, local_client
+    from reinmaker_cli.cli.access import keyring_of, local_client, warn_of_ignored_variables
     from reinmaker_cli.client import auth
 
+    warn_of_ignored_variables(run)
     found = auth.status(
         run.environment,
         variables=run.variables,

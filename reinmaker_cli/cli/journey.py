@@ -170,15 +170,18 @@ class Journey:
 
     def _published(self, report: Report, wanted: Wanted, server: Server) -> Iterator[tuple[Manifest, Submission]]:
         """Yield what is active; where nothing was sent, the server is asked for the verdict that it gave before."""
+        from reinmaker_cli.client.patience import Patience
         from reinmaker_cli.manifest.assemble import Draft
+
+        def ask(manifest_id: str, version: str, trace_id: str) -> Submission | None:
+            patience = Patience(self._run.settings.timeout)
+            return patience.ask(lambda: server.api.submission(manifest_id, version, trace_id=trace_id))
 
         items = {item.manifest_id: item for item in wanted.items}
         for result in report.results:
             if result.status != "active" or result.version is None:
                 continue
-            submission = result.submission or server.api.submission(
-                result.manifest_id, result.version, trace_id=result.trace_id
-            )
+            submission = result.submission or ask(result.manifest_id, result.version, result.trace_id)
             item = items[result.manifest_id]
             manifest = item.at(result.version) if isinstance(item, Draft) else item
             if submission is not None:

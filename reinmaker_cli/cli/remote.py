@@ -119,8 +119,13 @@ def _findings_of(submission: Submission) -> list[Finding]:
 def _row(name: str, submission: Submission | None) -> list[Cell]:
     if submission is None:
         return [name, "-", Styled("yellow", "unknown"), ""]
-    active = f"active: {submission.active.version}" if submission.active is not None else "nothing active"
-    return [name, submission.version, styled(submission.status), active]
+    return [name, submission.version, styled(submission.status), _players_have(submission)]
+
+
+def _players_have(submission: Submission) -> str:
+    if submission.active is None:
+        return "nothing active"
+    return "this version" if submission.active.version == submission.version else f"active: {submission.active.version}"
 
 
 def _as_json(name: str, submission: Submission | None) -> dict[str, Any]:

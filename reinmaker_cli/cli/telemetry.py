@@ -13,6 +13,7 @@ from reinmaker_cli.cli.folders import allowed_codes
 from reinmaker_cli.cli.options import Allow
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted, shorten
+from reinmaker_cli.cli.times import duration_text
 from reinmaker_cli.cli.verbs import SERVER, TALK, verb
 from reinmaker_cli.contract import codes, names
 from reinmaker_cli.contract.findings import Finding, count_errors
@@ -48,7 +49,7 @@ class Checker:
         from reinmaker_cli.client.event_check import PERSONAL, check_event
         from reinmaker_cli.client.event_reader import EventText, chunks_of, read_events
 
-        for piece in read_events(chunks_of(file)):
+        for piece in read_events(chunks_of(file, shorten(self.path))):
             findings = check_event(piece, self.path, self.allowed)
             self.events += 1
             errors = count_errors(findings)
@@ -100,6 +101,7 @@ def send(run: Run, file: Events, allow: Allow = None) -> None:
 
     with _opened(file) as events:
         checker = Checker(file, allow or [])
+        known: int | None = None
         if events.seekable():
             start = events.tell()
             _read_all(run, checker, events)
@@ -109,13 +111,15 @@ def send(run: Run, file: Events, allow: Allow = None) -> None:
                 _report(run, file, Sent(), new_trace_id(), is_complete=False)
                 raise checker.refusal()
             events.seek(start)
+            known = checker.events
             checker = Checker(file, allow or [])  # again: somebody may write to the file meanwhile
         else:
             run.output.verbose("a pipe: each batch is checked before it is sent")
-        _send(run, checker, events, file)
+        _send(run, checker, events, file, events_known=known)
 
 
-def _send(run: Run, checker: Checker, events: BinaryIO, file: str) -> None:
+def _send(run: Run, checker: Checker, events: BinaryIO, file: str, *, events_known: int | None) -> None:
+    """Send what the checker lets through; `events_known` is how many there are, None for a pipe."""
     from reinmaker_cli.cli.access import open_run_api
     from reinmaker_cli.client.api import new_trace_id
     from reinmaker_cli.client.patience import Clockwork
@@ -133,6 +137,9 @@ def _send(run: Run, checker: Checker, events: BinaryIO, file: str) -> None:
     def tell(taken: BatchTaken) -> None:
         run.output.event("batch", **taken.to_json())
         run.output.progress.doing(f"{counted(sent.events, 'event')} sent")
+        if sent.batches == 1 and events_known is not None:  # the first answer said how fast it goes
+            batches_left = -(-(events_known - sent.events) // names.MAX_EVENTS)
+            _say_estimate(run, batches_left, api.pacing.estimate_s("default", batches_left))
 
     requests = 0
     try:
@@ -148,6 +155,12 @@ def _send(run: Run, checker: Checker, events: BinaryIO, file: str) -> None:
         if not events.seekable() or checker.errors:
             run.output.findings(checker.kept)
         _report(run, file, sent, trace_id, is_complete=is_complete, requests=requests)
+
+
+def _say_estimate(run: Run, batches: int, seconds: float) -> None:
+    if seconds:
+        run.output.event("estimate", what="batches", requests=batches, seconds=seconds)
+        run.output.note(f"{batches:,} batches more: at least {duration_text(seconds)}, by the server's limits")
 
 
 def _report(run: Run, file: str, sent: Sent, trace_id: str, *, is_complete: bool, requests: int = 0) -> None:

@@ -59,6 +59,10 @@ class NotModified:
     waited: bool
 
 
+class BatchTooLarge(ContentInvalid):
+    """The server takes fewer bytes at once: half of the batch may pass."""
+
+
 class StoredManifest(Wire):
     """An answer to `?include=manifest`; only the document is of interest."""
 
@@ -180,8 +184,19 @@ class Api:
         return answer.read(EntitlementList)
 
     def send_events(self, body: Body, *, trace_id: str, limit_s: float | None = None) -> BatchTaken:
-        """POST a batch of events; ContentInvalid where it was not taken. To send one again does no harm."""
+        """POST a batch of events; ContentInvalid where it was not taken. To send one again does no harm.
+
+        BatchTooLarge on 413, also one of a proxy, which says nothing in the API's form.
+        """
         answer = self._connection.ask("POST", EVENTS_PATH, body=body, trace_id=trace_id, limit_s=limit_s)
+        if answer.status == 413:
+            too_large = BatchTooLarge(
+                "the server takes fewer bytes at once",
+                code=codes.BODY_TOO_LARGE,
+                hint="leave something out of the event",
+            )
+            too_large.trace_id = answer.trace_id
+            raise too_large
         if answer.status != 202:
             raise error_of(answer)
         return answer.read(BatchTaken)

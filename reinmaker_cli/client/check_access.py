@@ -8,29 +8,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from reinmaker_cli.client.check_machine import check_configured_keyring
 from reinmaker_cli.client.checks import Checked, Failed, Passed, Warned, failed_by
-from reinmaker_cli.client.credentials import (
-    ID_VARIABLE,
-    SECRET_FILE_VARIABLE,
-    SECRET_VARIABLE,
-    find_credentials,
-)
+from reinmaker_cli.client.credentials import CLIENT_VARIABLES, ID_VARIABLE, find_credentials, ignored_variables
 from reinmaker_cli.client.environment import Environment
 from reinmaker_cli.client.keyring_store import KeyringStore
 from reinmaker_cli.client.local import CLIENT_FILE, read_local_client
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.models import LocalClient
 from reinmaker_cli.errors import AccessDenied, ReinmakerError, UsageError
-
-CLIENT_VARIABLES: Final = (ID_VARIABLE, SECRET_VARIABLE, SECRET_FILE_VARIABLE)
-
-
-def ignored_variables(env: Environment, variables: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the client variables that are set and that environment `local` does not use."""
-    return tuple(name for name in CLIENT_VARIABLES if variables.get(name)) if env.is_local else ()
 
 
 def check_variables(env: Environment, variables: Mapping[str, str]) -> Checked:

@@ -25,6 +25,7 @@ Source = Literal["variables", "file", "keyring", "local"]
 ID_VARIABLE: Final = "REINMAKER_CLIENT_ID"
 SECRET_VARIABLE: Final = "REINMAKER_CLIENT_SECRET"  # the variable's name, not its value
 SECRET_FILE_VARIABLE: Final = "REINMAKER_CLIENT_SECRET_FILE"
+CLIENT_VARIABLES: Final = (ID_VARIABLE, SECRET_VARIABLE, SECRET_FILE_VARIABLE)
 ORIGIN_VARIABLE: Final = "REINMAKER_CLIENT_ORIGIN"
 
 MAX_SECRET_FILE_BYTES: Final = 64 * 1024  # a secret is a line; a device or a wrong path must not fill the memory
@@ -145,6 +146,11 @@ def store(env: Environment, credentials: Credentials, keyring: KeyringStore) -> 
         scopes=credentials.scopes,
     )
     keyring.set(keyring_service(env), value.model_dump_json(by_alias=True))
+
+
+def ignored_variables(env: Environment, variables: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the client variables that are set and that environment `local` does not use."""
+    return tuple(name for name in CLIENT_VARIABLES if variables.get(name)) if env.is_local else ()
 
 
 def _development_client(local: LocalClient | None) -> Credentials:

@@ -13,7 +13,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
+from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.names import MAX_EVENTS_BYTES
+from reinmaker_cli.errors import UsageError
 
 READ_BYTES: Final = 64 * 1024
 ENVELOPE: Final = (b'{"events":[', b"]}")
@@ -46,10 +48,20 @@ class Unreadable:
 Piece = EventText | Unreadable
 
 
-def chunks_of(file: BinaryIO) -> Iterator[bytes]:
-    """Yield what a file or pipe has, as it comes."""
+def chunks_of(file: BinaryIO, path: str = "-") -> Iterator[bytes]:
+    """Yield what a file or pipe has, as it comes. UsageError, with `path`, where the system stops giving."""
     read = getattr(file, "read1", file.read)  # `read` would wait for a pipe to fill the whole chunk
-    while chunk := read(READ_BYTES):
+    while True:
+        try:
+            chunk = read(READ_BYTES)
+        except OSError as error:
+            raise UsageError(
+                f"cannot read on in `{path}`: {(error.strerror or str(error)).lower()}",
+                code=codes.UNREADABLE,
+                hint="check the disk or network drive, then run the same command again: events are counted once",
+            ) from error
+        if not chunk:
+            return
         yield chunk
 
 

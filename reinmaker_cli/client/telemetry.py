@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from reinmaker_cli.client.answers import RetryLater
-from reinmaker_cli.client.api import Api, Body
+from reinmaker_cli.client.api import Api, BatchTooLarge, Body
 from reinmaker_cli.client.event_reader import ENVELOPE, EventText
 from reinmaker_cli.client.patience import LOOKING_ATTEMPTS, Clockwork, Patience
+from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
 from reinmaker_cli.contract.models import BatchTaken
 from reinmaker_cli.contract.names import MAX_EVENTS, MAX_EVENTS_BYTES
@@ -72,10 +73,20 @@ def send_events(
     pace: Pace,
     on_batch: Callable[[BatchTaken], None] = lambda _: None,
 ) -> None:
-    """Send all batches, in order, and keep `sent` true; ContentInvalid, with lines, where the server refuses one."""
-    for batch in batches:
+    """Send all batches, in order, and keep `sent` true; ContentInvalid, with lines, where the server refuses one.
+
+    A batch that is too large for this server is halved, down to one event, and so is each later one of its size.
+    """
+    fitting = _Fitting(batches)
+    for batch in fitting:
         try:
             taken = _send_batch(api, batch, sent, trace_id=trace_id, pace=pace)
+        except BatchTooLarge as error:
+            if len(batch) == 1:
+                error.findings = (_too_large(batch[0], path),)
+                raise
+            fitting.halve(batch)
+            continue
         except ContentInvalid as error:
             error.findings = tuple(_placed(finding, batch, path) for finding in error.findings)
             raise
@@ -84,6 +95,41 @@ def send_events(
         sent.accepted += taken.accepted
         sent.duplicates += taken.duplicates
         on_batch(taken)
+
+
+class _Fitting:
+    """Yields batches no larger than the server takes, as far as that is known by then."""
+
+    def __init__(self, batches: Iterable[list[EventText]]) -> None:
+        self._batches = batches
+        self._first: list[list[EventText]] = []
+        """What goes before the next of `batches`, in order."""
+        self._most_bytes = MAX_EVENTS_BYTES
+
+    def __iter__(self) -> Iterator[list[EventText]]:
+        for batch in self._batches:
+            self._first.append(batch)
+            while self._first:
+                part = self._first.pop(0)
+                if len(part) > 1 and _size(part) > self._most_bytes:
+                    middle = len(part) // 2
+                    self._first[:0] = [part[:middle], part[middle:]]
+                else:
+                    yield part
+
+    def halve(self, refused: list[EventText]) -> None:
+        """Yield a batch that was too large again, in halves, and nothing of its size any more."""
+        self._most_bytes = _size(refused) - 1
+        self._first.insert(0, refused)
+
+
+def _size(batch: list[EventText]) -> int:
+    return sum(map(len, ENVELOPE)) + sum(len(event.raw) + 1 for event in batch) - 1
+
+
+def _too_large(event: EventText, path: str) -> Finding:
+    found = codes.EVENT_INVALID.finding(f"{len(event.raw)} bytes, more than this server takes", path=path)
+    return replace(found, line=event.line)
 
 
 def _send_batch(api: Api, batch: list[EventText], sent: Sent, *, trace_id: str, pace: Pace) -> BatchTaken:

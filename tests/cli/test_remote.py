@@ -66,6 +66,24 @@ def test_health_needs_no_credentials(local: Command) -> None:
     assert local("health", "--quiet").out == "ok\n"
 
 
+def test_client_variables_that_the_local_server_does_not_use_are_said(
+    local: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REINMAKER_CLIENT_ID", "somebody")
+    for words in (("auth", "status"), ("list",)):
+        ended = local(*words)
+        assert (ended.code, "environment `local` does not use REINMAKER_CLIENT_ID" in ended.err) == (0, True)
+        assert "REINMAKER_CLIENT_ID" not in ended.out
+
+
+def test_status_says_each_version_once(local: Command, work: Path) -> None:
+    lesson(work, "once")
+    assert local("publish").code == 0
+    [line] = [line for line in local("status").out.splitlines() if "once-en-US" in line]
+    version = local("status", "--json").document["results"][0]["version"]
+    assert line.count(version) == 1
+
+
 def test_a_server_that_is_not_there_is_exit_7(reinmaker: Command, work: Path) -> None:
     (work / "client.json").write_text('{"apiUrl": "http://127.0.0.1:9"}')
     document = reinmaker("health", "--data", ".", "--json").document

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from reinmaker_cli.cli.telemetry import MAX_KEPT
+from reinmaker_cli.client.local import LocalControl
 from reinmaker_cli.server.running import ServerConfig, Started, running_server
 from tests.cli.command import Command, as_process, command_line
 
@@ -113,6 +114,14 @@ def test_a_file_that_cannot_be_read_is_a_usage_error(reinmaker: Command, name: s
     assert (ended.code, "Traceback" in ended.err) == (2, False)
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs a file that fails when it is read")
+@pytest.mark.parametrize("verb", ["check", "send"])
+def test_a_disk_that_fails_while_it_is_read_is_an_error_and_no_bug(local: Command, verb: str) -> None:
+    ended = local("telemetry", verb, "/proc/self/mem", "--json")
+    assert (ended.code, ended.document["error"]["code"]) == (2, "unreadable")
+    assert "Traceback" not in ended.err
+
+
 # --- send ------------------------------------------------------------------------------------------------------------
 
 
@@ -180,6 +189,21 @@ def test_a_fifo_is_a_pipe(local: Command, server: Started, work: Path) -> None:
     assert local("telemetry", "send", "events").code == 0
     writer.join()
     assert stored(server, "fifo") == 3
+
+
+def test_how_long_the_limits_take_is_said_once_the_first_answer_is_there(
+    reinmaker: Command, work: Path, tmp_path: Path
+) -> None:
+    """Three batches where two fit a minute: an estimate, and no answer 429; --deadline ends it before it waits."""
+    config = ServerConfig(port=0, data=tmp_path / "limited", log="off", network=False)
+    with running_server(config) as started:
+        with LocalControl(started.url, started.client.control_token) as control:
+            control.limit_client(started.client.client_id, {"default": 2})
+        (work / "events.jsonl").write_text(lines("paced", 1500))
+        words = ("telemetry", "send", "events.jsonl", "--data", started.data, "--deadline", "20", "--trace")
+        ended = reinmaker(*words)
+    assert "2 batches more: at least 1m, by the server's limits" in ended.err
+    assert (ended.code, "< 429" in ended.err, ended.err.count("< 202")) == (7, False, 2)
 
 
 def test_no_events_are_nothing_to_do(local: Command, work: Path) -> None:

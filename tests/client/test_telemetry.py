@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sqlite3
 from collections.abc import Callable
@@ -174,6 +175,41 @@ def test_a_refused_event_is_named_with_its_line(server, pace):
     [finding] = failure.value.findings
     assert (finding.path, finding.line, finding.pointer) == ("events.jsonl", 77, "/occurredAt")
     assert stored_ids(server) == []
+
+
+def answers_that_take_at_most(most: int, sizes: list[int]):
+    """Return how a server in front of which a proxy takes fewer bytes answers; `sizes` are those it took."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = gzip.decompress(request.content) if "content-encoding" in request.headers else request.content
+        if len(body) > most:
+            return httpx.Response(413, html="<h1>413 Request Entity Too Large</h1>")
+        found = json.loads(body)["events"]
+        sizes.append(len(found))
+        return batch_taken(len(found))
+
+    return answer
+
+
+def test_batches_that_are_too_large_for_a_server_are_halved_until_they_pass(pace):
+    sizes: list[int] = []
+    one = len(events(1)[0].raw) + 3
+    script = Script([answers_that_take_at_most(130 * one, sizes)] * 100)
+    sent = scripted(script, cut_into_batches([*events(1000)]), pace)
+    assert (sent.events, sent.accepted, sum(sizes)) == (1000, 1000, 1000)
+    assert set(sizes) == {125}
+    refused = len(script.requests) - len(sizes)
+    assert refused == 2  # 500 and 250; what is as large later is halved before it is sent
+
+
+def test_one_event_that_is_too_large_for_a_server_is_named_with_its_line(pace):
+    large = EventText(77, events(1, "x", properties={"a": "b" * 4000})[0].raw)
+    script = Script([answers_that_take_at_most(1000, sizes := [])] * 20)
+    with pytest.raises(ContentInvalid) as failure:
+        scripted(script, [[*events(2), large, *events(2, "z")]], pace)
+    [finding] = failure.value.findings
+    assert (failure.value.code, finding.code, finding.line) == ("body-too-large", "event-invalid", 77)
+    assert sum(sizes) == 2  # what comes before it is in
 
 
 def test_a_token_that_ends_on_the_way_is_renewed_once(tmp_path, pace):
