@@ -180,8 +180,10 @@ async def _change_state(services: Services, change: Callable[[], None]) -> None:
                     await services.threads.write(change)
             await _reload(services)
         finally:
-            await services.validations.resume()
-            await services.deliveries.resume()
+            try:
+                await services.validations.resume()
+            finally:
+                await services.deliveries.resume()
         services.changes.announce_all()
 
 

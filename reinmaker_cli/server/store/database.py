@@ -97,9 +97,12 @@ class Database:
         self._engine.dispose()
 
 
-def open_database(file: Path) -> Database:
-    """Return the database in `file`, made when it is not there; `database-newer`, `database-failed` otherwise."""
-    database = Database(_sqlite_engine(file))
+def open_database(file: Path, *, is_scratch: bool = False) -> Database:
+    """Return the database in `file`, made when it is not there; `database-newer`, `database-failed` otherwise.
+
+    `is_scratch`: it is thrown away soon, so nothing in it needs to be durable.
+    """
+    database = Database(_sqlite_engine(file, is_scratch=is_scratch))
     try:
         # SQLite gives its side files the mode of the database, which holds the key that signs tokens.
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
@@ -183,11 +186,11 @@ def _reason(error: sqlite3.Error | OSError) -> str:
     return (error.strerror or "").lower() if isinstance(error, OSError) else str(error)
 
 
-def _sqlite_engine(file: Path) -> Engine:
+def _sqlite_engine(file: Path, *, is_scratch: bool = False) -> Engine:
     url = URL.create("sqlite+pysqlite", database=str(file))
     # Parameters hold what users sent, and an exception with them would carry it into the log.
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, hide_parameters=True)
-    event.listen(engine, "connect", _sqlite_connect)
+    event.listen(engine, "connect", _scratch_connect if is_scratch else _sqlite_connect)
     event.listen(engine, "begin", _sqlite_begin)
     return engine
 
@@ -202,6 +205,12 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     cursor.close()
+
+
+def _scratch_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode=MEMORY")
+    connection.execute("PRAGMA synchronous=OFF")
 
 
 def _sqlite_begin(connection: Connection) -> None:

@@ -48,7 +48,7 @@ class Snapshots:
 
     def prepare_restore(self, file: Path) -> None:
         """Make a copy of a snapshot fit to become this database: its tables those of today, its epoch a new one."""
-        copy = open_database(file)
+        copy = open_database(file, is_scratch=True)
         try:
             with copy.write() as connection:
                 begin_epoch(connection)
@@ -62,7 +62,7 @@ class Snapshots:
         That is: the development client with its secrets, the keys that sign tokens, and the webhook endpoints that the
         server was started with, with the secrets that sign for them. `now` is the time after the reset.
         """
-        fresh = open_database(file)
+        fresh = open_database(file, is_scratch=True)
         try:
             with self._database.read() as source, fresh.write() as target:
                 begin_epoch(target)
