@@ -41,6 +41,21 @@ def test_body_over_64_mib_is_refused_before_a_byte_of_it_is_read(live: Caller, m
     assert b'"code":"body-too-large"' in answer
 
 
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_body_of_64_mib_is_taken_while_others_are_answered(live: Caller, packed):
+    """The figures, for a manifest that fills it, are in tests/benchmarks/health.py."""
+    body = json.dumps(manifest(f"padded-{packed}")).encode().ljust(64 * MIB)
+    content, headers = (gzip.compress(body, 1), GZIP) if packed else (body, JSON)
+    with ThreadPoolExecutor(1) as pool:
+        posting = pool.submit(live.api.post, MANIFESTS, content=content, headers=headers)
+        answered_meanwhile = 0
+        while not posting.done():
+            assert live.http.get("/v1/health").status_code == 200
+            answered_meanwhile += 1
+    assert posting.result().status_code == 202
+    assert answered_meanwhile > 3, "health waited for the body"
+
+
 def test_client_that_sends_all_of_a_large_body_sees_the_answer(live: Caller):
     answer = live.api.post(MANIFESTS, content=bytes(64 * MIB + 1), headers=JSON)
     assert (answer.status_code, problem_code(answer)) == (413, "body-too-large")
