@@ -18,9 +18,13 @@ import pytest
 
 from reinmaker_cli.contract.faults import KINDS, FaultKind
 from reinmaker_cli.server.running import ServerConfig, Started, running_server
+from tests.cli import conftest as in_process
 from tests.cli.command import Command
-from tests.cli.conftest import home, work  # noqa: F401  (fixtures)
+from tests.cli.folders import wav
 from tests.lessons import lesson
+from tests.server.receiver import receiver
+
+home, work = in_process.home, in_process.work  # fixtures
 
 POSTS = {"match": {"operation": "submitManifest"}}
 LOOKS = {"match": {"operation": "getManifest"}}
@@ -38,7 +42,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
 
 @pytest.fixture
 def reinmaker(
-    work: Path,  # noqa: F811
+    work: Path,
     server: Started,
     capfdbinary: pytest.CaptureFixture[bytes],
     monkeypatch: pytest.MonkeyPatch,
@@ -59,7 +63,7 @@ def control(server: Started) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def folder(reinmaker: Command, work: Path, request: pytest.FixtureRequest) -> Path:  # noqa: F811
+def folder(reinmaker: Command, work: Path, request: pytest.FixtureRequest) -> Path:
     """A lesson of one manifest, with an id of its own."""
     number = abs(hash(request.node.nodeid)) % 10**12
     folder = lesson(work / f"lesson-{number}", ages=["2-5"], languages=["en"])
@@ -167,3 +171,168 @@ def test_publish_ends_as_documented_and_submits_once(
 
 def test_every_kind_of_fault_is_tried() -> None:
     assert {case.kind for case in CASES} == set(FaultKind)
+
+
+def test_a_token_told_expired_costs_exactly_one_more_token(
+    reinmaker: Command, control: httpx.Client, folder: Path
+) -> None:
+    break_down(control, K.LATENCY, **TOKENS, **ALWAYS, delaySeconds=0)  # counts
+    break_down(control, K.EXPIRED_TOKEN, **POSTS)
+    assert reinmaker("publish", folder).code == 0
+    assert [fault["hits"] for fault in control.get("/faults").json()["items"]] == [2, 1]
+
+
+MANY = """
+[manifest]
+id = "FOLDER-{name}"
+product = "reinmaker"
+url = "s3://bucket/FOLDER/{stem}.{sha256:8}{ext}"
+
+[source]
+phaseDNAId = "tiny"
+locale = "en-US"
+agePersona = "2-5"
+
+[[rule]]
+match = "{name}.wav"
+type = "audio"
+"""
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_without_a_listing_many_are_asked_for_one_by_one(
+    reinmaker: Command,
+    control: httpx.Client,
+    server: Started,
+    work: Path,
+    status: int,
+) -> None:
+    folder = work / f"many-{status}"
+    folder.mkdir()
+    (folder / "reinmaker.toml").write_text(MANY.replace("FOLDER", folder.name))
+    for number in range(51):
+        (folder / f"n{number}.wav").write_bytes(wav(level=number))
+    break_down(control, K.NO_LISTING, status=status, **ALWAYS)
+    document = reinmaker("publish", folder, "--json").document
+    assert document["exitCode"] == 0, document["error"]
+    assert submissions(server, folder) == 51
+    assert hits(control) == 1
+    listed = reinmaker("list", "--json").document
+    assert (listed["exitCode"], listed["error"]["code"]) == (7, "answer-unusable")
+
+
+def test_through_many_faults_every_manifest_arrives_once(
+    reinmaker: Command,
+    control: httpx.Client,
+    server: Started,
+    work: Path,
+) -> None:
+    folder = lesson(work / "through-the-storm", ages=["2-5", "6-12", "13-17", "18-35"], languages=["en", "fr"])
+    assert reinmaker("init", folder).code == 0
+    # With these seeds no two POSTs in a row are struck: each pause before another try is the shortest.
+    for seed, kind in enumerate((K.RESET, K.LOST_ANSWER, K.CUT, K.EMPTY, K.FAILURE), 2000):
+        break_down(control, kind, **POSTS, probability=0.3, seed=seed)
+    break_down(control, K.RESET, **LOOKS, times=2)  # a third one in a row would end it: nothing was sent yet
+    document = reinmaker("publish", folder, "--json").document
+    assert document["exitCode"] == 0, document["error"]
+    assert hits(control) == 7
+    assert submissions(server, folder) == 8
+
+
+@pytest.mark.parametrize(
+    "command", [("list",), ("status", "water-cycle-none"), ("health",)], ids=lambda words: words[0]
+)
+@pytest.mark.parametrize("kind", [K.FAILURE, K.RESET, K.EMPTY, K.CUT, K.LOST_ANSWER])
+def test_what_only_asks_ends_with_7_while_no_answer_comes(
+    reinmaker: Command, control: httpx.Client, kind: FaultKind, command: tuple[str, ...]
+) -> None:
+    break_down(control, kind, match={"path": "/v1/*"}, **ALWAYS)
+    more = () if command == ("health",) else ("--timeout", "0.6")
+    document = reinmaker(*command, *more, "--json").document
+    assert (document["exitCode"], document["error"]["code"]) == (
+        7,
+        "server-failed" if kind is K.FAILURE else "server-unreachable",
+    )
+    assert document["error"]["retryable"] is True
+
+
+@pytest.mark.parametrize("kind", [K.LIMITED, K.FAILURE, K.RESET, K.EMPTY, K.CUT, K.LOST_ANSWER, K.EXPIRED_TOKEN])
+def test_what_only_asks_goes_on_after_one_failure(reinmaker: Command, control: httpx.Client, kind: FaultKind) -> None:
+    break_down(control, kind, match={"operation": "listManifests"})
+    assert reinmaker("list").code == 0
+    assert hits(control) == 1
+
+
+def stored_events(server: Started, prefix: str) -> tuple[int, int]:
+    """Return how many events there are, and how many different ones."""
+    with closing(sqlite3.connect(server.data / "reinmaker.sqlite3")) as database:
+        counts = "select count(*), count(distinct event_id) from telemetry_events where event_id like ?"
+        one, other = database.execute(counts, (prefix + "%",)).fetchone()
+    return int(one), int(other)
+
+
+@pytest.mark.parametrize(
+    ("kind", "how", "exit_code"),
+    [
+        (K.LATENCY, {"delaySeconds": 0.1}, 0),
+        (K.LIMITED, {}, 0),
+        (K.LIMITED, {"retryAfterSeconds": 3600}, 7),
+        (K.FAILURE, {}, 0),
+        (K.FAILURE, {"status": 503, "retryAfterSeconds": 0}, 0),
+        (K.FAILURE, ALWAYS, 7),
+        (K.RESET, {}, 0),
+        (K.RESET, ALWAYS, 7),
+        (K.EMPTY, {}, 0),
+        (K.CUT, {}, 0),
+        (K.CUT, ALWAYS, 7),
+        (K.DRIP, {"delaySeconds": 0}, 0),
+        (K.LOST_ANSWER, {}, 0),
+        (K.LOST_ANSWER, ALWAYS, 7),
+        (K.EXPIRED_TOKEN, {}, 0),
+        (K.EXPIRED_TOKEN, ALWAYS, 4),
+    ],
+)
+def test_events_are_stored_once_whatever_happens_to_the_answers(
+    reinmaker: Command,
+    control: httpx.Client,
+    server: Started,
+    work: Path,
+    kind: FaultKind,
+    how: dict[str, Any],
+    exit_code: int,
+) -> None:
+    prefix = f"{kind}-{len(how)}-{exit_code}-"
+    event = {"type": "phase.completed", "occurredAt": "2026-11-23T07:00:00Z"}
+    lines = [json.dumps({"eventId": f"{prefix}{number:08}", **event}) for number in range(700)]
+    (work / "events.jsonl").write_text("\n".join(lines))
+    break_down(control, kind, **EVENTS, **how)
+    timeout = "0.6" if how == ALWAYS else "20"
+    document = reinmaker("telemetry", "send", "events.jsonl", "--timeout", timeout, "--json").document
+    assert document["exitCode"] == exit_code, document["error"]
+    assert hits(control) >= 1
+
+    control.delete("/faults")
+    assert reinmaker("telemetry", "send", "events.jsonl").code == 0
+    assert stored_events(server, prefix) == (700, 700)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FaultKind if KINDS[kind].of_deliveries])
+def test_deliveries_that_fail_do_not_touch_the_sender_and_are_tried_again(
+    reinmaker: Command,
+    control: httpx.Client,
+    work: Path,
+    kind: FaultKind,
+) -> None:
+    event = {"eventId": f"{kind}-event-1", "type": "phase.completed", "occurredAt": "2026-11-23T07:00:00Z"}
+    (work / "events.jsonl").write_text(json.dumps(event))
+    with receiver() as there:
+        added = control.post("/webhooks/endpoints", json={"url": f"{there.url}/{kind}"}).json()
+        words = ("local", "fault", "add", kind, "--url", f"{there.url}/*", "--type", "reinmaker.telemetry.flushed")
+        assert reinmaker(*words).code == 0
+        assert reinmaker("telemetry", "send", "events.jsonl").code == 0
+        assert reinmaker("local", "clock", "advance", "1m").code == 0  # the second attempt is due
+        [got] = there.wait_for(1)
+        [delivery] = control.get("/webhooks/deliveries", params={"endpointId": added["endpointId"]}).json()["items"]
+        assert got.attempt == 2
+        assert [(one["outcome"], one["status"]) for one in delivery["attempts"]] == [(kind, None), ("delivered", 200)]
+        control.delete(f"/webhooks/endpoints/{added['endpointId']}")
