@@ -71,16 +71,20 @@ def ask_all(peers: Sequence[Peer]) -> bool:
     return all(one.is_green for one in asked)
 
 
-def break_all(names: Sequence[str], peers: Sequence[Peer]) -> dict[str, dict[str, bool]]:
-    """Ask the peers about each broken server; return break → peer → whether it saw it."""
-    seen: dict[str, dict[str, bool]] = {name: {} for name in names}
+def break_all(names: Sequence[str], peers: Sequence[Peer]) -> dict[str, dict[str, str]]:
+    """Ask the peers about each broken server; return break → peer → the first thing it saw, "" where it saw nothing."""
+    seen: dict[str, dict[str, str]] = {name: {} for name in names}
     cases = [(name, peer) for name in names for peer in peers]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for (name, peer), one in zip(cases, pool.map(lambda case: ask(case[1], case[0]), cases), strict=True):
-            seen[name][peer.name] = not one.is_green
-            first = one.verdict.failures[0].splitlines()[0][:110] if one.verdict.failures else ""
-            print(f"{name}: {'not seen' if one.is_green else 'seen'} by {peer.name}  {first}", flush=True)
+            seen[name][peer.name] = "" if one.is_green else _first(one)
+            print(f"{name}: {peer.name}: {seen[name][peer.name] or 'not seen'}", flush=True)
     return seen
+
+
+def _first(one: Asked) -> str:
+    failures = one.verdict.failures or (f"only {one.verdict.checks} checks",)
+    return failures[0].splitlines()[0].strip()[:160]
 
 
 def main() -> int:
@@ -91,8 +95,11 @@ def main() -> int:
     parser.add_argument("--report", type=Path, help="where the table of breaks goes")
     options = parser.parse_args()
     peers = [peer for peer in PEERS if not options.only or peer.name in options.only]
+    # A tool that is red about a healthy server says nothing by being red about a broken one.
+    if not ask_all(peers):
+        return 1
     if options.breaks == "none":
-        return 0 if ask_all(peers) else 1
+        return 0
     names = {"all": tuple(BREAKS), "sample": SAMPLE}.get(options.breaks, (options.breaks,))
     watching = [peer for peer in peers if peer.looks_at_server]
     seen = break_all(names, watching)
