@@ -6,6 +6,7 @@ The commands run in this process beside a server in a thread; a real process add
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -169,8 +170,12 @@ def test_publish_ends_as_documented_and_submits_once(
     assert (again["exitCode"], submissions(server, folder)) == (0, 1)
 
 
-def test_every_kind_of_fault_is_tried() -> None:
-    assert {case.kind for case in CASES} == set(FaultKind)
+def test_the_documentation_says_what_every_kind_does_and_how_publish_ends() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "local-server.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \| ([^|]*) \| [^|]* \| [^|]* \| ([0-9, ]+) \|$", page, flags=re.MULTILINE)
+    tried = {kind: {case.exit_code for case in CASES if case.kind is kind} for kind in FaultKind}
+    assert {kind: {int(one) for one in exits.split(", ")} for kind, _, exits in rows} == tried
+    assert {kind: meaning for kind, meaning, _ in rows} == {kind: facts.meaning for kind, facts in KINDS.items()}
 
 
 def test_a_token_told_expired_costs_exactly_one_more_token(

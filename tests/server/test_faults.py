@@ -18,6 +18,7 @@ from reinmaker_cli.contract.names import JWKS_PATH, METADATA_PATH, EventType
 from reinmaker_cli.server.clock import VirtualClock
 from reinmaker_cli.server.faults import MOST_FAULTS, Asked, Faults, Match, Rule, TooManyFaults
 from tests.server.live import MANIFESTS, Caller, live_server, manifest, problem_code, token_part
+from tests.server.openapi_document import CONTROL
 
 HEALTH = "/v1/health"
 
@@ -400,3 +401,10 @@ def test_without_faults_there_is_nothing_to_look_at():
     assert faults.is_quiet
     assert faults.remove(made.fault_id)
     assert not faults.remove(made.fault_id)
+
+
+def test_the_document_of_the_control_api_has_every_kind_with_its_meaning():
+    documented = CONTROL.document()["components"]["schemas"]["FaultKind"]
+    assert documented["enum"] == [str(kind) for kind in FaultKind]
+    listed = "".join(f"- `{kind}`: {facts.meaning}.\n" for kind, facts in KINDS.items())
+    assert documented["description"].endswith(listed)
