@@ -30,6 +30,7 @@ from reinmaker_cli.server.routes.resource import Resource
 from reinmaker_cli.server.routes.snapshots import snapshot_resources
 from reinmaker_cli.server.routes.telemetry import telemetry_resources
 from reinmaker_cli.server.routes.trigger import trigger_resources
+from reinmaker_cli.server.routes.viewer import viewer_resources
 from reinmaker_cli.server.routes.webhooks import webhook_resources
 from reinmaker_cli.server.services import Foundation, Services, run_services
 
@@ -74,7 +75,7 @@ def build_apps(base: Foundation, started: Callable[[Services], None], is_stoppin
             yield {"services": services}
 
     place = base.listening
-    api, control = _routes(API_ROUTES), _routes(CONTROL_ROUTES)
+    api, control = _routes(API_ROUTES), _routes((*CONTROL_ROUTES, viewer_resources))
     router = Router(
         api if place.control_is_apart else [*api, *control],
         redirect_slashes=False,

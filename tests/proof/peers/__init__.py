@@ -1,6 +1,7 @@
 """The peers, in the order of the table."""
 
 from tests.proof.peers.access import ACCESS
+from tests.proof.peers.browser import BROWSER
 from tests.proof.peers.generated_clients import PYTHON, TYPESCRIPT
 from tests.proof.peers.linters import REDOCLY, SPECTRAL
 from tests.proof.peers.newman import NEWMAN
@@ -17,4 +18,5 @@ PEERS = (
     *(PRISM, NEWMAN),
     *(AUTHLIB, REQUESTS_OAUTHLIB, OAUTH4WEBAPI),
     *(TYPESCRIPT, PYTHON),
+    BROWSER,
 )
