@@ -25,14 +25,22 @@ Advance = Callable[[int, int], None]
 
 
 def hash_files(
-    files: Sequence[WalkedFile], *, jobs: int | None = None, look: Look | None = None, advance: Advance | None = None
+    files: Sequence[WalkedFile],
+    *,
+    jobs: int | None = None,
+    look: Look | None = None,
+    advance: Advance | None = None,
+    outcomes: list[Digest | Finding | None] | None = None,
 ) -> list[Digest | Finding]:
     """Return one outcome a file, in the order of the files.
+
+    `outcomes`, as long as the files, is filled on the way: whoever is interrupted has there what was done.
 
     `jobs` is the number of threads for files over 1 MiB, by default one a processor. `look` is called for every file
     that could be read, for a large one in its thread; `advance` in this thread, ten times a second and at the end.
     """
-    outcomes: list[Digest | Finding | None] = [None] * len(files)
+    if outcomes is None:
+        outcomes = [None] * len(files)
     # The largest first, so that the last thread does not end long after the others.
     large = sorted(
         (index for index, file in enumerate(files) if file.size > SMALL_BYTES), key=lambda index: -files[index].size

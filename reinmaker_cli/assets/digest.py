@@ -13,9 +13,8 @@ import io
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from reinmaker_cli.assets.reading import NotRegular, open_regular, read_fully, special_file, unreadable
 from reinmaker_cli.assets.walked import WalkedFile, walked_file
@@ -30,8 +29,7 @@ CHUNK_BYTES = 1024 * 1024  # hashlib with 1 MiB reads is faster than `openssl dg
 _Bytes = bytes  # Digest has a field of that name
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
+class Digest(NamedTuple):
     """The identity of a file's bytes."""
 
     sha256: str
@@ -41,6 +39,8 @@ class Digest:
     """The first KiB, so that looking at the format needs no second read; empty where `look` has seen it already."""
     seen: Any = None
     """What `look` returned."""
+    is_as_walked: bool = True
+    """Whether the file still was what the walk passed, by size, mtime and ctime; a later state is one as good."""
 
 
 class Content:
@@ -122,7 +122,7 @@ def _attempt(
         if not _is_same(before, os.lstat(file.os_path)):
             return None
         # 100,000 heads would be 100 MB.
-        return Digest(sha256, before.st_size, head if look is None else b"", seen)
+        return Digest(sha256, before.st_size, head if look is None else b"", seen, _is_as_walked(before, file))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -183,6 +183,11 @@ def _is_same(before: os.stat_result, after: os.stat_result) -> bool:
     return (
         before.st_size == after.st_size
         and before.st_mtime_ns == after.st_mtime_ns
+        and before.st_ctime_ns == after.st_ctime_ns
         and before.st_ino == after.st_ino
         and before.st_dev == after.st_dev
     )
+
+
+def _is_as_walked(status: os.stat_result, file: WalkedFile) -> bool:
+    return (status.st_size, status.st_mtime_ns, status.st_ctime_ns) == file[1:4]

@@ -1,10 +1,10 @@
 """A folder of assets -> what is in it: type, hash, size, metadata, and everything that is wrong.
 
     walk      the files, and names and links that cannot be
+    remember  what is as it was needs no second look     (cache.py)
     match     what each file is                          (rules.py)
     digest    its bytes, read once                       (digest.py, batch.py)
-    guard     are these the real bytes                   (guards.py)
-    probe     what they say about themselves             (probes.py)
+    look      are these the real bytes, what do they say (looking.py, guards.py, probes.py)
     merge     metadata: probed, then the rule's, then the sidecar's
 
 All findings are collected before anything stops. A file is an asset unless its bytes or its meaning are unusable.
@@ -13,78 +13,31 @@ All findings are collected before anything stops. A file is an asset unless its 
 from __future__ import annotations
 
 import gc
-import posixpath
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from operator import attrgetter
+from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from reinmaker_cli.assets.asset import Asset, Scan, ScanProgress, ScanStats
 from reinmaker_cli.assets.batch import hash_files
-from reinmaker_cli.assets.digest import HEAD_BYTES, Content, Digest
-from reinmaker_cli.assets.guards import check_head, looks_like_audio2face
-from reinmaker_cli.assets.probes import probe as probe_content
+from reinmaker_cli.assets.cache import DigestCache, Memory
+from reinmaker_cli.assets.digest import HEAD_BYTES, Digest
+from reinmaker_cli.assets.guards import check_head
+from reinmaker_cli.assets.looking import Look, Seen
+from reinmaker_cli.assets.pages import Page, Row
 from reinmaker_cli.assets.project import Project
 from reinmaker_cli.assets.reading import read_head, unreadable
 from reinmaker_cli.assets.rules import Match, Matcher
 from reinmaker_cli.assets.sidecars import read_sidecar
-from reinmaker_cli.assets.walk import Ignored, Walk, walk_folder
-from reinmaker_cli.assets.walked import WalkedFile
+from reinmaker_cli.assets.walk import Walk, walk_folder
+from reinmaker_cli.assets.walked import STATUS, FolderFiles, WalkedFile
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
 from reinmaker_cli.errors import UsageError
 
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """One file that can be published."""
-
-    path: str
-    """Relative to the root, `/` between parts."""
-    id: str
-    type: str
-    """One of `names.ASSET_TYPES`."""
-    sha256: str
-    """64 lower-case hex digits."""
-    bytes: int
-    metadata: Mapping[str, Any]
-    captures: Mapping[str, str]
-    """What the rule captured from the path, after [values]."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScanStats:
-    """How much was looked at."""
-
-    files: int
-    """Files that are not ignored."""
-    bytes: int
-    """Their size together."""
-    hashed: int
-    cached: int = 0
-
-
-class ScanProgress(NamedTuple):
-    """Where the hashing stands; both totals are known from the start."""
-
-    files: int
-    total_files: int
-    bytes: int
-    total_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """What is in a folder."""
-
-    root: Path
-    assets: tuple[Asset, ...]
-    """Sorted by id, then path."""
-    findings: tuple[Finding, ...]
-    """Sorted by path, then code."""
-    ignored: tuple[Ignored, ...]
-    stats: ScanStats
+__all__ = ["Asset", "Scan", "ScanProgress", "ScanStats", "scan_folder"]
 
 
 def scan_folder(
@@ -93,56 +46,25 @@ def scan_folder(
     jobs: int | None = None,
     probe: bool = True,
     written: Collection[str] = (),
+    cache: DigestCache | None = None,
     progress: Callable[[ScanProgress], None] | None = None,
 ) -> Scan:
     """Return what is in the project's folder; nothing leaves the machine.
 
-    `written` are paths below the root that the running command writes itself.
+    `written` are paths below the root that the running command writes itself. What `cache` knows is not read again.
     `jobs` bounds the threads that hash large files; `progress` is called ten times a second and at the end.
     UsageError where the root is no folder, ContentInvalid where it holds neither an asset nor anything wrong.
     """
     _require_folder(project.root)
     with _collector_paused():
-        walk = walk_folder(project.root, ignore=project.ignore, written=written)
-        return _scan(project, walk, jobs=jobs, wants_probe=probe, progress=progress)
-
-
-def _scan(
-    project: Project,
-    walk: Walk,
-    *,
-    jobs: int | None,
-    wants_probe: bool,
-    progress: Callable[[ScanProgress], None] | None,
-) -> Scan:
-    findings = list(walk.findings)
-    matched = _match_all(walk, Matcher(project), findings)
-    outcomes = hash_files(
-        [file for file, _ in matched],
-        jobs=jobs,
-        look=_Look({file.path: match for file, match in matched}, wants_probe=wants_probe),
-        advance=_advance(matched, progress),
-    )
-    sidecars = _read_sidecars(walk, findings)
-    assets = []
-    for (file, match), outcome in zip(matched, outcomes, strict=True):
-        if isinstance(outcome, Finding):
-            findings.append(outcome)
-        elif (asset := _asset(file, match, outcome, sidecars.get(file.path), findings)) is not None:
-            assets.append(asset)
-    if not assets and not findings:
-        raise walk.no_assets()
-    return Scan(
-        root=project.root,
-        assets=tuple(sorted(assets, key=attrgetter("id", "path"))),
-        findings=tuple(sorted(findings, key=lambda finding: (finding.path or "", finding.code))),
-        ignored=walk.ignored,
-        stats=ScanStats(
-            files=len(walk.files),
-            bytes=sum(file.size for file in walk.files),
-            hashed=sum(isinstance(outcome, Digest) for outcome in outcomes),
-        ),
-    )
+        memory = Memory(cache, project)
+        walk = walk_folder(project.root, ignore=project.ignore, written=written, own=memory.own_document)
+        scanner = _Scanner(project, walk, memory, wants_probe=probe)
+        try:
+            scan = scanner.scan(jobs, progress)
+        finally:
+            memory.save()  # of an interrupted scan too: what is hashed is hashed
+    return replace(scan, cache_fault=memory.fault)
 
 
 @contextmanager
@@ -169,16 +91,180 @@ def _require_folder(root: Path) -> None:
     raise UsageError(f"no such folder: `{root}`", code=codes.FOLDER_NOT_FOUND, hint="check the path")
 
 
-def _match_all(walk: Walk, matcher: Matcher, findings: list[Finding]) -> list[tuple[WalkedFile, Match]]:
-    matched = []
-    for file in walk.files:
-        verdict = matcher.match(file.path)
-        if isinstance(verdict, Finding):
-            findings.append(verdict)
-            findings.extend(_guard_unmatched(file))
-        else:
-            matched.append((file, verdict))
-    return matched
+class _Waiting(NamedTuple):
+    """A folder with files that must be looked at one by one."""
+
+    folder: FolderFiles
+    matches: list[Match | None]
+    known: list[Row | None]
+
+
+class _Scanner:
+    """One scan: what its steps find."""
+
+    def __init__(self, project: Project, walk: Walk, memory: Memory, *, wants_probe: bool) -> None:
+        self._project = project
+        self._walk = walk
+        self._memory = memory
+        self._wants_probe = wants_probe
+        self._assets: list[Asset] = []
+        self._findings = list(walk.findings)
+        self._sidecars = _read_sidecars(walk, memory, self._findings)
+        self._hashed = self._cached = self._bytes = 0
+
+    def scan(self, jobs: int | None, progress: Callable[[ScanProgress], None] | None) -> Scan:
+        """Return what the walk's files are."""
+        self._look_at(self._not_as_they_were(), jobs, progress)
+        if not self._assets and not self._findings:
+            raise self._walk.no_assets()
+        return Scan(
+            root=self._project.root,
+            assets=tuple(sorted(self._assets, key=itemgetter(1, 0))),
+            findings=tuple(sorted(self._findings, key=lambda finding: (finding.path or "", finding.code))),
+            ignored=self._walk.ignored,
+            stats=ScanStats(
+                files=sum(map(len, self._walk.folders)),
+                bytes=self._bytes,
+                hashed=self._hashed,
+                cached=self._cached,
+            ),
+        )
+
+    def _not_as_they_were(self) -> list[_Waiting]:
+        """Take the folders in which nothing changed, and return the others with what is known of them."""
+        waiting = []
+        matcher: Matcher | None = None
+        for folder in self._walk.folders:
+            page = self._memory.page_of(folder, wants_probe=self._wants_probe)
+            if page is not None:
+                self._take_page(folder, page)
+                continue
+            matcher = matcher or Matcher(self._project)
+            waiting.append(self._match(folder, matcher))
+        return waiting
+
+    def _match(self, folder: FolderFiles, matcher: Matcher) -> _Waiting:
+        matches: list[Match | None] = []
+        known: list[Row | None] = []
+        for index, file in enumerate(folder):
+            verdict = matcher.match(file.path)
+            if isinstance(verdict, Finding):
+                self._findings.append(verdict)
+                self._findings.extend(_guard_unmatched(file))
+                matches.append(None)
+                known.append(None)
+            else:
+                matches.append(verdict)
+                known.append(self._memory.row_of(folder, index, wants_probe=self._wants_probe))
+        return _Waiting(folder, matches, known)
+
+    def _look_at(
+        self, waiting: Sequence[_Waiting], jobs: int | None, progress: Callable[[ScanProgress], None] | None
+    ) -> None:
+        files = [
+            file
+            for folder, matches, known in waiting
+            for file, match, row in zip(folder, matches, known, strict=True)
+            if match is not None and row is None
+        ]
+        outcomes: list[Digest | Finding | None] = [None] * len(files)
+        try:
+            hash_files(
+                files,
+                jobs=jobs,
+                look=Look(self._wants_probe),
+                advance=_advance(files, progress),
+                outcomes=outcomes,
+            )
+        finally:
+            done = iter(outcomes)
+            for one in waiting:
+                self._take_waiting(one, done)
+
+    def _take_waiting(self, waiting: _Waiting, outcomes: Iterator[Digest | Finding | None]) -> None:
+        folder, matches, known = waiting
+        self._bytes += sum(folder.sizes)
+        rows = []
+        for index, (name, match, row) in enumerate(zip(folder.names, matches, known, strict=True)):
+            if match is None:
+                continue
+            path = folder.prefix + name
+            if row is not None:
+                self._cached += 1
+                (size, _, _, _) = STATUS.unpack(row.status)
+                self._take(path, match, row.sha256, size, row.seen)
+                rows.append(row._replace(match=match))
+                continue
+            outcome = next(outcomes)
+            if isinstance(outcome, Finding):
+                self._findings.append(outcome)
+            elif outcome is not None:
+                self._hashed += 1
+                self._take(path, match, outcome.sha256, outcome.bytes, outcome.seen)
+                if outcome.is_as_walked:
+                    rows.append(Row(name, folder.status_of(index), outcome.sha256, outcome.seen, match))
+        self._memory.keep(folder, rows)
+
+    def _take_page(self, folder: FolderFiles, page: Page) -> None:
+        self._cached += len(folder)
+        sizes = folder.sizes
+        self._bytes += sum(sizes)
+        rows = zip(folder.names, page.shape_of, page.ids, page.digests, sizes, strict=True)
+        if self._sidecars or any(_is_odd(seen, match) for seen, match in page.shapes):
+            for name, shape, asset_id, sha256, size in rows:
+                seen, match = page.shapes[shape]
+                assert match is not None
+                self._take(folder.prefix + name, match._replace(asset_id=asset_id), sha256, size, seen)
+            return
+        # The same without a call for each file.
+        prefix, new = folder.prefix, tuple.__new__
+        kinds = [
+            (match.type, _merged(self._probed(seen), match.metadata), match.captures)
+            for seen, match in page.shapes
+            if match is not None
+        ]
+        if len(kinds) == 1:
+            ((asset_type, metadata, captures),) = kinds
+            self._assets += [
+                new(Asset, (prefix + name, asset_id, asset_type, sha256, size, metadata, captures))
+                for name, _, asset_id, sha256, size in rows
+            ]
+            return
+        for name, shape, asset_id, sha256, size in rows:
+            asset_type, metadata, captures = kinds[shape]
+            self._assets.append(new(Asset, (prefix + name, asset_id, asset_type, sha256, size, metadata, captures)))
+
+    def _probed(self, seen: Seen) -> Mapping[str, Any] | None:
+        # An earlier scan may have asked for more than this one does.
+        return seen.metadata if self._wants_probe else None
+
+    def _take(self, path: str, match: Match, sha256: str, size: int, seen: Seen) -> None:
+        if _is_odd(seen, match):
+            finding = seen.finding or _not_audio2face(path)
+            self._findings.append(finding)
+            if finding.code in _NO_ASSET:
+                return
+        metadata = _merged(self._probed(seen), match.metadata, self._sidecars.get(path))
+        self._assets.append(
+            tuple.__new__(Asset, (path, match.asset_id, match.type, sha256, size, metadata, match.captures))
+        )
+
+
+# Findings after which the bytes or their meaning are unusable; with the others the file is still an asset.
+_NO_ASSET = frozenset([codes.LFS_POINTER, codes.EMPTY_FILE, codes.UNMATCHED_FILE])
+_NO_METADATA: Mapping[str, Any] = {}
+
+
+def _is_odd(seen: Seen, match: Match | None) -> bool:
+    return seen.finding is not None or (match is not None and match.needs_look and not seen.is_audio2face)
+
+
+def _merged(*sources: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return the metadata of all sources, the later ones stronger."""
+    said = [source for source in sources if source]
+    if not said:
+        return _NO_METADATA
+    return said[0] if len(said) == 1 else {name: value for source in said for name, value in source.items()}
 
 
 def _guard_unmatched(file: WalkedFile) -> list[Finding]:
@@ -191,77 +277,35 @@ def _guard_unmatched(file: WalkedFile) -> list[Finding]:
     return [guarded] if guarded is not None else []
 
 
-class _Seen(NamedTuple):
-    """What a look inside one file found."""
-
-    finding: Finding | None
-    metadata: Mapping[str, Any]
-
-
-_NOTHING_SEEN = _Seen(None, {})
-
-
-class _Look:
-    """Guards and probes one file while its bytes are known to be the ones hashed; called from several threads."""
-
-    def __init__(self, matches: Mapping[str, Match], *, wants_probe: bool) -> None:
-        self._matches = matches
-        self._wants_probe = wants_probe
-
-    def __call__(self, file: WalkedFile, content: Content) -> _Seen:
-        finding = check_head(file.path, content.head, content.size)
-        if finding is not None:
-            return _Seen(finding, {})
-        if self._matches[file.path].needs_look and not looks_like_audio2face(content.head):
-            return _Seen(_not_audio2face(file.path), {})
-        if not self._wants_probe:
-            return _NOTHING_SEEN
-        extension = posixpath.splitext(file.path)[1].lower()
-        return _Seen(None, probe_content(content.open, extension, content.head, content.size))
-
-
 def _not_audio2face(path: str) -> Finding:
     return codes.UNMATCHED_FILE.finding(
         f"JSON without Audio2Face frames, and no rule or folder says what it is: `{path}`", path=path
     )
 
 
-# Findings after which the bytes or their meaning are unusable; with the others the file is still an asset.
-_NO_ASSET = frozenset([codes.LFS_POINTER, codes.EMPTY_FILE, codes.UNMATCHED_FILE])
-
-
-def _asset(
-    file: WalkedFile, match: Match, digest: Digest, described: Mapping[str, Any] | None, findings: list[Finding]
-) -> Asset | None:
-    seen: _Seen = digest.seen
-    if seen.finding is not None:
-        findings.append(seen.finding)
-        if seen.finding.code in _NO_ASSET:
-            return None
-    metadata = {**seen.metadata, **match.metadata, **(described or {})}
-    return Asset(file.path, match.asset_id, match.type, digest.sha256, digest.bytes, metadata, match.captures)
-
-
-def _read_sidecars(walk: Walk, findings: list[Finding]) -> dict[str, Mapping[str, Any]]:
+def _read_sidecars(walk: Walk, memory: Memory, findings: list[Finding]) -> dict[str, Mapping[str, Any]]:
     read: dict[str, Mapping[str, Any]] = {}
     for path, sidecar in sorted(walk.sidecars.items()):
-        outcome = read_sidecar(sidecar)
+        known = memory.sidecar(sidecar)
+        outcome = read_sidecar(sidecar) if known is None else known
         if isinstance(outcome, Finding):
             findings.append(outcome)
-        else:
-            read[path] = outcome
+            continue
+        read[path] = outcome
+        if known is None:
+            memory.keep_sidecar(sidecar, outcome)
     return read
 
 
 def _advance(
-    matched: Sequence[tuple[WalkedFile, Match]], progress: Callable[[ScanProgress], None] | None
+    files: Sequence[WalkedFile], progress: Callable[[ScanProgress], None] | None
 ) -> Callable[[int, int], None] | None:
     if progress is None:
         return None
     report = progress
-    total_bytes = sum(file.size for file, _ in matched)
+    total_bytes = sum(file.size for file in files)
 
-    def advance(files: int, done_bytes: int) -> None:
-        report(ScanProgress(files, len(matched), min(done_bytes, total_bytes), total_bytes))
+    def advance(done_files: int, done_bytes: int) -> None:
+        report(ScanProgress(done_files, len(files), min(done_bytes, total_bytes), total_bytes))
 
     return advance

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import struct
+from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-STATUS: Final = struct.Struct("<3qQ")
-"""Size, mtime_ns, ctime_ns, inode of a file."""
+STATUS: Final = struct.Struct("=3qQ")
+"""Size, mtime_ns, ctime_ns, inode of a file, in the byte order of the machine."""
 _LEAST: Final = -(2**63)
 _MOST: Final = 2**63 - 1
 _MOST_INODE: Final = 2**64 - 1
@@ -67,10 +68,14 @@ class FolderFiles:
             # Not WalkedFile(...): the __new__ of a NamedTuple is Python code.
             yield tuple.__new__(WalkedFile, (self.prefix + name, size, mtime_ns, ctime_ns, self.device, inode, os_path))
 
+    def status_of(self, index: int) -> bytes:
+        """Return the `STATUS` of one file."""
+        return self.status[index * STATUS.size : (index + 1) * STATUS.size]
+
     @property
-    def bytes(self) -> int:
-        """Return the size of all of them."""
-        return sum(size for size, _, _, _ in STATUS.iter_unpack(self.status))
+    def sizes(self) -> list[int]:
+        """Return the size of each file, in bytes."""
+        return array("q", self.status)[::4].tolist()
 
 
 class FolderFilesBuilder:

@@ -178,7 +178,7 @@ def test_a_manifest_written_and_read_again_is_the_same(assets: list[Asset], extr
 
 def test_a_written_manifest_is_reviewable_line_by_line() -> None:
     asset = Asset("ä.mp3", "ä-mp3", "audio", "0" * 64, 7, {}, {"lang": "en-US"})
-    (draft,) = assemble(scan_of([asset, replace(asset, path="b.mp3", id="b-mp3")]), PROJECT, environment="local").drafts
+    (draft,) = assemble(scan_of([asset, asset._replace(path="b.mp3", id="b-mp3")]), PROJECT, environment="local").drafts
     assert draft.at("2026.11.23").to_bytes().decode() == (
         "{\n"
         '  "manifestId": "lesson-en-US",\n'
