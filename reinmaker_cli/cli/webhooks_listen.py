@@ -63,8 +63,8 @@ def listen(
     secrets = Secrets(given)
     listener = Listener(run, count=1 if once else count, deadline_s=run.settings.deadline)
     try:
-        with running_receiver(secrets, on_received=listener.inbox.put, behaviour=behaviour, port=port) as receiver:
-            listener.url = receiver.url
+        with running_receiver(secrets, on_received=listener.inbox.put, behaviour=behaviour, port=port) as url:
+            listener.url = url
             if given:
                 if types is not None:
                     raise UsageError(
@@ -73,7 +73,7 @@ def listen(
                 listener.say_unregistered(len(given))
                 listener.run_until_done()
             else:
-                with _registered(run, receiver.url, types, secrets, listener.inbox.put):
+                with _registered(run, url, types, secrets, listener.inbox.put):
                     listener.run_until_done()
     finally:
         listener.report()

@@ -1,32 +1,26 @@
 """The other end of a webhook: verify, dedupe, forward, answer badly on purpose.
 
-    with running_receiver(Secrets([...]), on_received=print) as receiver:
-        ...  # deliveries to receiver.url are verified and answered by a thread of its own
-
-An HTTP/1.1 server of its own on asyncio and h11: to close a connection without an answer is what no framework lets
-one do, and it starts in a millisecond.
+with running_receiver(Secrets([...]), on_received=print) as url:
+    ...  # deliveries to this URL are verified and answered by a thread of its own
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from reinmaker_cli.client.exchange import Connection, Reply, Request
+from reinmaker_cli.client.answering import answering
+from reinmaker_cli.client.exchange import Reply, Request
 from reinmaker_cli.client.posting import Answered, NoAnswer, Poster
 from reinmaker_cli.client.received import Received, Secrets, SeenIds
 from reinmaker_cli.client.respond import Script, Step
-from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.names import TRACE_HEADER
 from reinmaker_cli.contract.signing import ID_HEADER, Verified, verify
-from reinmaker_cli.errors import UsageError
 
-HOST: Final = "127.0.0.1"  # never wider: what is forwarded and printed here is nobody else's business
 FORWARD_LIMIT_S: Final = 10.0  # the sender gives up after 5 s; what came later is still worth being told
 ATTEMPT_HEADER: Final = "reinmaker-attempt"
 
@@ -46,7 +40,7 @@ class Behaviour:
 
 
 class Receiver:
-    """One receiver. Everything below runs in the event loop of its thread."""
+    """One receiver. Lives on one event loop."""
 
     def __init__(
         self,
@@ -57,43 +51,13 @@ class Receiver:
     ) -> None:
         self._secrets, self._behaviour, self._on_received, self._clock = secrets, behaviour, on_received, clock
         self._seen = SeenIds()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
-        self.url = ""
-        """Where deliveries go."""
 
-    async def start(self, port: int) -> None:
-        """Listen; 0 takes a free port."""
-        try:
-            self._server = await asyncio.start_server(self._connected, HOST, port)
-        except OSError as error:
-            raise UsageError(
-                f"port cannot be listened on: `{port}`",
-                code=codes.PORT_TAKEN,
-                hint="leave out --port, and a free one is taken",
-            ) from error
-        self.url = f"http://{HOST}:{self._server.sockets[0].getsockname()[1]}/"
-
-    async def stop(self) -> None:
-        """Stop listening and end what is in flight."""
-        if self._server is not None:
-            self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    async def close(self) -> None:
+        """End what is forwarded."""
         if self._behaviour.forward_to is not None:
             await self._behaviour.forward_to.close()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            await Connection(reader, writer).serve(self._receive)
-        finally:
-            self._tasks.discard(task)
-
-    async def _receive(self, request: Request) -> Reply | None:
+    async def receive(self, request: Request) -> Reply | None:
         """Return the answer to one delivery; None closes the connection without one."""
         started, at_s = time.monotonic(), self._clock()
         headers = dict(request.headers)
@@ -159,40 +123,11 @@ def running_receiver(
     behaviour: Behaviour | None = None,
     port: int = 0,
     clock: Callable[[], float] = time.time,
-) -> Iterator[Receiver]:
-    """Yield a receiver that answers until the block is left. `on_received` is called in the receiver's thread.
+) -> Iterator[str]:
+    """Yield the URL of a receiver that answers until the block is left. `on_received` is called in its thread.
 
     Raises UsageError where the port is taken.
     """
     receiver = Receiver(secrets, behaviour or Behaviour(Script()), on_received, clock)
-    is_up, end, failures = threading.Event(), asyncio.Event(), list[BaseException]()
-    loop = asyncio.new_event_loop()
-
-    async def live() -> None:
-        try:
-            await receiver.start(port)
-        finally:
-            is_up.set()
-        await end.wait()
-        await receiver.stop()
-
-    def run() -> None:
-        try:
-            loop.run_until_complete(live())
-        except BaseException as error:  # noqa: BLE001  (raised where the receiver was asked for)
-            failures.append(error)
-        finally:
-            loop.close()
-
-    thread = threading.Thread(target=run, name="webhook receiver", daemon=True)
-    thread.start()
-    is_up.wait()
-    try:
-        if receiver.url:
-            yield receiver
-    finally:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(end.set)
-        thread.join()
-    if failures:
-        raise failures[0]
+    with answering(receiver.receive, port=port, close=receiver.close) as url:
+        yield url

@@ -12,7 +12,7 @@ import httpx
 
 from reinmaker_cli.client.posting import Poster
 from reinmaker_cli.client.received import Received, Secrets
-from reinmaker_cli.client.receiver import Behaviour, Receiver, running_receiver
+from reinmaker_cli.client.receiver import Behaviour, running_receiver
 from reinmaker_cli.client.respond import parse_script
 from reinmaker_cli.contract.signing import new_secret, secret_bytes, signature_header
 
@@ -24,14 +24,9 @@ LIMIT_S = 20.0
 class Inbox:
     """A receiver and the deliveries that it told of."""
 
-    def __init__(self, receiver: Receiver, received: queue.Queue[Received], secrets: Secrets) -> None:
-        self.receiver, self._received, self.secrets = receiver, received, secrets
+    def __init__(self, url: str, received: queue.Queue[Received], secrets: Secrets) -> None:
+        self.url, self._received, self.secrets = url, received, secrets
         self.http = httpx.Client(trust_env=False, timeout=LIMIT_S, verify=False)
-
-    @property
-    def url(self) -> str:
-        """Where deliveries go."""
-        return self.receiver.url
 
     def next(self) -> Received:
         """Return the next delivery, waiting for it."""
@@ -73,8 +68,8 @@ def inbox(respond: str = "200", *, forward_to: str | None = None, secrets: Secre
     received: queue.Queue[Received] = queue.Queue()
     held = secrets or Secrets([SECRET])
     behaviour = Behaviour(parse_script(respond), Poster(forward_to) if forward_to else None)
-    with running_receiver(held, on_received=received.put, behaviour=behaviour) as receiver:
-        box = Inbox(receiver, received, held)
+    with running_receiver(held, on_received=received.put, behaviour=behaviour) as url:
+        box = Inbox(url, received, held)
         try:
             yield box
         finally:
