@@ -26,6 +26,7 @@ from reinmaker_cli.server.store.snapshots import look_at
 
 if TYPE_CHECKING:
     from reinmaker_cli.server.services import Services
+    from reinmaker_cli.server.store.people import Forgotten
     from reinmaker_cli.server.store.snapshots import Taken
 
 FOLDER: Final = "snapshots"
@@ -94,6 +95,13 @@ class SnapshotFolder:
         with self._scratch() as scratch:
             yield scratch
 
+    def change_all(self, change: Callable[[Path], None]) -> None:
+        """Put what `change` makes of a copy in the place of each snapshot."""
+        for snapshot in self.all():
+            with self.copy_of(snapshot.name) as copy:
+                change(copy)
+                copy.replace(self._file(snapshot.name))
+
     def remove(self, name: str) -> None:
         """Remove a snapshot."""
         try:
@@ -160,6 +168,19 @@ async def reset(services: Services) -> None:
 
     await _change_state(services, change)
     services.journal.mark("reset", empty=True)
+
+
+async def forget(services: Services, user_id: str) -> Forgotten:
+    """Erase a user: from the store, and from what snapshots would bring back."""
+
+    def erase(copy: Path) -> None:
+        services.store.snapshots.forget_user(copy, user_id)
+
+    async with services.snapshots.changing:
+        forgotten = await services.threads.write(services.store.people.forget, user_id)
+        with _told_failures():
+            await services.threads.read(services.snapshots.change_all, erase)
+    return forgotten
 
 
 async def _change_state(services: Services, change: Callable[[], None]) -> None:

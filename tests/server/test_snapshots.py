@@ -75,7 +75,7 @@ def test_a_restore_brings_everything_back(caller):
     take(caller)
     caller.submit(manifest("another"))
     caller.submit(manifest(version="2026.11.24"))
-    caller.control.post("/_local/forget", json={"userId": "usr_1"})
+    caller.control.post("/_local/entitlements/revoke", json={"userId": "usr_1", "plan": "reinmaker.game_pass"})
     caller.send([event("e2")])
     restore(caller)
     assert manifests(caller) == {"water-cycle": "active"}
@@ -192,6 +192,17 @@ def test_what_was_pending_in_the_snapshot_is_validated(caller):
         caller.decide("water-cycle", "2026.11.23", "rejected")
         restore(caller)
         assert caller.decide("water-cycle", "2026.11.23", "active").json()["status"] == "active"
+
+
+def test_a_user_who_is_forgotten_does_not_come_back(caller):
+    caller.control.put("/_local/entitlements", json={"userId": "usr_gone", "plan": "reinmaker.game_pass"})
+    caller.send([event(userId="usr_gone"), event(properties={"friend": "usr_gone"}), event("kept")])
+    take(caller)
+    caller.control.post("/_local/forget", json={"userId": "usr_gone"})
+    assert b"usr_gone" not in (folder_of(caller) / "before.sqlite3").read_bytes()
+    restore(caller)
+    assert caller.api.get("/v1/entitlements/usr_gone").json()["entitlements"] == []
+    assert caller.send([event("kept")]).json()["duplicates"] == 1
 
 
 # --- reset -----------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from reinmaker_cli.server.routes.edge import trace_id
 from reinmaker_cli.server.routes.entitlements import entitlement_document
 from reinmaker_cli.server.routes.resource import Resource
 from reinmaker_cli.server.services import Services
+from reinmaker_cli.server.snapshots import forget
 from reinmaker_cli.server.store.entitlements import Entitlement
 
 LOCAL_SOURCE = "local"
@@ -67,7 +68,7 @@ async def _revoke(request: Request, services: Services) -> Response:
 async def _forget(request: Request, services: Services) -> Response:
     user_id = _user_id(await small_object(request, services))
     services.note_user(request, user_id)
-    forgotten = await services.threads.write(services.store.people.forget, user_id)
+    forgotten = await forget(services, user_id)
     return JSONResponse(
         {"entitlements": forgotten.entitlements, "events": forgotten.events, "webhooks": forgotten.webhooks}
     )

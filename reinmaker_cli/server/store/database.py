@@ -77,7 +77,7 @@ class Database:
                 copy.execute("BEGIN IMMEDIATE")
                 copy.executemany("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", changed_facts.items())
                 copy.execute("COMMIT")
-            _sync(file)
+            sync_file(file)
         except (sqlite3.Error, OSError) as error:
             raise SnapshotFailed(_reason(error)) from error
 
@@ -168,18 +168,19 @@ def insert_or_replace(connection: Connection, table: Table, row: Mapping[str, An
     connection.execute(statement.on_conflict_do_update(index_elements=sorted(keys), set_=changed))
 
 
-def _driver(connection: Connection) -> sqlite3.Connection:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver
-
-
-def _sync(file: Path) -> None:
+def sync_file(file: Path) -> None:
+    """Return when the file's bytes are on the disk."""
     descriptor = os.open(file, os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
 
 
 def _reason(error: sqlite3.Error | OSError) -> str:

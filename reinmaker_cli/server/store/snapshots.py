@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, delete, insert, select
 
-from reinmaker_cli.server.store.database import Database, SnapshotUnreadable, open_database, read_facts
+from reinmaker_cli.server.store.database import Database, SnapshotUnreadable, open_database, read_facts, sync_file
 from reinmaker_cli.server.store.facts import begin_epoch
+from reinmaker_cli.server.store.people import People
 from reinmaker_cli.server.store.tables import client_secrets, clients, facts, signing_keys
 from reinmaker_cli.server.store.webhook_tables import webhook_endpoints, webhook_secrets
 
@@ -71,6 +72,15 @@ class Snapshots:
                     _insert(target, table, [_as_new(row, now) for row in rows])
         finally:
             fresh.close()
+
+    def forget_user(self, file: Path, user_id: str) -> None:
+        """Erase a user from a copy of a snapshot, durably."""
+        copy = open_database(file, is_scratch=True)
+        try:
+            People(copy).forget(user_id)
+        finally:
+            copy.close()
+        sync_file(file)
 
     def replace_with(self, file: Path) -> None:
         """Put what a prepared file holds in the place of all that the database holds, durably and in one step."""
