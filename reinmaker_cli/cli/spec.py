@@ -32,6 +32,16 @@ def openapi(
 
 
 @verb(flags=BARE)
+def postman(run: Run, output: Target = "-") -> None:
+    """Print the Postman collection: every operation, chained, with tests; it runs in Postman and newman as it is.
+
+    Fill in its variables baseUrl, clientId and clientSecret.
+    """
+    file = resources.files("reinmaker_cli.contract").joinpath("reinmaker.postman_collection.json")
+    _deliver(run, file.read_bytes(), output)
+
+
+@verb(flags=BARE)
 def schema(
     run: Run,
     name: Annotated[

@@ -15,7 +15,7 @@ GROUPS: Final[dict[str, str]] = {
     "local": "steer the local server",
     "telemetry": "gameplay events: check them, send them",
     "webhooks": "receive events, and see what became of them",
-    "spec": "the API document and the JSON Schemas",
+    "spec": "the API document, the Postman collection and the JSON Schemas",
 }
 """Words that need a second word."""
 
@@ -83,6 +83,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("reinmaker_cli.cli.doctor:doctor", "everything that could stop a publication, each with its cure"),
     "explain": ("reinmaker_cli.cli.explain:explain", "what a finding or error means and what to do"),
     "spec openapi": ("reinmaker_cli.cli.spec:openapi", "print the API document, OpenAPI 3.1"),
+    "spec postman": ("reinmaker_cli.cli.spec:postman", "print the Postman collection, with tests"),
     "spec schema": ("reinmaker_cli.cli.spec:schema", "print the manifest's JSON Schema, or that of a --json document"),
     "completion": ("reinmaker_cli.cli.completion:completion", "print the completion script of a shell"),
 }

@@ -380,6 +380,7 @@ def test_spec_prints_documents_that_parse(reinmaker: Command, work: Path) -> Non
     assert (
         json.loads(reinmaker("spec", "schema", "publish").out)["properties"]["schema"]["const"] == "reinmaker.publish/1"
     )
+    assert len(json.loads(reinmaker("spec", "postman").out)["item"]) >= 5
     assert reinmaker("spec", "schema", "nonsense").code == 2
     assert reinmaker("spec", "schema", "-o", "schema.json", "--json").document["file"] == "schema.json"
     assert json.loads((work / "schema.json").read_text())["required"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.proof.breaks import BREAKS
-from tests.proof.peers import PEERS
+from tests.proof.peers.table import PEERS
 from tests.proof.target import serving
 from tests.proof.verdict import Peer, Verdict
 

@@ -25,7 +25,8 @@ def write_table(file: Path, seen: Mapping[str, Mapping[str, str]]) -> None:
 
 def _lines(seen: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     peers = list(next(iter(seen.values())))
-    yield f"{len(seen)} breaks, {len(peers)} tools, at commit `{_commit()}` on {datetime.now(UTC):%Y-%m-%d}. ● seen, – not seen."
+    when = f"at commit `{_commit()}` on {datetime.now(UTC):%Y-%m-%d}"
+    yield f"{len(seen)} breaks, {len(peers)} tools, {when}. ● seen, – not seen."
     yield ""
     yield "| what is broken | " + " | ".join(peers) + " |"
     yield "| --- |" + " :-: |" * len(peers)
