@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -17,7 +19,8 @@ from reinmaker_cli.contract.faults import KINDS, FaultKind
 from reinmaker_cli.contract.names import JWKS_PATH, METADATA_PATH, EventType
 from reinmaker_cli.server.clock import VirtualClock
 from reinmaker_cli.server.faults import MOST_FAULTS, Asked, Faults, Match, Rule, TooManyFaults
-from tests.server.live import MANIFESTS, Caller, live_server, manifest, problem_code, token_part
+from reinmaker_cli.server.running import running_server
+from tests.server.live import MANIFESTS, QUIET, Caller, live_server, manifest, problem_code, token_part
 from tests.server.openapi_document import CONTROL
 
 HEALTH = "/v1/health"
@@ -221,6 +224,23 @@ def test_faults_of_deliveries_leave_requests_alone_and_the_other_way_round():
     faults.add(Rule(FaultKind.RESET))
     assert faults.strike({FaultKind.RESET}, ASKED) is not None
     assert faults.delivery("http://localhost/", EventType.CONTENT_REQUESTED) == "dns"
+
+
+def test_connections_end_within_tls_as_they_do_without():
+    with running_server(replace(QUIET, tls=True)) as started:
+        trusted = ssl.create_default_context(cafile=started.ca_file)
+        control = {"Authorization": "Bearer " + started.client.control_token}
+        with httpx.Client(base_url=started.url, verify=trusted, trust_env=False) as http:
+            for kind, said in (
+                ("reset", "Connection reset by peer|without sending a response"),  # OpenSSL may tell it as an end
+                ("empty", "without sending a response"),
+                ("cut", "complete message body"),
+            ):
+                made = http.post("/_local/faults", json={"kind": kind, "match": {"path": HEALTH}}, headers=control)
+                assert made.status_code == 201
+                with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError), match=said):
+                    http.get(HEALTH)
+            assert http.get(HEALTH).status_code == 200
 
 
 # --- which, how often, until when ------------------------------------------------------------------------------------
