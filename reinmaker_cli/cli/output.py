@@ -123,7 +123,7 @@ class Output:
         """Set members of the document of `--json`; names as they appear there."""
         self._members |= members
 
-    def event(self, kind: str, **fields: Any) -> None:
+    def event(self, kind: str, /, **fields: Any) -> None:
         """Write one line for `--events`."""
         if self._events is not None:
             self._events.write(json_text({"event": kind, "time": _now(), **fields}) + "\n", flush=True)

@@ -27,6 +27,8 @@ class Received:
     message_id: str | None
     attempt: int | None
     trace_id: str | None
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    """Names in lower case, in the order sent."""
     body: bytes = field(repr=False)
     status: int | None
     """What was answered; None: the connection was closed without an answer, on purpose."""

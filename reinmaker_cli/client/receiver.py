@@ -80,6 +80,7 @@ class Receiver:
                 message_id=headers.get(ID_HEADER),
                 attempt=int(attempt) if attempt.isascii() and attempt.isdigit() and len(attempt) < 4 else None,
                 trace_id=headers.get(TRACE_HEADER.lower()),
+                headers=request.headers,
                 body=request.body,
                 status=reply.status if reply is not None else None,
                 took_s=time.monotonic() - started,
