@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -162,7 +163,7 @@ def wait_for(
     """Return how it stands once all of it is so, or when time has run out. `wanted`: the query of `/_local/wait`."""
     ends_at = clock() + timeout_s
     while True:
-        wait_s = max(0, min(MAX_PREFER_WAIT_S, int(ends_at - clock() + 0.5)))
+        wait_s = max(0, min(MAX_PREFER_WAIT_S, math.ceil(ends_at - clock())))  # whole seconds, and never a busy loop
         standing = control.ask("GET", "/wait", query=wanted, wait_s=wait_s).read(WaitStanding)
         if standing.met or clock() >= ends_at:
             return standing

@@ -23,6 +23,8 @@ NOT_PROVOKED = {
     ("listKeys", 500),
     ("moveClock", 503),  # while the server stops; tests/server/test_webhook_times.py
     ("resendDelivery", 503),  # as moveClock
+    *((operation, 500) for operation in ("listSnapshots", "removeSnapshot", "restoreSnapshot")),  # files, without it
+    ("takeSnapshot", 500),  # 507 says that it cannot be copied
     *((operation, 500) for operation in ("listFaults", "addFault", "clearFaults", "endFault")),  # from memory too
 }
 
@@ -159,6 +161,35 @@ def test_webhooks_that_there_are_not(caller):
     for path in ("/_local/webhooks/deliveries", "/_local/webhooks/dead-letters"):
         for query in ("?limit=0", "?limit=many", "?after=x"):
             assert problem_code(ask(caller, "GET", path + query)) == "bad-request"
+
+
+def test_the_journal_and_waiting_for_it(caller):
+    shown = ask(caller, "GET", "/_local/requests?limit=2")
+    assert len(shown.json()["items"]) == 2
+    known = {"If-None-Match": shown.headers["etag"], "Prefer": "wait=0"}
+    assert ask(caller, "GET", "/_local/requests?limit=2", headers=known).status_code == 304
+    assert problem_code(ask(caller, "GET", "/_local/requests?limit=none")) == "bad-request"
+    assert ask(caller, "GET", "/_local/wait?requests=1&active=a").json()["met"]
+    assert problem_code(ask(caller, "GET", "/_local/wait?since=then")) == "bad-request"
+
+
+def test_the_whole_state(caller, witness):
+    with live_server() as caller:
+        watched(caller, witness)
+        assert ask(caller, "POST", "/_local/snapshots", {"name": "before"}).status_code == 201
+        assert problem_code(ask(caller, "POST", "/_local/snapshots", {"name": "before"})) == "snapshot-exists"
+        assert len(ask(caller, "GET", "/_local/snapshots").json()["items"]) == 1
+        assert ask(caller, "POST", "/_local/snapshots/before/restore").status_code == 200
+        assert ask(caller, "POST", "/_local/reset").status_code == 200
+        assert len(ask(caller, "GET", "/_local/requests").json()["items"]) == 2  # a mark, and the reset
+        assert ask(caller, "DELETE", "/_local/snapshots/before").status_code == 204
+        for method, path in (("DELETE", "/_local/snapshots/{name}"), ("POST", "/_local/snapshots/{name}/restore")):
+            assert problem_code(ask(caller, method, path.replace("{name}", "before"))) == "snapshot-not-found"
+            assert problem_code(ask(caller, method, path.replace("{name}", ".before"))) == "request-invalid"
+        (caller.started.data / "snapshots").rmdir()
+        (caller.started.data / "snapshots").touch()
+        for path in ("/_local/snapshots", "/_local/snapshots/before/restore", "/_local/reset"):
+            assert problem_code(ask(caller, "POST", path, {"name": "before"})) == "snapshot-failed"
 
 
 @pytest.mark.parametrize(("method", "path"), WITH_BODY)
