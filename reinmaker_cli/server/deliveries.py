@@ -186,11 +186,11 @@ class Deliveries:
             self._start(claimed, None)
         if with_chores:
             self._chores_at_s = time.monotonic()
-            self._turns.has_chores = turn.has_chores
-            self._wake_after(0.0 if turn.has_chores else self._real_delay_s(turn.next_at))
+            self._turns.has_chores = turn.next_at is not None and turn.next_at <= ask.now
+            self._wake_after(self._real_delay_s(turn.next_at))
         self._turns.ended = number
         await self._turns.tell()
-        if sent or turn.claimed or turn.has_chores:
+        if sent or turn.claimed or with_chores:
             self._changes.announce(NEWS)
 
     def _start_resends(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, literal, select, update
 
 from reinmaker_cli.server.store.database import Database
 from reinmaker_cli.server.store.webhook_tables import (
@@ -19,6 +19,9 @@ from reinmaker_cli.server.store.webhook_tables import (
 
 KEPT_S: Final = 14 * 86_400
 """How long dead letters are kept, and all else that is left of deliveries."""
+
+ERASED_AT_ONCE: Final = 20
+"""Old events that a new one takes along out of the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,18 @@ def erase(connection: Connection, delivery_nos: Sequence[int]) -> None:
     connection.execute(delete(webhook_deliveries).where(mine))
     others = select(webhook_deliveries.c.event_no).where(webhook_deliveries.c.event_no == webhook_events.c.no)
     connection.execute(delete(webhook_events).where(webhook_events.c.no.in_(events), ~others.exists()))
+
+
+def erase_old_events(connection: Connection, *, now: float) -> None:
+    """Erase a few events older than 14 days whose deliveries are done, oldest first."""
+    is_wanted = (webhook_deliveries.c.status != "delivered") | (webhook_deliveries.c.updated_at > now - KEPT_S)
+    wanted = exists().where(webhook_deliveries.c.event_no == webhook_events.c.no, is_wanted)
+    old = select(webhook_events.c.no).where(webhook_events.c.created_at <= now - KEPT_S, ~wanted)
+    nos = connection.execute(old.order_by(webhook_events.c.created_at).limit(ERASED_AT_ONCE)).scalars().all()
+    if nos:
+        mine = select(webhook_deliveries.c.no).where(webhook_deliveries.c.event_no.in_(nos))
+        erase(connection, connection.execute(mine).scalars().all())
+        connection.execute(delete(webhook_events).where(webhook_events.c.no.in_(nos)))
 
 
 def erase_events_of(connection: Connection, user_id: str) -> int:

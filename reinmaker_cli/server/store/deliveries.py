@@ -48,10 +48,9 @@ class Turn:
     """What one turn of the deliveries came to."""
 
     claimed: tuple[Claimed, ...]
-    has_chores: bool
-    """There is more to do that is due by now, beside deliveries."""
     next_at: float | None
-    """When something else becomes due, by the server's clock; None also where chores were not looked at."""
+    """When something becomes due by the server's clock, beside the deliveries that are due already; what is due by now
+    is more than one turn does. None also where chores were not looked at."""
 
 
 class Deliveries:
@@ -65,9 +64,11 @@ class Deliveries:
         with self._database.write() as connection:
             for one in sent:
                 _record(connection, one, schedule)
-            has_chores = asked.with_chores and do_chores(connection, now=asked.now)
+            chore = next_chore(connection) if asked.with_chores else None
+            if chore is not None and chore <= asked.now:
+                do_chores(connection, now=asked.now)
             claimed = tuple(_claim(connection, asked))
-            return Turn(claimed, has_chores, _next_at(connection, asked.now) if asked.with_chores else None)
+            return Turn(claimed, _next_at(connection, asked.now) if asked.with_chores else None)
 
     def record(self, sent: Sequence[Sent], schedule: Schedule) -> None:
         """Write attempts down, and claim nothing."""
@@ -76,7 +77,7 @@ class Deliveries:
                 _record(connection, one, schedule)
 
     def next_due(self, *, now: float) -> float | None:
-        """Return when something becomes due that is not due yet; None where nothing will."""
+        """Return when something becomes due, beside the deliveries that are due already; None where nothing will."""
         with self._database.read() as connection:
             return _next_at(connection, now)
 
@@ -220,7 +221,7 @@ def _attempt(sent: Sent, decision: Delivered | RetryAt | DeadLetter) -> dict[str
 
 
 def _next_at(connection: Connection, now: float) -> float | None:
-    """Return when something becomes due that is not due yet."""
+    """Return when something becomes due, beside the deliveries that are due already."""
     later = select(func.min(webhook_deliveries.c.due_at)).where(_IS_OPEN, webhook_deliveries.c.due_at > now)
     instants = (connection.execute(later).scalar_one(), next_chore(connection))
     return min((instant for instant in instants if instant is not None), default=None)

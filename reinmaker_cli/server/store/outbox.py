@@ -13,6 +13,7 @@ from sqlalchemy import Connection, insert, or_, select
 from reinmaker_cli.contract.names import EventType
 from reinmaker_cli.server.clock import rfc3339
 from reinmaker_cli.server.store.database import Database
+from reinmaker_cli.server.store.dead_letters import erase_old_events
 from reinmaker_cli.server.store.webhook_tables import webhook_deliveries, webhook_endpoints, webhook_events
 
 NO_ENDPOINT: Final = "no endpoint"
@@ -56,7 +57,11 @@ class Outbox:
 
 
 def emit(connection: Connection, event: NewEvent, *, now: float) -> Emitted:
-    """Write an event and its deliveries, due at once, in the caller's transaction."""
+    """Write an event and its deliveries, due at once, in the caller's transaction.
+
+    It takes a few events older than 14 days along out of the store.
+    """
+    erase_old_events(connection, now=now)
     wanted = or_(webhook_endpoints.c.types == "", _listed(event.type))
     endpoints = (
         select(webhook_endpoints.c.no).where(webhook_endpoints.c.enabled, wanted).order_by(webhook_endpoints.c.no)
