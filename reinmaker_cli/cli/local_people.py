@@ -70,7 +70,7 @@ def forget(run: Run, user_id: UserId) -> None:
         forgotten = control.forget(user_id)
     run.output.add(results=[forgotten.to_json()])
     plans, events = counted(forgotten.entitlements, "entitlement"), counted(forgotten.events, "event")
-    run.output.data(f"erased {plans} and {events}")
+    run.output.data(f"erased {plans}, {events} and {counted(forgotten.webhooks, 'webhook')}")
 
 
 def _misused(fact: str) -> UsageError:

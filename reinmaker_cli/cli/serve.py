@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reinmaker_cli.cli.receivers import check_ranges, parse_webhook
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import Styled
 from reinmaker_cli.cli.verbs import TALK, verb
@@ -89,6 +90,16 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option("--allow-host", metavar="NAME", help="Host name to answer beside localhost.")
     ] = None,
+    webhook: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--webhook", metavar="[TYPE,...=]URL", help="Who is told of events, of all or of these; repeatable."
+        ),
+    ] = None,
+    allow_target: Annotated[
+        list[str] | None,
+        typer.Option("--allow-target", metavar="CIDR", help="Private addresses that webhooks and asset URLs may name."),
+    ] = None,
     tls: Annotated[
         bool, typer.Option("--tls", help="TLS 1.3, with a certificate of the data folder's own authority.")
     ] = False,
@@ -128,6 +139,8 @@ def serve(
         clock=clock.value,
         limits=limits.value,
         allow_hosts=tuple(allow_host or ()),
+        webhooks=tuple(parse_webhook(text) for text in webhook or ()),
+        allow_targets=check_ranges(allow_target or ()),
         tls=tls,
         behind_proxy=behind_proxy,
         public_url=public_url,
@@ -162,6 +175,9 @@ def _say_ready(run: Run, started: Started, *, ephemeral: bool) -> None:
         output.data("", "in other terminals, first:", f"  export REINMAKER_DATA={started.data}")
     else:
         output.data("", "try, in another terminal:", "  reinmaker health", "  reinmaker publish examples/first-lesson")
+    if started.client.control_url:
+        output.add(controlUrl=started.client.control_url)
+        output.data(f"  control  {started.client.control_url}")
     if started.ca_file is not None:
         _say_ca_file(run, started.ca_file)
     output.ids([started.url])

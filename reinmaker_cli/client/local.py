@@ -65,6 +65,7 @@ class Forgotten(Wire):
 
     entitlements: int
     events: int
+    webhooks: int = 0
 
 
 class ClientList(Wire):
