@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := $(VENV)/demo
+PROOF := tests/proof
+NODE := $(PROOF)/node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check bench soak generated clean
+.PHONY: help demo test proof proof-breaks postman viewer lint types check bench soak generated clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +29,28 @@ demo: $(VENV)/installed ## a lesson from folder to `active`, on this machine onl
 test: $(VENV)/installed-dev ## the whole test suite
 	$(BIN)/pytest
 
+$(VENV)/peers/installed: $(PROOF)/python/requirements.txt
+	$(PYTHON) -m venv $(VENV)/peers
+	$(VENV)/peers/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# Without npm the tools that are written for node are skipped, and `make proof` says so.
+$(NODE)/node_modules/installed: $(NODE)/package-lock.json
+	@if command -v npm >/dev/null; then cd $(NODE) && npm ci --no-progress; else mkdir -p $(@D); fi
+	@touch $@
+
+proof: $(VENV)/installed-dev $(VENV)/peers/installed $(NODE)/node_modules/installed ## what tools that others wrote say of the server: docs/proof.md
+	$(BIN)/python -m tests.proof --breaks sample
+
+proof-breaks: $(VENV)/installed-dev $(VENV)/peers/installed $(NODE)/node_modules/installed ## break the server in every way, and rewrite the table of who saw it
+	$(BIN)/python -m tests.proof --breaks all --report docs/proof.md
+
+postman: $(VENV)/installed-dev $(NODE)/node_modules/installed ## rewrite the Postman collection from the OpenAPI document
+	$(BIN)/python -m tests.proof.postman
+
+viewer: $(VENV)/installed-dev $(NODE)/node_modules/installed ## take the viewer of /docs over from its npm package
+	$(BIN)/python -m tests.proof.peers.browser
+
 lint: $(VENV)/installed-dev ## formatting and lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -41,9 +65,10 @@ bench: $(VENV)/installed-dev ## figures, as ratios against other tools in the sa
 
 soak: $(VENV)/installed-dev ## the long proofs in full
 	REINMAKER_SOAK=1 $(BIN)/pytest tests/e2e --timeout 3600
+	REINMAKER_SOAK=1 $(MAKE) proof-breaks
 
 generated: $(VENV)/installed-dev ## rewrite completions/ and the generated references in docs/
 	$(BIN)/python -m tests.generate
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(NODE)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

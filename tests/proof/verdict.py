@@ -35,6 +35,8 @@ class Peer:
     """Asks the server, with a folder to write in; a failure of the peer itself is a failure."""
     at_least: int
     """Checks below which a green verdict says nothing."""
+    needs: tuple[str, ...] = ()
+    """Programs of this machine: `node`, `chromium`."""
     looks_at_server: bool = True
     """False: it reads the documents only, and no break of the server can be seen by it."""
 

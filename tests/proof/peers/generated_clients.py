@@ -104,5 +104,5 @@ def _published(program: list[str | Path], target: Target, scratch: Path, *, comp
     return Verdict(compiled + len(json.loads(ended.stdout)))
 
 
-TYPESCRIPT = Peer("TypeScript client", typescript, at_least=17)
+TYPESCRIPT = Peer("TypeScript client", typescript, at_least=17, needs=("node",))
 PYTHON = Peer("Python client", python, at_least=12)

@@ -51,5 +51,5 @@ def readable(document: dict[str, Any]) -> dict[str, Any]:
     return changed
 
 
-SPECTRAL = Peer("Spectral", spectral, at_least=1000, looks_at_server=False)
-REDOCLY = Peer("Redocly", redocly, at_least=1000, looks_at_server=False)
+SPECTRAL = Peer("Spectral", spectral, at_least=1000, needs=("node",), looks_at_server=False)
+REDOCLY = Peer("Redocly", redocly, at_least=1000, needs=("node",), looks_at_server=False)

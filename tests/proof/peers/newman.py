@@ -29,4 +29,4 @@ def judge(target: Target, scratch: Path) -> Verdict:
     return Verdict(assertions, tuple(failures))
 
 
-NEWMAN = Peer("Postman, by newman", judge, at_least=100)
+NEWMAN = Peer("Postman, by newman", judge, at_least=100, needs=("node",))

@@ -30,4 +30,4 @@ AUTHLIB = Peer("authlib", _client(PEERS_BIN / "python", HERE / "python" / "oauth
 REQUESTS_OAUTHLIB = Peer(
     "requests-oauthlib", _client(PEERS_BIN / "python", HERE / "python" / "oauth_requests.py"), at_least=7
 )
-OAUTH4WEBAPI = Peer("oauth4webapi", _client("node", HERE / "node" / "oauth.mjs"), at_least=9)
+OAUTH4WEBAPI = Peer("oauth4webapi", _client("node", HERE / "node" / "oauth.mjs"), at_least=9, needs=("node",))

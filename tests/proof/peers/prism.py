@@ -108,4 +108,4 @@ def _journey(target: Target, scratch: Path, url: str) -> Iterator[str]:
             yield f"reinmaker {words[0]}: exit {ended.returncode}: {tail(ended.stderr, 6)}"
 
 
-PRISM = Peer("Prism, as a proxy", judge, at_least=70)
+PRISM = Peer("Prism, as a proxy", judge, at_least=70, needs=("node",))

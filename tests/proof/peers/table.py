@@ -9,10 +9,11 @@ from tests.proof.peers.oauth_clients import AUTHLIB, OAUTH4WEBAPI, REQUESTS_OAUT
 from tests.proof.peers.openapi_core import OPENAPI_CORE
 from tests.proof.peers.prism import PRISM
 from tests.proof.peers.quota import QUOTA
+from tests.proof.peers.released import BREAKING
 from tests.proof.peers.schemathesis import SCHEMATHESIS, SCHEMATHESIS_BEARER
 
 PEERS = (
-    *(SPECTRAL, REDOCLY),
+    *(SPECTRAL, REDOCLY, BREAKING),
     *(ACCESS, QUOTA, OPENAPI_CORE),
     *(SCHEMATHESIS, SCHEMATHESIS_BEARER),
     *(PRISM, NEWMAN),
