@@ -59,6 +59,8 @@ KNOBS: Final = (
     Knob("ca_file", "path", "certificates to trust beside the system's, PEM", files="user", metavar="FILE"),
     Knob("config", "path", "the user's configuration file, instead of its usual place", metavar="FILE"),
     Knob("jobs", "count", "files hashed at the same time; without it, the number of cores", files="both", metavar="N"),
+    Knob("no_cache", "switch", "read every file again, and keep nothing for the next run", False, files="both"),
+    Knob("trust_cache", "switch", "send the digests of earlier runs, without reading the files again", False),
     Knob("timeout", "seconds", "seconds to wait for one manifest's verdict", 300.0, files="both", metavar="SECONDS"),
     Knob("deadline", "seconds", "seconds for the whole command; without it, no end", files="both", metavar="SECONDS"),
     Knob("id", "text", "manifest id, for a folder without reinmaker.toml", metavar="ID"),
@@ -115,6 +117,8 @@ class Settings:
     config: str | None = None
     jobs: int | None = None
     """Files hashed at a time; None: as many as cores."""
+    no_cache: bool = False
+    trust_cache: bool = False
     timeout: float = 300.0
     """Seconds for one manifest."""
     deadline: float | None = None

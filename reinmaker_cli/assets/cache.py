@@ -196,13 +196,11 @@ def _fingerprint_of_rules(project: Project) -> str:
 def _fingerprint_of_code() -> str:
     """Return what changes with the code that looks into files: after an upgrade everything is looked at again."""
     hasher = hashlib.sha256(__version__.encode())
-    here = Path(__file__).parent
-    folders = [here, Path(codes.__file__).parent]
+    files = [*sorted(Path(__file__).parent.glob("*.py")), Path(codes.__file__)]
     for name in _PROBE_LIBRARIES:
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.origin is not None:
-            folders.append(Path(spec.origin).parent)
-    for folder in folders:
-        for path in sorted(folder.glob("*.py")):
-            hasher.update(path.read_bytes())
+            files += sorted(Path(spec.origin).parent.glob("*.py"))
+    for file in files:
+        hasher.update(file.read_bytes())
     return hasher.hexdigest()

@@ -31,10 +31,13 @@ def scan(
 
     scanned = scan_folders(run, paths or [], probe=not no_probe, allow=allow or [], needs_project=False)
     scans = [one for _, one in scanned]
-    run.output.add(**_as_json(scans, with_ignored=ignored), stats=stats_of(scans))
+    run.output.add(stats=stats_of(scans))
+    if run.output.wants_document:
+        run.output.add(**_as_json(scans, with_ignored=ignored))
     for one in scans:
         run.output.ids(asset.id for asset in one.assets)
-        _show(run, one, with_ignored=ignored)
+        if run.output.shows_data:
+            _show(run, one, with_ignored=ignored)
     findings = [finding for one in scans for finding in one.findings]
     run.output.findings(findings, scans[0].root if len(scans) == 1 else None)
     run.output.note(_conclusion(scans), f"{summary_of(findings)}; next: `{run.again('check')}`")

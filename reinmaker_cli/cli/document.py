@@ -48,10 +48,18 @@ def _error_json(error: BaseException | None) -> dict[str, Any] | None:
     return {"code": error.code, "message": error.message, "hint": error.hint, "retryable": error.retryable}
 
 
+MOST_INDENTED = 1000  # entries; nobody reads more, and indented they take five times as long to write
+
+
 def json_text(document: Mapping[str, Any], indent: int | None = None) -> str:
-    """Return JSON in ASCII: safe on every terminal, under every locale, and in the log of a GitHub runner."""
+    """Return JSON in ASCII: safe on every terminal, under every locale, and in the log of a GitHub runner.
+
+    A document with a long list is written on one line.
+    """
     import json
 
+    if any(isinstance(member, list) and len(member) > MOST_INDENTED for member in document.values()):
+        indent = None
     text = json.dumps(document, indent=indent)
     if "\\ud" in text:
         # Names that are not UTF-8 hold lone surrogates, which no reader of JSON has to accept (RFC 7493 section 2.1).

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from reinmaker_cli.cli.own_output import written_paths
 from reinmaker_cli.cli.roots import find_folders, project_of
 from reinmaker_cli.cli.run import Run
+from reinmaker_cli.cli.text import counted
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
 from reinmaker_cli.errors import UsageError
@@ -47,17 +48,25 @@ class Loaded:
 
 
 def scan_folders(
-    run: Run, paths: Sequence[Path], *, probe: bool = True, allow: Sequence[str] = (), needs_project: bool = True
+    run: Run,
+    paths: Sequence[Path],
+    *,
+    probe: bool = True,
+    allow: Sequence[str] = (),
+    needs_project: bool = True,
+    believes_cache: bool = True,
 ) -> tuple[tuple[Project, Scan], ...]:
     """Return each folder that is meant as project and scan, with the progress shown.
 
     Findings of several folders carry their folder in the path. `needs_project` False: a folder that nothing describes
-    is scanned all the same.
+    is scanned all the same. `believes_cache` False: every file is read, whatever earlier runs found.
     """
+    from reinmaker_cli.assets.cache import DigestCache
     from reinmaker_cli.assets.scan import scan_folder
     from reinmaker_cli.assets.walk import nested_projects
 
     allowed = allowed_codes(allow)
+    cache = None if run.settings.no_cache else DigestCache(run.cache_folder, is_believed=believes_cache)
     scanned = []
     for folder in find_folders(paths):
         project = project_of(run, folder, needs_project=needs_project)
@@ -67,6 +76,7 @@ def scan_folders(
             jobs=run.settings.jobs,
             probe=probe,
             written=written_paths(folder.root, [run.settings.events]),
+            cache=cache,
             progress=_shower(run),
         )
         for nested in nested_projects(scan.ignored):
@@ -74,7 +84,16 @@ def scan_folders(
         findings = judged(_with_pull_from_here(scan.findings, folder.root), folder.label, allowed)
         scanned.append((project, replace(scan, findings=findings)))
     run.output.stop_progress()
+    _tell_of_cache(run, [scan for _, scan in scanned])
     return tuple(scanned)
+
+
+def _tell_of_cache(run: Run, scans: Sequence[Scan]) -> None:
+    hashed, cached = sum(scan.stats.hashed for scan in scans), sum(scan.stats.cached for scan in scans)
+    run.output.verbose(f"{counted(hashed, 'file')} read, {cached:,} as they were when they were last read")
+    fault = next((scan.cache_fault for scan in scans if scan.cache_fault), "")
+    if fault:
+        run.output.verbose(f"the digests are not kept for the next run: {fault}")
 
 
 def _with_pull_from_here(findings: Sequence[Finding], root: Path) -> list[Finding]:
@@ -99,7 +118,13 @@ def _with_pull_from_here(findings: Sequence[Finding], root: Path) -> list[Findin
 
 
 def load_drafts(
-    run: Run, paths: Sequence[Path], *, only: Sequence[str] = (), allow: Sequence[str] = (), probe: bool = True
+    run: Run,
+    paths: Sequence[Path],
+    *,
+    only: Sequence[str] = (),
+    allow: Sequence[str] = (),
+    probe: bool = True,
+    believes_cache: bool = True,
 ) -> Loaded:
     """Return the drafts of all folders that are meant, and everything that is wrong with them.
 
@@ -114,7 +139,7 @@ def load_drafts(
     wanted = selection(only)
     found: list[tuple[Draft, Path]] = []
     findings: list[Finding] = []
-    scanned = scan_folders(run, paths, allow=allow, probe=probe)
+    scanned = scan_folders(run, paths, allow=allow, probe=probe, believes_cache=believes_cache)
     for project, scan in scanned:
         assembly = assemble(scan, project, environment=environment.name)
         label = project.root.as_posix() if len(scanned) > 1 else ""

@@ -84,29 +84,39 @@ class Output:
             )
         self._stdout_owner = flag
 
+    @property
+    def wants_document(self) -> bool:
+        """Whether the document is written at all: what is long is not put together for nobody."""
+        return self.json or self._events is not None
+
+    @property
+    def shows_data(self) -> bool:
+        """Whether lines and tables for people are shown on stdout."""
+        return not self._stdout_owner and not self.quiet
+
     # --- data -------------------------------------------------------------------------------------------------------
 
     def data(self, *lines: Line) -> None:
         """Write lines for people to stdout; silent where stdout has another owner, or only ids are wanted."""
-        if self._shows_data:
+        if self.shows_data:
             self._to_stdout().lines(*lines)
 
     def paragraph(self, text: str) -> None:
         """Write prose for people to stdout, in lines of a readable length."""
-        if self._shows_data:
+        if self.shows_data:
             self._to_stdout().paragraph(text)
 
     def table(
         self, rows: Sequence[Sequence[Cell]], *, head: Sequence[str] = (), right: frozenset[int] = frozenset()
     ) -> None:
         """Write a table for people to stdout; only a terminal shows its head. Columns in `right` hold numbers."""
-        if self._shows_data and rows:
+        if self.shows_data and rows:
             self._to_stdout().table(rows, head=head, right=right)
 
     def ids(self, ids: Iterable[str]) -> None:
         """Write the ids that `--quiet` shows, one a line; nothing in the other modes."""
         if self.quiet and not self._stdout_owner:
-            self._people_out.plain.lines(*ids)
+            self._people_out.plain.texts(ids)
 
     def raw(self, document: bytes | str) -> None:
         """Write a document to stdout exactly: `-o -`. The caller has claimed stdout."""
@@ -251,10 +261,6 @@ class Output:
         return failure.exit_code
 
     # --- below the surface ------------------------------------------------------------------------------------------
-
-    @property
-    def _shows_data(self) -> bool:
-        return not self._stdout_owner and not self.quiet
 
     def _to_stdout(self) -> PlainWriter | TerminalWriter:
         if self._stdout.is_terminal:  # a live line on stderr and this would be drawn over each other

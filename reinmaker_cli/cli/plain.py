@@ -38,6 +38,11 @@ class PlainWriter:
         """Write the lines."""
         self._write(map(self._line, lines))
 
+    def texts(self, texts: Iterable[str]) -> None:
+        """Write texts without styles, one a line."""
+        lines = list(texts)
+        self._write(lines if "".join(lines).isprintable() else map(visible, lines))
+
     def paragraph(self, text: str) -> None:
         """Write prose in lines of a readable length."""
         import textwrap

@@ -34,7 +34,7 @@ AsNewVersion = Annotated[
 ]
 
 
-@verb(flags=PUBLISH)
+@verb(flags=(*PUBLISH, "trust_cache"))
 def publish(
     run: Run,
     paths: FoldersOrManifests = None,
@@ -73,7 +73,7 @@ def publish(
         journey.go(wanted, server, wait=not no_wait)
 
 
-@verb(flags=PUBLISH)
+@verb(flags=(*PUBLISH, "trust_cache"))
 def rehearse(
     run: Run,
     paths: FoldersOrManifests = None,

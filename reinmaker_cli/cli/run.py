@@ -82,6 +82,13 @@ class Run:
         return Path(platformdirs.user_data_dir(APP_NAME, appauthor=False))
 
     @property
+    def cache_folder(self) -> Path:
+        """Where digests are kept between runs. It need not exist."""
+        import platformdirs
+
+        return Path(platformdirs.user_cache_dir(APP_NAME, appauthor=False)) / "digests"
+
+    @property
     def may_ask(self) -> bool:
         """Whether a person is there to answer: a terminal on both sides, and no --no-input."""
         if self.settings.no_input or sys.stdin is None or sys.stderr is None:

@@ -32,11 +32,13 @@ BARE = ("json", "events", "quiet", "verbose", "color")
 """For verbs that must work with a broken configuration file: no file is read."""
 TALK = (*BARE, "config")
 """For verbs of one room: the files are read."""
-FOLDER = (*PROJECT_FLAGS, "env", "data", "jobs", *TALK)
+HASHING = ("jobs", "no_cache")
+"""For verbs that hash files."""
+FOLDER = (*PROJECT_FLAGS, *HASHING, "env", "data", *TALK)
 """For verbs that look at folders: the environment chooses the URLs of the assets."""
 SERVER = ("env", "data", "trace", "ca_file", "no_input", *TALK)
 """For verbs that speak to a server."""
-PUBLISH = (*PROJECT_FLAGS, "env", "data", "jobs", "timeout", "deadline", "trace", "ca_file", "no_input", *TALK)
+PUBLISH = (*PROJECT_FLAGS, *HASHING, *SERVER, "timeout", "deadline")
 """For verbs that do both."""
 
 

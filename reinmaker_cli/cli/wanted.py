@@ -82,7 +82,7 @@ def load_wanted(
             roots[manifest.manifest_id] = root
         items.append(draft_of(manifest) if as_new_version else manifest)
     if folders or not files:
-        loaded = load_drafts(run, folders, only=only, allow=allow)
+        loaded = load_drafts(run, folders, only=only, allow=allow, believes_cache=run.settings.trust_cache)
         items += loaded.drafts
         findings += loaded.findings
         roots |= {draft.manifest_id: folder for draft, folder in loaded.roots}
