@@ -32,7 +32,7 @@ HOMES = {
     "platformdirs": ("cli/",),
     "keyring": ("client/keyring_store.py",),
     "secretstorage": ("client/keyring_store.py",),
-    "h11": ("client/exchange.py",),
+    "h11": ("client/exchange.py", "server/wire.py"),
     "httpx": ("client/connection.py", "client/posting.py", "client/tokens.py", "client/answers.py", "server/downloads.py"),
     "httpcore": ("server/connections.py", "server/downloads.py"),
     "truststore": ("client/connection.py", "server/"),

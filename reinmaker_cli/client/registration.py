@@ -60,15 +60,22 @@ class Registration:
     def end(self) -> None:
         """Remove the endpoint, so that nobody is tried again; raises what the server says."""
         self._is_over.set()
-        if not self.endpoint_id:
+        removed = self.endpoint_id
+        self._remove(removed)
+        if self._thread.is_alive():
+            self._thread.join(END_WITHIN_S)
+        if self.endpoint_id != removed:  # it was being registered again at that very moment
+            self._remove(self.endpoint_id)
+
+    def _remove(self, endpoint_id: str) -> None:
+        if not endpoint_id:
             return
         with self._open_control() as control:
             try:
-                Webhooks(control).remove(self.endpoint_id)
+                Webhooks(control).remove(endpoint_id)
             except UsageError as error:
                 if error.code != codes.WEBHOOK_NOT_FOUND:  # else somebody was faster
                     raise
-        self._thread.join(END_WITHIN_S)
 
     def _register(self, webhooks: Webhooks) -> None:
         for stale in webhooks.endpoints():

@@ -17,6 +17,7 @@ import svix.webhooks
 
 from reinmaker_cli.server.running import ServerConfig, running_server
 from tests.cli.command import Command, command_line
+from tests.cli.terminals import Session, needs_terminals
 from tests.client.receivers import inbox
 
 
@@ -72,6 +73,7 @@ class Listening:
         self.err = err.decode()
         document: dict[str, Any] = json.loads(out.splitlines()[-1])
         assert document["exitCode"] == self.process.returncode
+        assert "whsec_" not in out.decode() + self.err
         return document
 
 
@@ -278,6 +280,7 @@ def test_request_content_tells_every_endpoint(local: Command, data: Path) -> Non
         ended = local("local", "request-content", *words)
         assert ended.code == 0
         body = json.loads(listener.next("received")["body"])
+        assert listener.document()["exitCode"] == 0
     assert body["data"] == {"phaseDNAId": "volcano", "locale": "es-ES", "agePersona": "6-12"}
     assert ended.document["results"][0]["type"] == body["type"]
 
@@ -335,3 +338,17 @@ def test_what_cannot_be_meant_is_exit_2(local: Command, words: tuple[str, ...]) 
 def test_another_environment_has_no_control_api(local: Command) -> None:
     ended = local("webhooks", "endpoints", "--env", "staging", "--json")
     assert (ended.code, ended.document["error"]["code"]) == (2, "local-only")
+
+
+@needs_terminals
+def test_on_a_terminal_a_line_says_what_came_last_and_whether_the_server_sees_it(local: Command, data: Path) -> None:
+    with Session(["webhooks", "listen", "--data", str(data)], columns=160) as session:
+        session.wait_for("no event yet")
+        session.wait_for("server sees it: 0 open, 0 dead")
+        results(local, "trigger", "content.requested")
+        session.wait_for("reinmaker.content.requested")
+        session.wait_for("1 event, the last ")
+        session.process.send_signal(signal.SIGINT)
+        seen = session.end()
+    assert seen.code == 130
+    assert "1 event, 0 duplicates, 0 not verified" in seen.text
