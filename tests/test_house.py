@@ -33,8 +33,11 @@ HOMES = {
     "keyring": ("client/keyring_store.py",),
     "secretstorage": ("client/keyring_store.py",),
     "h11": ("client/exchange.py", "server/wire.py"),
-    "httpx": ("client/connection.py", "client/posting.py", "client/tokens.py", "client/answers.py", "server/downloads.py"),
-    "httpcore": ("server/connections.py", "server/downloads.py"),
+    "httpx": (
+        *("client/connection.py", "client/posting.py", "client/tokens.py", "client/answers.py"),
+        *("server/downloads.py", "server/http_urls.py"),
+    ),
+    "httpcore": ("server/connections.py", "server/downloads.py", "server/sending.py", "server/http_urls.py"),
     "truststore": ("client/connection.py", "server/"),
     "jsonschema": ("contract/validation.py",),
     "jsonschema_rs": ("contract/validation.py",),
