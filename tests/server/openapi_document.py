@@ -20,12 +20,12 @@ class ApiDocument:
     """An OpenAPI document as it ships."""
 
     def __init__(self, file: str) -> None:
-        self._file = file
+        self.file = file
 
     @functools.cache  # noqa: B019  (there are two of them, and they live as long as the tests)
     def document(self) -> dict[str, Any]:
         """Return the document. Not to be changed."""
-        text = resources.files("reinmaker_cli.contract").joinpath(self._file).read_text("utf-8")
+        text = resources.files("reinmaker_cli.contract").joinpath(self.file).read_text("utf-8")
         return yaml.safe_load(text)
 
     def operations(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -90,7 +90,8 @@ class ApiDocument:
         found: dict[str, Any] = {}
         for below in ("paths", *(["webhooks"] if "webhooks" in self.document() else []), "components/responses"):
             for pointer, node in nodes(self.at_pointer(f"#/{below}"), f"#/{below}"):
-                if isinstance(node, dict) and "content" in node:
+                # An example may have that name too.
+                if isinstance(node, dict) and "content" in node and not pointer.endswith("/examples"):
                     for media, content in node["content"].items():
                         found[f"{pointer}/content/{media.replace('/', '~1')}"] = content
         return found

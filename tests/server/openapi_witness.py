@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,9 @@ from tests.server.openapi_document import API, ApiDocument
 
 # What every HTTP answer may have without the document saying so.
 _COMMON_HEADERS = {"date", "server", "content-length", "content-type", "transfer-encoding", "connection", "pragma"}
+
+HELD: Counter[str] = Counter()
+"""How many answers were held to each document; said at the end of a test run."""
 
 
 @dataclass
@@ -30,6 +34,7 @@ class Witness:
     def __call__(self, response: httpx.Response) -> None:
         """Read an answer; AssertionError where it differs."""
         response.read()
+        HELD[self.one.file] += 1
         problems = differences(response, self.one)
         assert problems == [], "\n".join(problems)
         found = operation_for(response.request.method, response.request.url.path, self.one)
