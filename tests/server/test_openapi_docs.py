@@ -9,7 +9,7 @@ import pytest
 
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.names import Scope, Status
-from tests.server.openapi_document import document, operations
+from tests.server.openapi_document import API, CONTROL, document, operations
 
 TEXT = (Path(__file__).parents[2] / "docs" / "contract.md").read_text("utf-8")
 TABLE_OF_PROBLEMS = TEXT.partition("| status | `code` |")[2].partition("\n\n")[0]
@@ -28,9 +28,19 @@ def test_the_table_has_no_route_that_is_not_served():
 def test_every_problem_of_the_document_is_explained_with_its_status():
     rows = re.findall(r"^\| (\d{3}) \| ([^|]*) \|", TABLE_OF_PROBLEMS, re.MULTILINE)
     listed = {(int(status), code) for status, cell in rows for code in re.findall(r"`([a-z-]+)`", cell)}
-    local = {codes.REQUEST_INVALID, codes.CONTROL_REFUSED}
+    # Those that only the control API answers with, by the examples of its document.
+    local = {codes.REQUEST_INVALID, codes.SNAPSHOT_UNUSABLE} | (_problems(CONTROL) - _problems(API) - {codes.NOT_FOUND})
     expected = {(code.status, str(code)) for code in codes.ALL.values() if code.status and code not in local}
     assert listed == expected
+
+
+def _problems(one):
+    return {
+        one.follow(example)["value"]["code"]
+        for pointer, content in one.contents().items()
+        if pointer.endswith("problem+json")
+        for example in content["examples"].values()
+    }
 
 
 @pytest.mark.parametrize("word", [*Scope, *Status])
