@@ -57,7 +57,7 @@ def test_commands_in_the_documentation_exist(document: Path) -> None:
 
 def test_commands_in_cures_exist() -> None:
     for code in codes.ALL.values():
-        assert all(is_command(words) for words in commands_in(code.cure + code.meaning)), code
+        assert all(is_command(words) for words in commands_in(f"{code.cure}\n{code.meaning}")), code
 
 
 def test_commands_in_hints_exist() -> None:

@@ -161,7 +161,7 @@ def test_a_forgotten_user_is_in_no_file_of_the_store():
         data = caller.started.data
         assert SECRETIVE.encode() in b"".join(file.read_bytes() for file in data.iterdir() if file.is_file())
         forgotten = caller.control.post("/_local/forget", json={"userId": SECRETIVE})
-        assert forgotten.json() == {"entitlements": 1, "events": 202}
+        assert forgotten.json() == {"entitlements": 1, "events": 202, "webhooks": 1}
         left = b"".join(file.read_bytes() for file in data.iterdir() if file.is_file())
         assert SECRETIVE.encode() not in left
         assert b"usr_stays" in left
