@@ -46,7 +46,7 @@ def ask(peer: Peer, broken: str | None = None) -> Asked:
     with tempfile.TemporaryDirectory(prefix="reinmaker-proof-") as folder:
         scratch = Path(folder) / "scratch"
         scratch.mkdir()
-        with serving(Path(folder) / "home", broken) as target:
+        with serving(Path(folder) / "home", broken, tls=peer.tls) as target:
             try:
                 verdict = peer.judge(target, scratch)
             except Exception as error:  # noqa: BLE001  (of a broken server anything may come; it is a failure, and is shown)

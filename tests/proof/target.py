@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,12 +35,16 @@ class Target:
     control_token: str = field(repr=False)
     home: Path
     """Home folder for command lines that speak to it; its data folder is `home/data`."""
+    ca_file: Path | None = None
+    """What a client is to trust, where it speaks TLS."""
 
     @contextmanager
     def http(self, token: str | None = None) -> Iterator[httpx.Client]:
         """Yield a client that follows nothing and believes no proxy variable."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        with httpx.Client(base_url=self.url, headers=headers, timeout=40, trust_env=False, verify=False) as client:
+        # Without TLS nothing is verified, and reading the certificates of the world takes 30 ms.
+        verify = ssl.create_default_context(cafile=self.ca_file) if self.ca_file else False
+        with httpx.Client(base_url=self.url, headers=headers, timeout=40, trust_env=False, verify=verify) as client:
             yield client
 
     def token(self, *scopes: str) -> str:
@@ -60,11 +65,12 @@ class Target:
 
 
 @contextmanager
-def serving(home: Path, broken: str | None = None) -> Iterator[Target]:
+def serving(home: Path, broken: str | None = None, *, tls: bool = False) -> Iterator[Target]:
     """Yield a server with a manifest that is active and a user that has a plan; `broken` names what it does wrong."""
     home.mkdir(parents=True)
     program = ["reinmaker_cli"] if broken is None else ["tests.proof.broken_server", broken]
     words = ["serve", "--port", "0", "--json", "--log", "off", "--data", str(home / "data")]
+    words += ["--tls"] if tls else []
     process = subprocess.Popen(
         [sys.executable, "-m", *program, *words],
         cwd=ROOT,
@@ -79,8 +85,9 @@ def serving(home: Path, broken: str | None = None) -> Iterator[Target]:
         if not line:
             raise RuntimeError((home / "server.log").read_text())
         client = json.loads((home / "data" / "client.json").read_text())
-        url = json.loads(line)["url"]
-        target = Target(url, client["clientId"], client["clientSecret"], client["controlToken"], home)
+        ready = json.loads(line)
+        ca_file = Path(ready["caFile"]) if tls else None
+        target = Target(ready["url"], client["clientId"], client["clientSecret"], client["controlToken"], home, ca_file)
         _furnish(target)
         yield target
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -37,6 +38,8 @@ class Peer:
     """Checks below which a green verdict says nothing."""
     needs: tuple[str, ...] = ()
     """Programs of this machine: `node`, `chromium`."""
+    tls: bool = False
+    """True: its server speaks TLS, which such clients want."""
     looks_at_server: bool = True
     """False: it reads the documents only, and no break of the server can be seen by it."""
 
@@ -59,3 +62,10 @@ def node_tool(name: str) -> Path:
 def tail(text: str, lines: int = 12) -> str:
     """Return the last lines, for a failure that is shown to a person."""
     return "\n".join(text.strip().splitlines()[-lines:])
+
+
+def said_last(stderr: str) -> str:
+    """Return the error of a program that ended by one: the line that names it, not the stack around it."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip() and not line.startswith("Node.js")]
+    named = [line for line in lines if re.match(r"(\w+\.)*\w*(Error|Exception|Warning)\b|not so: ", line)]
+    return (named or lines or [""])[-1]

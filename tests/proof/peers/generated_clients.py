@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tests.proof.target import KNOWN_USER, Target
-from tests.proof.verdict import HERE, NODE_MODULES, PEERS_BIN, Peer, Verdict, node_tool, run, tail
+from tests.proof.verdict import HERE, NODE_MODULES, PEERS_BIN, Peer, Verdict, node_tool, run, said_last, tail
 from tests.server.openapi_document import document
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
@@ -100,7 +100,7 @@ def _published(program: list[str | Path], target: Target, scratch: Path, *, comp
     words = [*program, target.url, target.client_id, target.client_secret, KNOWN_USER]
     ended = run(words, env=target.environment(), cwd=scratch, timeout_s=60)
     if ended.returncode != 0:
-        return Verdict(0, (tail(ended.stderr, 6),))
+        return Verdict(0, (said_last(ended.stderr),))
     return Verdict(compiled + len(json.loads(ended.stdout)))
 
 
