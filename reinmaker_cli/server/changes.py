@@ -33,6 +33,11 @@ class Changes:
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._close)
 
+    @property
+    def is_closed(self) -> bool:
+        """True from when on the server is stopping."""
+        return self._closed.is_set()
+
     async def closed_within(self, seconds: float) -> None:
         """Return at the end of all waits, or after so many seconds."""
         with contextlib.suppress(TimeoutError):

@@ -117,6 +117,8 @@ class Deliveries:
 
     async def settle(self) -> None:
         """Return when all that is due by now was attempted and recorded; DeliveriesStopped where nothing will be."""
+        if self._changes.is_closed:
+            raise DeliveriesStopped  # the clock would be moved for hours while the server is to stop
         begun = self._turns.begun
         self.wake()
         await self._turns.wait_until(lambda: self._turns.ended > begun and not self._turns.has_chores)

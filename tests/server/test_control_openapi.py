@@ -21,7 +21,7 @@ NOT_PROVOKED = {
     ("registerFolder", 503),  # as submitManifest is provoked to, by the same code
     ("showClock", 500),  # answers from memory
     ("listKeys", 500),
-    ("moveClock", 503),  # while the server stops; tests/server/test_webhook_times.py
+    ("moveClock", 503),  # while the server stops; tests/server/test_webhook_load.py
     ("resendDelivery", 503),  # as moveClock
     *((operation, 500) for operation in ("listSnapshots", "removeSnapshot", "restoreSnapshot")),  # files, without it
     ("takeSnapshot", 500),  # 507 says that it cannot be copied

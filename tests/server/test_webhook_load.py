@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import statistics
 import sys
@@ -11,12 +12,18 @@ from collections import Counter
 
 import pytest
 
+from reinmaker_cli.server.addresses import AddressPolicy
+from reinmaker_cli.server.changes import Changes
 from reinmaker_cli.server.clock import VirtualClock
+from reinmaker_cli.server.deliveries import Deliveries, DeliveriesStopped
 from reinmaker_cli.server.retries import CONTRACT_SCHEDULE, Answered
+from reinmaker_cli.server.sending import Sender
 from reinmaker_cli.server.store import Store, open_store
 from reinmaker_cli.server.store.deliveries import LEASE_S, Ask
 from reinmaker_cli.server.store.entitlements import Entitlement
 from reinmaker_cli.server.store.webhook_records import Claimed, Sent
+from reinmaker_cli.server.threads import Threads
+from reinmaker_cli.server.timekeeping import Timekeeper
 from tests.server.live import Caller, live_server
 from tests.server.receiver import OK, Received, always, answer, receiver
 from tests.server.test_webhooks import HOOKS, NOON, add_endpoint, advance, deliveries, request_content
@@ -165,6 +172,29 @@ def test_a_result_for_a_user_who_was_forgotten_meanwhile_is_written_nowhere(stor
     assert store.people.forget("usr_1").webhooks == 1
     turn(store, ended(claimed, 500))
     assert store.delivery_log.delivery(claimed.delivery_id) is None
+
+
+def test_a_move_of_the_clock_ends_with_the_server(store):
+    async def run() -> None:
+        threads, changes = Threads(), Changes()
+        sender = Sender(AddressPolicy(), clock)
+        delivering = Deliveries(store, threads, changes, clock, sender)
+        try:
+            await delivering.resume()
+            keeper = Timekeeper(clock, store.facts, threads, delivering)
+            await keeper.advance(60)
+            changes.close()
+            await changes.closed_within(1)
+            with pytest.raises(DeliveriesStopped):
+                await keeper.advance(60)
+        finally:
+            await delivering.stop()
+            await delivering.close()
+            threads.close()
+
+    clock = VirtualClock(NOON)
+    asyncio.run(run())
+    assert clock.now() == NOON + 60
 
 
 def test_an_endpoint_of_an_option_is_the_same_after_a_restart(tmp_path):
