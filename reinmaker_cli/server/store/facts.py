@@ -32,7 +32,7 @@ class Facts:
         """Return the signing keys, oldest first."""
         columns = (signing_keys.c.kid, signing_keys.c.private_pem, signing_keys.c.created_at)
         with self._database.read() as connection:
-            found = connection.execute(select(*columns).order_by(signing_keys.c.created_at)).all()
+            found = connection.execute(select(*columns).order_by(signing_keys.c.created_at, signing_keys.c.kid)).all()
         return [StoredKey(row.kid, row.private_pem, row.created_at) for row in found]
 
     def add_signing_key(self, key: StoredKey, *, ended: Sequence[str] = ()) -> None:
