@@ -121,7 +121,7 @@ class Services:
 @asynccontextmanager
 async def run_services(base: Foundation) -> AsyncIterator[Services]:
     """Yield the services, with the validations of a previous run resumed; end them all afterwards."""
-    config, threads, changes, workers = base.config, Threads(), Changes(), Workers(INTAKE_WORKERS)
+    config, threads, changes, workers = base.config, Threads(base.store.one_commit), Changes(), Workers(INTAKE_WORKERS)
     policy = AddressPolicy.from_ranges(
         allow_private=base.listening.is_within_this_machine, allow_targets=config.allow_targets
     )

@@ -7,7 +7,10 @@ import functools
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import ParamSpec, TypeVar
+
+from reinmaker_cli.server.shared_writes import SharedWrites
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -19,10 +22,12 @@ EXAMINERS = 2
 class Threads:
     """Three small pools: readers of the database, its one writer, and examiners of small manifests."""
 
-    def __init__(self) -> None:
+    def __init__(self, one_commit: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        """`one_commit` makes one commit of all that the writer's thread writes within it."""
         self._readers = ThreadPoolExecutor(READERS, "reader")
         self._writer = ThreadPoolExecutor(1, "writer")
         self._examiners = ThreadPoolExecutor(EXAMINERS, "examiner")
+        self._together = SharedWrites(self._writer, one_commit)
 
     async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function that reads the database."""
@@ -31,6 +36,13 @@ class Threads:
     async def write(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function that writes the database; one at a time."""
         return await _run(self._writer, function, *args, **kwargs)
+
+    async def write_together(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function that writes the database and nothing else; those that wait at a time share a commit.
+
+        It may be called twice: what others wrote with it was taken back, and nothing of it had happened.
+        """
+        return await self._together.write(functools.partial(function, *args, **kwargs))
 
     async def examine(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function that computes for some milliseconds."""

@@ -7,6 +7,7 @@ an RSA key takes up to 0.2 s and the import of the library 0.1 s; whoever needs 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 import threading
 from collections.abc import Callable
@@ -16,13 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from reinmaker_cli.contract.names import TOKEN_LIFETIME_S
 from reinmaker_cli.server.clock import Clock
-from reinmaker_cli.server.signing_keys import KeyRing, add_key, load_keys
+from reinmaker_cli.server.signing_keys import KeyRing, SigningKey, add_key, load_keys
 from reinmaker_cli.server.store.facts import Facts
 
 if TYPE_CHECKING:
     from joserfc.jwk import RSAKey
 
 ALGORITHM = "RS256"
+MAX_VERIFIED = 4096
+"""Tokens whose signature is remembered; some hundred bytes each."""
 
 
 class TokenRefused(Exception):
@@ -37,6 +40,16 @@ class Grant:
     scopes: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """What a signature stands for: it holds for as long as the key is that of the server, and the time is right."""
+
+    kid: str
+    key: RSAKey
+    expires_at: int
+    grant: Grant
+
+
 class Tokens:
     """Issues and checks the access tokens of one server."""
 
@@ -46,6 +59,7 @@ class Tokens:
         self._issuer = issuer
         self._audience = audience
         self._changing = threading.Lock()
+        self._verified: dict[bytes, _Verified] = {}
         self._ring: Future[KeyRing] = Future()
         _in_background(self._ring, lambda: _load_keys(facts, clock))
 
@@ -109,16 +123,38 @@ class Tokens:
         return jwt.encode({"alg": ALGORITHM, "typ": "at+jwt", "kid": signing.kid}, claims, signing.key)
 
     def check(self, token: str) -> Grant:
-        """Return what the token grants, or raise TokenRefused. RFC 9068 section 4."""
+        """Return what the token grants, or raise TokenRefused. RFC 9068 section 4.
+
+        The signature of a token is checked once; whether its key is still one of the server's, and the time, always.
+        """
+        ring, now = self._ring.result(), self._clock.now()
+        digest = hashlib.sha256(token.encode()).digest()  # of the whole token: no other one has it
+        known = self._verified.get(digest)
+        if known is not None:
+            verifying = ring.verifying(known.kid, now)
+            if verifying is None or verifying.key is not known.key:
+                known = None
+        if known is None:
+            known = self._verify(token, ring, now)
+            if len(self._verified) >= MAX_VERIFIED:
+                self._verified.clear()
+            self._verified[digest] = known
+        if known.expires_at <= now:
+            raise TokenRefused("expired")
+        return known.grant
+
+    def _verify(self, token: str, ring: KeyRing, now: float) -> _Verified:
+        """Return what a token of this server says, except whether it has expired."""
         from joserfc import jwt
         from joserfc.errors import JoseError
 
-        ring, now = self._ring.result(), self._clock.now()
+        used: list[SigningKey] = []
 
         def key_of(parsed: Any) -> RSAKey:
             found = ring.verifying(parsed.headers().get("kid"), now)
             if found is None:
                 raise TokenRefused("signed with no key of this server, or with one that has ended")
+            used.append(found)
             return found.key
 
         try:
@@ -132,9 +168,10 @@ class Tokens:
             raise TokenRefused("made by another issuer")
         if claims.get("aud") != self._audience:
             raise TokenRefused("made for another API")
-        if not isinstance(claims.get("exp"), int) or claims["exp"] <= now:
+        if not isinstance(claims.get("exp"), int):
             raise TokenRefused("expired")
-        return Grant(str(claims.get("client_id")), frozenset(str(claims.get("scope", "")).split()))
+        grant = Grant(str(claims.get("client_id")), frozenset(str(claims.get("scope", "")).split()))
+        return _Verified(used[0].kid, used[0].key, claims["exp"], grant)
 
     def jwks(self) -> dict[str, Any]:
         """Return the JWK Set with the public keys, RFC 7517 section 5. Blocks."""

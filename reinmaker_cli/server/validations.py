@@ -102,7 +102,7 @@ class Validations:
         """Validate once; False where that failed for a reason of the server's own, and is to be tried again."""
         trace_id = None
         try:
-            claim = await self._threads.write(self._store.submissions.claim, no, now=self._clock.now())
+            claim = await self._threads.write_together(self._store.submissions.claim, no, now=self._clock.now())
             if claim is None:
                 return True
             trace_id = claim.trace_id

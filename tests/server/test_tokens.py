@@ -217,3 +217,29 @@ def test_every_time_on_the_wire_is_the_servers_clock():
         submission = caller.submit(manifest()).json()
         assert submission["submittedAt"] == submission["updatedAt"] == "2026-01-01T00:00:00.250Z"
         assert caller.http.get("/v1/health").json()["time"] == "2026-01-01T00:00:00.250Z"
+
+
+def test_a_token_whose_signature_was_checked_before_ends_in_time_and_with_its_key(tmp_path):
+    clock = VirtualClock(1_795_000_000.0)
+    with live_server(data=tmp_path, clock=clock) as caller:
+        client = caller.started.client
+        for _ in range(3):
+            assert caller.status("unknown").status_code == 404
+        longer = caller.token()
+        changed = longer[:-2] + ("A" if longer[-2] != "A" else "B") + longer[-1]
+        assert caller.api.get(MANIFESTS, headers={"Authorization": f"Bearer {longer}"}).status_code == 200
+        refused = caller.api.get(MANIFESTS, headers={"Authorization": f"Bearer {changed}"})
+        assert (refused.status_code, client.client_id in refused.text) == (401, False)
+        clock.advance(899)
+        assert caller.status("unknown").status_code == 404
+        clock.advance(1)
+        assert caller.status("unknown").status_code == 401
+        assert caller.status("unknown").status_code == 401
+
+
+def test_what_is_remembered_of_checked_tokens_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("reinmaker_cli.server.tokens.MAX_VERIFIED", 2)
+    with live_server(data=tmp_path) as caller:
+        tokens = [caller.token() for _ in range(5)]
+        for token in tokens * 2:
+            assert caller.api.get(MANIFESTS, headers={"Authorization": f"Bearer {token}"}).status_code == 200

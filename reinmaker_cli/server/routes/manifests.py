@@ -79,7 +79,7 @@ async def _accept(services: Services, manifest: Manifest, trace: str) -> tuple[S
         trace_id=trace,
         validation=manifest.validation,
     )
-    accepted = await services.threads.write(services.store.submissions.accept, new, now=services.clock.now())
+    accepted = await services.threads.write_together(services.store.submissions.accept, new, now=services.clock.now())
     match accepted:
         case Created(submission):
             services.validations.enqueue(submission.no, submission.body_bytes)
@@ -131,7 +131,7 @@ async def _show(request: Request, services: Services) -> Response:
     wait_s = preferred_wait(request)
     find = functools.partial(_find, services, manifest_id, version)
     submission = await find()
-    first_etag = _etag(submission, includes_manifest)
+    first_etag = _etag(submission, includes_manifest) if wait_s is not None else ""
     if wait_s is not None and not _is_enough(request, submission, first_etag):
 
         def changed(latest: StoredSubmission) -> bool:

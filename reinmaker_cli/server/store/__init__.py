@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from reinmaker_cli.server.store.client_limits import ClientLimits
@@ -46,6 +47,10 @@ class Store:
         self.snapshots = Snapshots(database)
         self.submissions = Submissions(database)
         self.telemetry = Telemetry(database)
+
+    def one_commit(self) -> AbstractContextManager[None]:
+        """Let all that this thread writes until the end be one commit; with an exception, none of it happened."""
+        return self._database.one_commit()
 
     def close(self) -> None:
         """Close all connections."""

@@ -42,6 +42,8 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._writer = threading.Lock()
+        self._shared = threading.local()
+        """`connection` in the thread that is within `one_commit`."""
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -51,7 +53,33 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Yield the writing connection; left without an exception, all of it is durable, else none of it happened."""
+        """Yield the writing connection; left without an exception, all of it is durable, else none of it happened.
+
+        Within `one_commit` it is durable when that has been left.
+        """
+        shared: Connection | None = getattr(self._shared, "connection", None)
+        if shared is not None:
+            with shared.begin_nested():
+                yield shared
+            return
+        with self._writing() as connection:
+            yield connection
+
+    @contextmanager
+    def one_commit(self) -> Iterator[None]:
+        """Let all that this thread writes until the end be one commit; with an exception, none of it happened.
+
+        For writes that belong to different requests: a commit waits for the disk, and four can wait together.
+        """
+        with self._writing() as connection:
+            self._shared.connection = connection
+            try:
+                yield
+            finally:
+                self._shared.connection = None
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
         with self._writer, self._engine.connect() as connection:
             connection.execution_options(reinmaker_writes=True)  # what `_sqlite_begin` asks for
             with connection.begin():

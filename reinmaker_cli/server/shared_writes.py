@@ -1,0 +1,107 @@
+"""Writes of several requests in one commit: a commit waits for the disk, and while it does, others come to wait."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+MOST_TOGETHER = 64
+"""Writes in one commit: the first of them waits for the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    result: Any
+
+
+_Outcome = _Done | BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    function: Callable[[], Any]
+    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[Any]
+
+    def settle(self, outcome: _Outcome) -> None:
+        """Hand the outcome over, on the loop; whoever was cancelled does not want it any more."""
+        if self.answer.done():
+            return
+        if isinstance(outcome, _Done):
+            self.answer.set_result(outcome.result)
+        else:
+            self.answer.set_exception(outcome)
+
+
+class SharedWrites:
+    """Calls functions in the writer's thread, as many as wait, within one commit; no answer before it is durable."""
+
+    def __init__(self, writer: Executor, one_commit: Callable[[], AbstractContextManager[None]]) -> None:
+        self._writer, self._one_commit = writer, one_commit
+        self._waiting: deque[_Waiting] = deque()
+        self._lock = threading.Lock()
+        self._is_called = False
+        """The writer's thread will look at what waits."""
+
+    async def write(self, function: Callable[[], T]) -> T:
+        """Return what the function returns, once it is durable; raise what it raises: then nothing of it happened."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        with self._lock:
+            self._waiting.append(_Waiting(function, loop, answer))
+            is_called, self._is_called = self._is_called, True
+        if not is_called:
+            self._writer.submit(self._carry_out)
+        return await answer
+
+    def _carry_out(self) -> None:
+        with self._lock:
+            taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_TOGETHER))]
+            self._is_called = bool(self._waiting)
+            if self._is_called:
+                # Behind what else the writer has to do: nobody who writes alone waits for ever.
+                self._writer.submit(self._carry_out)
+        outcomes = self._together(taken) if len(taken) > 1 else None
+        if outcomes is None:
+            outcomes = [_outcome(one.function) for one in taken]
+        _hand_over(taken, outcomes)
+
+    def _together(self, taken: list[_Waiting]) -> list[_Outcome] | None:
+        """Return what came of all of them in one commit; None where one of them failed, and so none happened.
+
+        Some errors (a full disk) end the whole transaction, whatever they were within; told apart are none of them.
+        """
+        try:
+            with self._one_commit():
+                return [_Done(one.function()) for one in taken]
+        except Exception:  # noqa: BLE001  (met again by whoever it belongs to: each is called alone)
+            return None
+
+
+def _outcome(function: Callable[[], Any]) -> _Outcome:
+    try:
+        return _Done(function())
+    except BaseException as error:  # noqa: BLE001  (raised again where the result is awaited)
+        return error
+
+
+def _hand_over(taken: list[_Waiting], outcomes: list[_Outcome]) -> None:
+    def settle() -> None:
+        for one, outcome in zip(taken, outcomes, strict=True):
+            one.settle(outcome)
+
+    if taken:
+        loop = taken[0].loop
+        try:
+            loop.call_soon_threadsafe(settle)
+        except RuntimeError:
+            if not loop.is_closed():
+                raise  # else the server has ended, and nobody waits for the result any more
