@@ -269,7 +269,7 @@ def test_a_user_is_forgotten(local: Command, server: Started, work: Path) -> Non
     assert local("telemetry", "send", "events.jsonl").code == 0
     local("local", "entitlement", "add", "usr_forgotten", "--plan", "reinmaker.game_pass")
     document = local("local", "forget", "usr_forgotten", "--json").document
-    assert document["results"] == [{"entitlements": 1, "events": 3}]
+    assert document["results"] == [{"entitlements": 1, "events": 3, "webhooks": 1}]
     assert local("local", "forget", "usr_forgotten").out == "erased 0 entitlements, 0 events and 0 webhooks\n"
     assert b"usr_forgotten" not in b"".join(file.read_bytes() for file in server.data.glob("*.sqlite3*"))
 

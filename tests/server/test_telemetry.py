@@ -186,10 +186,10 @@ def test_old_events_leave_the_store_bit_by_bit(tmp_path):
         {"event_id": str(n), "type": "t", "occurred_at": "", "user_id": None, "session_id": None, "properties": None}
         for n in range(FORGOTTEN_AT_ONCE + 10)
     ]
-    assert store.telemetry.add(NewBatch("old", "client", "trace", rows), now=0.0) == len(rows)
+    assert store.telemetry.add(NewBatch("old", "client", "trace", rows), now=0.0).accepted == len(rows)
     last = [rows[-1]]  # beyond what one batch takes along, and yet new
-    assert store.telemetry.add(NewBatch("1", "client", "trace", last), now=EVENT_MEMORY_S) == 1
-    assert store.telemetry.add(NewBatch("2", "client", "trace", last), now=EVENT_MEMORY_S) == 0
+    assert store.telemetry.add(NewBatch("1", "client", "trace", last), now=EVENT_MEMORY_S).accepted == 1
+    assert store.telemetry.add(NewBatch("2", "client", "trace", last), now=EVENT_MEMORY_S).accepted == 0
     store.close()
     with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as database:
         assert database.execute("SELECT count(*) FROM telemetry_events").fetchone() == (1,)
@@ -210,6 +210,6 @@ def test_accepted_and_duplicates_are_what_a_memory_of_14_days_says(tmp_path_fact
                 seen_at[event_id], expected = now, expected + 1
         common = {"type": "t", "occurred_at": "", "user_id": None, "session_id": None, "properties": None}
         rows = [{"event_id": event_id, **common} for event_id in ids]
-        assert store.telemetry.add(NewBatch(str(number), "client", "trace", rows), now=now) == expected
+        assert store.telemetry.add(NewBatch(str(number), "client", "trace", rows), now=now).accepted == expected
         now += pause_s
     store.close()
