@@ -54,8 +54,10 @@ class KeyRing:
     @classmethod
     def of(cls, stored: Sequence[tuple[StoredKey, RSAKey]]) -> KeyRing:
         """Return the ring of these keys, oldest first."""
-        # Nobody knows another key when the first one is made, so it signs at once.
-        starts = [one.created_at + (CACHE_LIFETIME_S if place else 0) for place, (one, _) in enumerate(stored)]
+        # Nobody knows another key when the first one is made, so it signs at once. Whole seconds, as tokens have them.
+        starts = [
+            int(one.created_at) + CACHE_LIFETIME_S if place else one.created_at for place, (one, _) in enumerate(stored)
+        ]
         ends = [*(start + TOKEN_LIFETIME_S for start in starts[1:]), None]
         return cls(
             tuple(
@@ -107,8 +109,10 @@ def add_key(facts: Facts, ring: KeyRing | None, now: float) -> KeyRing:
     from joserfc.jwk import RSAKey
 
     made = RSAKey.generate_key(RSA_BITS, private=True, auto_kid=True)
-    new = StoredKey(made.thumbprint(), made.as_pem(private=True).decode(), now)
     known = ring.keys if ring else ()
+    # Later than the one before it, whatever the clock says, which may stand still: their order is all there is.
+    created_at = max([now, *(one.created_at + 0.001 for one in known)])
+    new = StoredKey(made.thumbprint(), made.as_pem(private=True).decode(), created_at)
     live = ring.live(now) if ring else ()
     facts.add_signing_key(new, ended=[one.kid for one in known if one not in live])
     return load_keys(facts, now)

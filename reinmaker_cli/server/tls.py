@@ -55,8 +55,6 @@ class ServerTls:
     ca_file: Path
     """For `--ca-file`."""
     context: ssl.SSLContext
-    renew_at: datetime
-    """When `prepare_tls` would make a new certificate."""
 
 
 def prepare_tls(data: Path, hosts: Collection[str], *, now: datetime | None = None) -> ServerTls:
@@ -70,14 +68,13 @@ def prepare_tls(data: Path, hosts: Collection[str], *, now: datetime | None = No
     folder.mkdir(mode=0o700, exist_ok=True)
     names = _subject_names({*LOOPBACK_NAMES, *hosts})
     authority = _kept_authority(folder, names, now) or _new_authority(folder, names, now)
-    certificate = _kept_certificate(folder, authority, names, now)
-    if certificate is None:
-        certificate = _new_certificate(folder, authority, names, now)
+    if not _is_kept_certificate_usable(folder, authority, names, now):
+        _make_certificate(folder, authority, names, now)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3  # contract.md, "Security"
     context.set_alpn_protocols(["http/1.1"])
     context.load_cert_chain(folder / SERVER_FILE)
-    return ServerTls((folder / CA_FILE).absolute(), context, certificate.not_valid_after_utc - RENEW_BEFORE)
+    return ServerTls((folder / CA_FILE).absolute(), context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +142,10 @@ def _new_authority(folder: Path, names: Collection[x509.GeneralName], now: datet
     return _Authority(certificate, key)
 
 
-def _kept_certificate(
+def _is_kept_certificate_usable(
     folder: Path, authority: _Authority, names: Collection[x509.GeneralName], now: datetime
-) -> x509.Certificate | None:
-    """Return the certificate of an earlier start; None where it is lost, ends soon, or is for other names."""
+) -> bool:
+    """Return whether there is one of an earlier start, by this authority for these names, that does not end soon."""
     try:
         content = (folder / SERVER_FILE).read_bytes()
         certificate = x509.load_pem_x509_certificate(content)
@@ -156,16 +153,13 @@ def _kept_certificate(
         known = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         issuer = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
     except (OSError, ValueError, x509.ExtensionNotFound):
-        return None
+        return False
     issued_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
-    if list(known) != list(names) or issuer != issued_by or certificate.not_valid_after_utc - now < RENEW_BEFORE:
-        return None
-    return certificate
+    lasts = certificate.not_valid_after_utc - now >= RENEW_BEFORE
+    return lasts and list(known) == list(names) and issuer == issued_by
 
 
-def _new_certificate(
-    folder: Path, authority: _Authority, names: Collection[x509.GeneralName], now: datetime
-) -> x509.Certificate:
+def _make_certificate(folder: Path, authority: _Authority, names: Collection[x509.GeneralName], now: datetime) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     subject, issuer = _name("Reinmaker local server"), authority.certificate.subject
     builder = _builder(subject, issuer, key.public_key(), authority.key.public_key(), now, SERVER_LIFETIME)
@@ -175,7 +169,6 @@ def _new_certificate(
     builder = builder.add_extension(_key_usage(signs_certificates=False), critical=True)
     certificate = builder.sign(authority.key, SHA256())
     _put(folder / SERVER_FILE, certificate.public_bytes(Encoding.PEM) + _pem(key))
-    return certificate
 
 
 def _builder(
