@@ -93,21 +93,31 @@ class Memory:
         self._kept[folder.prefix, folder.device] = page.raw
         return page
 
-    def row_of(self, folder: FolderFiles, index: int, *, wants_probe: bool) -> Row | None:
-        """Return what is known of one file of a folder; its match is of other rules, perhaps."""
+    def rows_of(self, folder: FolderFiles, *, wants_probe: bool) -> Sequence[Row | None]:
+        """Return what is known of each file of a folder, None where that is not enough.
+
+        A row's match is of earlier rules, perhaps.
+        """
         page = self._pages.get((folder.prefix, folder.device))
         if page is None:
-            return None
-        row = page.find(folder.names[index], folder.status_of(index))
-        if row is None or (wants_probe and row.seen.metadata is None and row.seen.finding is None):
-            return None
-        return row
+            return [None] * len(folder)
+        rows = (page.find(name, folder.status_of(index)) for index, name in enumerate(folder.names))
+        return [
+            None if row is None or (wants_probe and row.seen.metadata is None and row.seen.finding is None) else row
+            for row in rows
+        ]
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether what is found is kept for the next scan."""
+        return self._cache is not None
 
     def keep(self, folder: FolderFiles, rows: Sequence[Row]) -> None:
         """Keep what was found in a folder, except of files that changed a moment ago."""
         if self._cache is None:
             return
-        settled = [row for row in rows if self._is_settled(STATUS.unpack(row.status))]
+        before_ns = self._read_from_ns - SETTLED_NS
+        settled = [row for row in rows if max(STATUS.unpack(row[1])[1:3]) < before_ns]
         if not settled:
             return
         try:

@@ -12,11 +12,11 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from reinmaker_cli.assets.reading import NotRegular, open_regular, read_fully, special_file, unreadable
+from reinmaker_cli.assets.reading import OPEN_FLAGS, NotRegular, open_regular, read_fully, special_file, unreadable
 from reinmaker_cli.assets.walked import WalkedFile, walked_file
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
@@ -46,6 +46,8 @@ class Digest(NamedTuple):
 class Content:
     """The bytes of a file while they are known to be the ones hashed: for a look inside, at no second open."""
 
+    __slots__ = ("_data", "_descriptor", "head", "size")
+
     def __init__(self, head: bytes, size: int, descriptor: int, data: bytes | None) -> None:
         self.head = head
         self.size = size
@@ -62,6 +64,7 @@ class Content:
 
 
 Look = Callable[[WalkedFile, Content], Any]
+"""For thousands of small files it is sent to other processes: then it and what it returns must be picklable."""
 OnRead = Callable[[int], None]
 """Called with the number of bytes after each read; what it raises ends the reading."""
 
@@ -84,6 +87,43 @@ def hash_walked(
     if outcome is None:
         return codes.FILE_CHANGED.finding(f"changed while it was read, twice: `{file.path}`", path=file.path)
     return outcome
+
+
+def hash_small(files: Iterable[WalkedFile], look: Look | None) -> Iterator[Digest | Finding]:
+    """Yield one outcome a file, for files of at most SMALL_BYTES: `hash_walked`, in half the time.
+
+    The same steps without calls between them, for a file that is what the walk passed from beginning to end. Whatever
+    else a file may be, `hash_walked` finds out.
+    """
+    open_file, status_of, read, close, status_at, sha256 = (
+        os.open,
+        os.fstat,
+        os.read,
+        os.close,
+        os.lstat,
+        hashlib.sha256,
+    )
+    new = tuple.__new__
+    for file in files:
+        size, os_path, walked = file[1], file[6], file[1:6]
+        try:
+            descriptor = open_file(os_path, OPEN_FLAGS)
+            try:
+                now = status_of(descriptor)
+                same = (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_dev, now.st_ino) == walked
+                data = read(descriptor, size + 1) if same else b""
+                head = data[:HEAD_BYTES]
+                seen = look(file, Content(head, size, descriptor, data)) if look is not None and same else None
+            finally:
+                close(descriptor)
+            now = status_at(os_path)
+            same = same and (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_dev, now.st_ino) == walked
+        except OSError:
+            same = False
+        if same and len(data) == size:
+            yield new(Digest, (sha256(data).hexdigest(), size, head if look is None else b"", seen, True))
+        else:
+            yield hash_walked(file, look=look)
 
 
 def hash_file(path: Path, *, name: str | None = None) -> Digest | Finding:
@@ -119,10 +159,13 @@ def _attempt(
         sha256, head, data = read
         seen = None if look is None else look(file, Content(head, before.st_size, descriptor, data))
         # The path and not the descriptor: a file that was replaced still has all its bytes behind the descriptor.
-        if not _is_same(before, os.lstat(file.os_path)):
+        status = _identity(before)
+        if status != _identity(os.lstat(file.os_path)):
             return None
         # 100,000 heads would be 100 MB.
-        return Digest(sha256, before.st_size, head if look is None else b"", seen, _is_as_walked(before, file))
+        kept = head if look is None else b""
+        # Not Digest(...): the __new__ of a NamedTuple is Python code.
+        return tuple.__new__(Digest, (sha256, before.st_size, kept, seen, status[:3] == file[1:4]))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -179,15 +222,6 @@ def _identify(path: str, os_path: str) -> WalkedFile | Finding:
     return walked_file(path, status, os_path)
 
 
-def _is_same(before: os.stat_result, after: os.stat_result) -> bool:
-    return (
-        before.st_size == after.st_size
-        and before.st_mtime_ns == after.st_mtime_ns
-        and before.st_ctime_ns == after.st_ctime_ns
-        and before.st_ino == after.st_ino
-        and before.st_dev == after.st_dev
-    )
-
-
-def _is_as_walked(status: os.stat_result, file: WalkedFile) -> bool:
-    return (status.st_size, status.st_mtime_ns, status.st_ctime_ns) == file[1:4]
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    """Return what tells whether a file is the same and unchanged, in the order of `WalkedFile`."""
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_dev, status.st_ino

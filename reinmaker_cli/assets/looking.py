@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from reinmaker_cli.assets.digest import Content
-from reinmaker_cli.assets.guards import check_head, looks_like_audio2face
+from reinmaker_cli.assets.guards import check_head, extension_of, looks_like_audio2face
 from reinmaker_cli.assets.probes import probe
 from reinmaker_cli.assets.walked import WalkedFile
 from reinmaker_cli.contract.findings import Finding
@@ -38,7 +37,7 @@ class Look:
         finding = check_head(file.path, content.head, content.size)
         if finding is not None:
             return Seen(finding)
-        extension = posixpath.splitext(file.path)[1].lower()
+        extension = extension_of(file.path)
         is_audio2face = looks_like_audio2face(content.head) if extension == ".json" else None
         if self.wants_probe:
             return Seen(None, probe(content.open, extension, content.head, content.size), is_audio2face)

@@ -105,14 +105,18 @@ def encode_page(rows: Sequence[Row]) -> bytes:
     if any(_BETWEEN in asset_id for asset_id in ids):
         raise ValueError("an asset id with a NUL")
     shapes: dict[Any, int] = {}
+    same_objects: dict[tuple[int, ...], int] = {}  # most files of a folder share even the objects
     values: list[Any] = []
     shape_of = array("I")
     for row in rows:
-        key = _shape_key(row)
-        index = shapes.get(key)
+        seen, match = row.seen, row.match
+        objects = (id(seen),) if match is None else (id(seen), *map(id, (match[0], match[1], match[3])), match[4])
+        index = same_objects.get(objects)
         if index is None:
-            index = shapes[key] = len(values)
-            values.append(_shape_json(row))
+            index = shapes.setdefault(_shape_key(row), len(values))
+            if index == len(values):
+                values.append(_shape_json(row))
+            same_objects[objects] = index
         shape_of.append(index)
     texts = [part.encode() for part in (_BETWEEN.join(names), _BETWEEN.join(ids), json.dumps(values))]
     return b"".join(

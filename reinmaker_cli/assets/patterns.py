@@ -32,6 +32,7 @@ MAX_PATTERN_CHARS: Final = 1024  # a path is at most 4,096 bytes; nobody writes 
 MAX_BACKTRACKING: Final = 20_000  # ways to place the open pieces; a regular expression tries them in a millisecond
 MAX_READINGS: Final = 3  # enough to show that a name is ambiguous, and how
 
+_NO_CAPTURE: Final[tuple[dict[str, str], ...]] = ({},)  # one reading, and nobody changes it
 _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|\*+|\?|[{}]|[^{}*?]+")
 
 
@@ -65,7 +66,7 @@ class Pattern:
         `splits.TooManySplits` where a repeated capture makes counting them hopeless.
         """
         text = path if self.whole_path else path.rpartition("/")[2]
-        if self._could_explode(text):
+        if (len(self.stops) > 2 or len(text) > 128) and self._could_explode(text):
             return enumerate_splits(self.tokens, text, limit=MAX_READINGS)
         greatest = self.longest.fullmatch(text)
         if greatest is None:
@@ -74,11 +75,9 @@ class Pattern:
             least = self.shortest.fullmatch(text)
             if least is None or greatest.groups() != least.groups():
                 return enumerate_splits(self.tokens, text, limit=MAX_READINGS)
-        return (greatest.groupdict(),)
+        return (greatest.groupdict(),) if self.captures else _NO_CAPTURE
 
     def _could_explode(self, text: str) -> bool:
-        if len(self.stops) <= 2 and len(text) <= 128:
-            return False
         ways = 1
         for stop in self.stops:
             ways *= (text.count(stop) if stop else len(text)) + 1

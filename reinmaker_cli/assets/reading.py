@@ -11,7 +11,7 @@ from reinmaker_cli.contract.findings import Finding
 
 # O_NONBLOCK: opening a FIFO returns at once instead of waiting for a writer; on a regular file it means nothing.
 # O_NOFOLLOW: a link put where the file was must not lead out of the root. Windows has neither, and needs O_BINARY.
-_OPEN_FLAGS = (
+OPEN_FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_NONBLOCK", 0)
@@ -22,6 +22,9 @@ _OPEN_FLAGS = (
 )
 
 
+_KIND = 0o170000
+
+
 class NotRegular(OSError):
     """The path is no regular file: a link, a FIFO, a socket, a device or a folder."""
 
@@ -29,7 +32,7 @@ class NotRegular(OSError):
 def open_regular(os_path: str) -> tuple[int, os.stat_result]:
     """Return a descriptor and its status; NotRegular or OSError where there is no regular file that can be read."""
     try:
-        descriptor = os.open(os_path, _OPEN_FLAGS)
+        descriptor = os.open(os_path, OPEN_FLAGS)
     except OSError as error:
         # ELOOP: a link; ENXIO: a socket or a device without a driver.
         if error.errno in (errno.ELOOP, errno.ENXIO):
@@ -37,7 +40,7 @@ def open_regular(os_path: str) -> tuple[int, os.stat_result]:
         raise
     try:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
+        if status.st_mode & _KIND != stat.S_IFREG:
             raise NotRegular(errno.EINVAL, "not a regular file", os_path)
     except BaseException:
         os.close(descriptor)

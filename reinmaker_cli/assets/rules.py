@@ -32,7 +32,7 @@ EXTENSION_TYPES: Final = {
     ".json": "animation",
 }
 # Letters stay, all other ASCII becomes `-`: a third of the time of a regular expression.
-_DASHED: Final = str.maketrans({chr(code): "-" for code in range(128) if not chr(code).isalnum()})
+_DASHED: Final = bytes(code if chr(code).isalnum() and code < 128 else ord("-") for code in range(256))
 
 
 class Match(NamedTuple):
@@ -78,8 +78,8 @@ class Matcher:
 
         `path` is below the asset root, `/` between its parts.
         """
-        match = self._read(path, _nfc(path))
-        if isinstance(match, Match) and not match.asset_id:
+        match = self._read(path, path if path.isascii() else _nfc(path))
+        if type(match) is Match and not match.asset_id:
             return codes.UNMATCHED_FILE.finding(
                 "the name has no letter or digit that an asset id could be made of",
                 hint="rename the file, or set `id` in a [[rule]]",
@@ -104,7 +104,7 @@ class Matcher:
 
     def _matched(self, path: str, normal: str, compiled: _CompiledRule, reading: dict[str, str]) -> Match | Finding:
         rule = compiled.rule
-        captures = {name: self._value(name, text) for name, text in reading.items()}
+        captures = {name: self._value(name, text) for name, text in reading.items()} if reading else reading
         asset_type, needs_look = (rule.type, False) if rule.type is not None else default_type(normal)
         if asset_type is None:
             return codes.UNMATCHED_FILE.finding(
@@ -113,7 +113,8 @@ class Matcher:
                 path=path,
             )
         if rule.id is None and not compiled.metadata_varies:
-            return Match(asset_type, captures, asset_id_for(normal), rule.metadata, needs_look)
+            # Not Match(...): the __new__ of a NamedTuple is Python code.
+            return tuple.__new__(Match, (asset_type, captures, asset_id_for(normal), rule.metadata, needs_look))
         fields = file_fields(normal) | captures if compiled.wants_file_fields else captures
         asset_id = asset_id_for(normal) if rule.id is None else expand(rule.id, fields)
         metadata = expand_deep(rule.metadata, fields) if compiled.metadata_varies else rule.metadata
@@ -176,9 +177,9 @@ def asset_id_for(path: str) -> str:
 
     NFC, lower case; each run of characters that are not Unicode letters or decimal digits becomes one `-`.
     """
-    lowered = _nfc(path).lower()
+    lowered = (path if path.isascii() else _nfc(path)).lower()
     if lowered.isascii():
-        dashed = lowered.translate(_DASHED)
+        dashed = lowered.encode().translate(_DASHED).decode()
         while "--" in dashed:
             dashed = dashed.replace("--", "-")
         return dashed.strip("-")

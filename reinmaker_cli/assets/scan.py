@@ -95,8 +95,9 @@ class _Waiting(NamedTuple):
     """A folder with files that must be looked at one by one."""
 
     folder: FolderFiles
-    matches: list[Match | None]
-    known: list[Row | None]
+    matches: Sequence[Match | None]
+    known: Sequence[Row | None]
+    """What earlier scans found; None where a file must be read."""
 
 
 class _Scanner:
@@ -145,18 +146,15 @@ class _Scanner:
 
     def _match(self, folder: FolderFiles, matcher: Matcher) -> _Waiting:
         matches: list[Match | None] = []
-        known: list[Row | None] = []
-        for index, file in enumerate(folder):
-            verdict = matcher.match(file.path)
+        for name in folder.names:
+            verdict = matcher.match(folder.prefix + name)
             if isinstance(verdict, Finding):
                 self._findings.append(verdict)
-                self._findings.extend(_guard_unmatched(file))
+                self._findings.extend(_guard_unmatched(folder.file(len(matches))))
                 matches.append(None)
-                known.append(None)
             else:
                 matches.append(verdict)
-                known.append(self._memory.row_of(folder, index, wants_probe=self._wants_probe))
-        return _Waiting(folder, matches, known)
+        return _Waiting(folder, matches, self._memory.rows_of(folder, wants_probe=self._wants_probe))
 
     def _look_at(
         self, waiting: Sequence[_Waiting], jobs: int | None, progress: Callable[[ScanProgress], None] | None
@@ -201,8 +199,9 @@ class _Scanner:
             elif outcome is not None:
                 self._hashed += 1
                 self._take(path, match, outcome.sha256, outcome.bytes, outcome.seen)
-                if outcome.is_as_walked:
-                    rows.append(Row(name, folder.status_of(index), outcome.sha256, outcome.seen, match))
+                if outcome.is_as_walked and self._memory.is_kept:
+                    row_of = (name, folder.status_of(index), outcome.sha256, outcome.seen, match)
+                    rows.append(tuple.__new__(Row, row_of))
         self._memory.keep(folder, rows)
 
     def _take_page(self, folder: FolderFiles, page: Page) -> None:

@@ -62,11 +62,19 @@ class FolderFiles:
     def __len__(self) -> int:
         return len(self.names)
 
+    def file(self, index: int) -> WalkedFile:
+        """Return one of the files."""
+        name = self.names[index]
+        size, mtime_ns, ctime_ns, inode = STATUS.unpack(self.status_of(index))
+        os_path = self.targets.get(name) or self.os_base + name
+        return WalkedFile(self.prefix + name, size, mtime_ns, ctime_ns, self.device, inode, os_path)
+
     def __iter__(self) -> Iterator[WalkedFile]:
+        prefix, os_base, device, targets, new = self.prefix, self.os_base, self.device, self.targets, tuple.__new__
         for name, (size, mtime_ns, ctime_ns, inode) in zip(self.names, STATUS.iter_unpack(self.status), strict=True):
-            os_path = self.targets.get(name) or self.os_base + name
+            os_path = targets[name] if name in targets else os_base + name
             # Not WalkedFile(...): the __new__ of a NamedTuple is Python code.
-            yield tuple.__new__(WalkedFile, (self.prefix + name, size, mtime_ns, ctime_ns, self.device, inode, os_path))
+            yield new(WalkedFile, (prefix + name, size, mtime_ns, ctime_ns, device, inode, os_path))
 
     def status_of(self, index: int) -> bytes:
         """Return the `STATUS` of one file."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -9,9 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from reinmaker_cli.assets.batch import hash_files
-from reinmaker_cli.assets.digest import SMALL_BYTES, Content, Digest, hash_file, hash_walked
+from reinmaker_cli.assets.batch import WORTH_PROCESSES, hash_files
+from reinmaker_cli.assets.digest import SMALL_BYTES, Content, Digest, hash_file, hash_small, hash_walked
+from reinmaker_cli.assets.hashing_process import HashingProcess
+from reinmaker_cli.assets.looking import Look
 from reinmaker_cli.assets.walk import walk_folder
 from reinmaker_cli.assets.walked import WalkedFile
 from reinmaker_cli.contract.findings import Finding
@@ -233,3 +238,72 @@ def test_an_interrupt_leaves_at_once_and_the_threads_stop(tmp_path: Path) -> Non
         if thread.name.startswith("hash-"):
             thread.join(timeout=2)
             assert not thread.is_alive()
+
+
+def many_small(folder: Path, count: int) -> list[WalkedFile]:
+    for number in range(count):
+        (folder / f"{number:05}.bin").write_bytes(b"%d" % number)
+    return list(walk_folder(folder).files)
+
+
+def test_very_many_small_files_are_hashed_in_processes_with_the_same_outcomes(tmp_path: Path) -> None:
+    files = many_small(tmp_path, WORTH_PROCESSES)
+    for number in (0, 17, WORTH_PROCESSES - 1):
+        (tmp_path / f"{number:05}.bin").unlink()
+    (tmp_path / "00001.bin").write_bytes(b"changed since")
+    told: list[tuple[int, int]] = []
+    beside = hash_files(files, jobs=2, look=Look(True), advance=lambda *done: told.append(done))
+    assert beside == hash_files(files, jobs=1, look=Look(True))
+    assert [code_of(outcome) for outcome in beside if not isinstance(outcome, Digest)] == ["unreadable"] * 3
+    assert told[-1] == (len(files), sum(file.size for file in files))
+
+
+def test_a_hashing_process_that_dies_loses_nothing(tmp_path: Path) -> None:
+    files = many_small(tmp_path, 3)
+    process = HashingProcess(None)
+    hashed = process.hash(files)
+    assert hashed == hash_files(files)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.hash(files) is None
+    process.kill()
+
+
+def test_an_interrupt_ends_the_hashing_processes(tmp_path: Path) -> None:
+    files = many_small(tmp_path, WORTH_PROCESSES)
+    before = children()
+
+    def interrupt(_files: int, _bytes: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        hash_files(files, jobs=2, look=Look(False), advance=interrupt)
+    assert children() == before
+
+
+def children() -> set[str]:
+    """Return the processes that this one started and that still are."""
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+
+@settings(max_examples=30, deadline=None)
+@given(sizes=st.lists(st.integers(0, 3000), max_size=5), target=st.integers(0, 4), act=st.sampled_from(range(5)))
+def test_the_short_way_and_the_long_way_agree(
+    sizes: list[int], target: int, act: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("ways")
+    for number, size in enumerate(sizes):
+        (folder / f"{number}.mp3").write_bytes(bytes(size))
+    files = walk_folder(folder).files
+    path = folder / f"{target}.mp3"
+    if path.exists():
+        if act == 0:
+            path.unlink()
+        elif act == 1:
+            path.write_bytes(b"longer" * 600)
+        elif act == 2:
+            path.unlink()
+            path.symlink_to(folder)
+        elif act == 3:
+            path.unlink()
+            os.mkfifo(path)
+    assert list(hash_small(files, Look(False))) == [hash_walked(file, look=Look(False)) for file in files]
