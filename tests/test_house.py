@@ -53,6 +53,8 @@ HOMES = {
     "joserfc": ("server/",),
     "cryptography": ("server/",),
     "anyio": ("server/",),
+    "boto3": ("server/forwarding_sqs.py",),
+    "botocore": ("server/forwarding_sqs.py",),
 }
 """Library → where it may be imported. One without a home is a design question, not an import."""
 

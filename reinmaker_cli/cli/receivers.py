@@ -1,13 +1,22 @@
-"""The values of `serve --webhook` and `serve --allow-target`."""
+"""The values of `serve --webhook`, `--allow-target` and `--dead-letters`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.names import EventType
 from reinmaker_cli.errors import UsageError
 
+if TYPE_CHECKING:
+    from reinmaker_cli.server.config import SqsTarget
+
+_QUEUE = r"(?P<queue>[A-Za-z0-9_-]{1,80}(?:\.fifo)?)"
+_REGION = r"(?P<region>[a-z]{2}[a-z0-9-]+-\d)"
+SQS_NAME = re.compile(rf"sqs://(?:{_REGION}/)?{_QUEUE}")
+SQS_URL = re.compile(rf"https://sqs\.{_REGION}\.amazonaws\.com(?:\.cn)?/\d{{12}}/{_QUEUE}")
 TYPE_PREFIX = "reinmaker."
 
 
@@ -43,6 +52,21 @@ def check_ranges(ranges: Sequence[str]) -> tuple[str, ...]:
                 hint="write it as `--allow-target 10.1.0.0/16`",
             ) from error
     return tuple(ranges)
+
+
+def parse_dead_letters(text: str) -> SqsTarget:
+    """Return where dead letters are to go; UsageError where the text names no such place."""
+    from reinmaker_cli.server.config import SqsTarget
+
+    if named := SQS_NAME.fullmatch(text):
+        return SqsTarget(text, named["queue"], named["region"])
+    if given := SQS_URL.fullmatch(text):
+        return SqsTarget(text, given["queue"], given["region"], url=text)
+    raise UsageError(
+        "--dead-letters names no place that dead letters can go to",  # not the text: it could hold a key
+        code=codes.USAGE,
+        hint="write it as `--dead-letters sqs://eu-west-1/dead-letters`, or as the URL of an SQS queue",
+    )
 
 
 def _event_type(name: str) -> str:

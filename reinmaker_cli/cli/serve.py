@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reinmaker_cli.cli.receivers import check_ranges, parse_webhook
+from reinmaker_cli.cli.receivers import check_ranges, parse_dead_letters, parse_webhook
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import Styled
 from reinmaker_cli.cli.verbs import TALK, verb
@@ -100,6 +100,10 @@ def serve(
         list[str] | None,
         typer.Option("--allow-target", metavar="CIDR", help="Private addresses that webhooks and asset URLs may name."),
     ] = None,
+    dead_letters: Annotated[
+        str | None,
+        typer.Option("--dead-letters", metavar="HUB", help="Where dead letters go on to: sqs://[REGION/]QUEUE."),
+    ] = None,
     tls: Annotated[
         bool, typer.Option("--tls", help="TLS 1.3, with a certificate of the data folder's own authority.")
     ] = False,
@@ -141,6 +145,7 @@ def serve(
         allow_hosts=tuple(allow_host or ()),
         webhooks=tuple(parse_webhook(text) for text in webhook or ()),
         allow_targets=check_ranges(allow_target or ()),
+        dead_letters=parse_dead_letters(dead_letters) if dead_letters else None,
         tls=tls,
         behind_proxy=behind_proxy,
         public_url=public_url,

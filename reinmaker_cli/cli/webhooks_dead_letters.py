@@ -85,10 +85,13 @@ def _list(run: Run, letters: Sequence[DeadLetter]) -> None:
     run.output.add(results=[letter.to_json() for letter in letters])
     run.output.ids([letter.delivery_id for letter in letters])
     rows: list[list[Cell]] = [
-        [letter.died_at, letter.delivery_id, letter.type, letter.endpoint_id, str(letter.attempts), letter.reason]
+        [
+            *(letter.died_at, letter.delivery_id, letter.type, letter.endpoint_id, str(letter.attempts)),
+            *("yes" if letter.forwarded else "no", letter.reason),
+        ]
         for letter in letters
     ]
-    head = ["died", "delivery", "event", "endpoint", "attempts", "reason"]
+    head = ["died", "delivery", "event", "endpoint", "attempts", "forwarded", "reason"]
     run.output.table(rows, head=head, right=frozenset({4}))
     if letters:
         run.output.note("next: correct the receiver, then `reinmaker webhooks redrive --all`")

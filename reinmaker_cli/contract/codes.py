@@ -971,6 +971,18 @@ DATABASE_FAILED = _error(
     "The file is damaged, not writable, or the disk is full.",
     "check the data folder, or use another with --data",
 )
+DEAD_LETTERS_RETENTION = _error(
+    "dead-letters-retention",
+    "the queue forgets dead letters too soon",
+    "Dead letters are kept 14 days, and the queue that `serve --dead-letters` names keeps messages for another time.",
+    "give the queue a MessageRetentionPeriod of 1209600 seconds; the hint has the command",
+)
+DEAD_LETTERS_UNUSABLE = _error(
+    "dead-letters-unusable",
+    "dead letters cannot go there",
+    "What `serve --dead-letters` names cannot be used: not there, not permitted, or something is missing on this machine.",
+    "see the hint; without --dead-letters they stay in the server's table",
+)
 CONFIRMATION_NEEDED = _error(
     "confirmation-needed",
     "a yes is needed",

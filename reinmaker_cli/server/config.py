@@ -14,6 +14,19 @@ LogForm = Literal["text", "json", "off"]
 
 
 @dataclass(frozen=True, slots=True)
+class SqsTarget:
+    """An Amazon SQS queue."""
+
+    text: str
+    """As it was named."""
+    queue: str
+    region: str | None = None
+    """None: that of the environment."""
+    url: str | None = None
+    """None: it is asked for by name."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerConfig:
     """One server. Without arguments: the local twin, with a database that is thrown away at its end."""
 
@@ -52,5 +65,7 @@ class ServerConfig:
     """Event types (none: all) and URL of receivers."""
     allow_targets: tuple[str, ...] = ()
     """Ranges of private addresses that webhooks and asset URLs may lead to; all of them within this machine."""
+    dead_letters: SqsTarget | None = None
+    """Where dead letters go from the table."""
     log: LogForm = "text"
     """The access log on stderr; a bug's traceback is written there in any case."""

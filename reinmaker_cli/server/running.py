@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import uvicorn
 
 from reinmaker_cli.contract.models import LocalClient
-from reinmaker_cli.server.access_log import access_log
+from reinmaker_cli.server.access_log import SERVER_LOG, access_log
 from reinmaker_cli.server.app import build_apps
 from reinmaker_cli.server.clock import MovableClock
-from reinmaker_cli.server.config import ServerConfig
+from reinmaker_cli.server.config import ServerConfig, SqsTarget
 from reinmaker_cli.server.data_folder import development_client, occupied_folder
+from reinmaker_cli.server.forwarding import Hub, HubFailed
 from reinmaker_cli.server.listening import Listening, listen
 from reinmaker_cli.server.services import Foundation, Services
 from reinmaker_cli.server.store import open_store
@@ -183,7 +184,10 @@ def _prepared(config: ServerConfig, given_clock: MovableClock | None) -> Iterato
         stack.callback(tokens.close)
         client = development_client(store, data, listening, clock)
         stack.enter_context(access_log(config.log))
-        base = Foundation(config, data, store, clock, tokens, listening, client.control_token, store.facts.log_key())
+        base = Foundation(
+            *(config, data, store, clock, tokens, listening, client.control_token, store.facts.log_key()),
+            hub=None if config.dead_letters is None else _checked_hub(config.dead_letters),
+        )
         yield _Server(base, tls), Started(url, data, client, tls.ca_file if tls else None, listening.address)
 
 
@@ -191,6 +195,18 @@ def _prepared_tls(data: Path, listening: Listening) -> ServerTls:
     from reinmaker_cli.server.tls import prepare_tls  # 30 ms that a server without TLS does not pay
 
     return prepare_tls(data, listening.hosts)
+
+
+def _checked_hub(target: SqsTarget) -> Hub:
+    """Return where dead letters go; UsageError where they can never go there. Where it is down, they wait."""
+    from reinmaker_cli.server.forwarding_sqs import SqsQueue
+
+    hub = SqsQueue(target)
+    try:
+        hub.check()
+    except HubFailed as error:
+        SERVER_LOG.warning("dead letters wait, %s cannot be reached: %s", hub.name, error)
+    return hub
 
 
 @contextmanager

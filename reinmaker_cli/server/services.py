@@ -20,6 +20,7 @@ from reinmaker_cli.server.config import ServerConfig
 from reinmaker_cli.server.data_folder import local_client, write_client
 from reinmaker_cli.server.deliveries import Deliveries
 from reinmaker_cli.server.faults import Faults
+from reinmaker_cli.server.forwarding import Forwarder, Hub
 from reinmaker_cli.server.journal import Journal
 from reinmaker_cli.server.judging import Rules
 from reinmaker_cli.server.limits import Limits
@@ -43,6 +44,7 @@ T = TypeVar("T")
 
 INTAKE_WORKERS = 2
 FINISH_WITHIN_S = TIME_LIMIT_S + 1.0  # an attempt under way when the server stops
+FORWARD_WITHIN_S = 2.0  # a batch of dead letters under way then; cut short, it is sent again
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Foundation:
     control_token: str
     log_key: bytes = field(repr=False)
     """Makes pseudonyms of users, for the log."""
+    hub: Hub | None = None
+    """Where dead letters go from the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,8 @@ class Services:
     workers: Workers
     probe: WriteProbe
     outbox: OutboxWatch
+    forwards: bool
+    """Whether dead letters go to a hub."""
 
     @property
     def public_url(self) -> str:
@@ -131,12 +137,15 @@ async def run_services(base: Foundation) -> AsyncIterator[Services]:
     faults = Faults(base.clock)
     sender = Sender(policy, base.clock, fault=faults.delivery)
     deliveries = Deliveries(base.store, threads, changes, base.clock, sender, recorded=journal.touch)
+    forwarder = None if base.hub is None else Forwarder(base.store, threads, changes, base.clock, base.hub)
     try:
         await threads.write(_keep_endpoints, base)
         counts = Counts(journal, base.store, threads, base.clock)
         await counts.begin()
         await validations.resume()
         await deliveries.resume()
+        if forwarder is not None:
+            forwarder.start()
         raised = await threads.read(base.store.client_limits.all)
         yield Services(
             data=base.data,
@@ -162,12 +171,15 @@ async def run_services(base: Foundation) -> AsyncIterator[Services]:
             workers=workers,
             probe=WriteProbe(threads, functools.partial(_probe, base)),
             outbox=OutboxWatch(threads, functools.partial(_outbox, base)),
+            forwards=forwarder is not None,
         )
     finally:
         workers.close()
         await validations.stop()
         await deliveries.stop(FINISH_WITHIN_S)
         await deliveries.close()
+        if forwarder is not None:
+            await forwarder.stop(FORWARD_WITHIN_S)
         threads.close()
 
 

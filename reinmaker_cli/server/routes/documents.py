@@ -52,9 +52,12 @@ async def _outbox_checks(services: Services) -> dict[str, Any]:
     outbox = await services.outbox.look()
     if outbox is None:
         return {}
+    letters = {"count": outbox.dead_letters}
+    if services.forwards:
+        letters["toForward"] = outbox.unforwarded
     return {
         "outbox": {"depth": outbox.depth, "oldestDueSeconds": round(outbox.oldest_due_s, 3)},
-        "deadLetters": {"count": outbox.dead_letters},
+        "deadLetters": letters,
         "rotation": {
             "status": outbox.rotation_at(services.clock.now()),
             "nextAt": None if outbox.rotates_at is None else rfc3339(outbox.rotates_at),

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, literal, select, update
 
 from reinmaker_cli.server.store.database import Database
+from reinmaker_cli.server.store.webhook_records import StoredDeadLetter
 from reinmaker_cli.server.store.webhook_tables import (
     dead_letters,
     webhook_attempts,
@@ -57,6 +58,21 @@ class DeadLetters:
             nos = connection.execute(_chosen(chosen)).scalars().all()
             erase(connection, nos)
         return len(nos)
+
+    def mark_forwarded(self, letters: Sequence[StoredDeadLetter], to: str, *, now: float) -> None:
+        """Write down that a hub has these; one that was redriven meanwhile and died again is another."""
+        with self._database.write() as connection:
+            for letter in letters:
+                delivery = letter.delivery
+                is_same = exists().where(
+                    webhook_deliveries.c.no == dead_letters.c.delivery_no,
+                    webhook_deliveries.c.delivery_id == delivery.delivery_id,
+                    webhook_deliveries.c.fence == delivery.fence,
+                )
+                this_one = and_(
+                    dead_letters.c.delivery_no == delivery.no, dead_letters.c.died_at == letter.died_at, is_same
+                )
+                connection.execute(update(dead_letters).where(this_one).values(forwarded_to=to, forwarded_at=now))
 
 
 def bury(connection: Connection, which: ColumnElement[bool], reason: str, *, now: float) -> int:

@@ -42,6 +42,8 @@ class OutboxState:
     oldest_due_s: float
     """For how long the oldest due delivery has been due; 0 where none is."""
     dead_letters: int
+    unforwarded: int
+    """Dead letters that went to no hub yet."""
     rotates_at: float | None
     """When the next secret is due to be followed by another; None without endpoints."""
     next_fetched: bool
@@ -84,16 +86,25 @@ class DeliveryLog:
             rows = connection.execute(_all_dead().where(webhook_deliveries.c.delivery_id == delivery_id)).all()
             return next(iter(_dead(connection, rows)), None)
 
+    def unforwarded(self, *, limit: int, without: Sequence[int]) -> tuple[StoredDeadLetter, ...]:
+        """Return dead letters that went to no hub yet, the oldest first, but not those of these delivery numbers."""
+        waiting = _all_dead().where(dead_letters.c.forwarded_at.is_(None), webhook_deliveries.c.no.not_in(without))
+        query = waiting.order_by(dead_letters.c.died_at, webhook_deliveries.c.no).limit(limit)
+        with self._database.read() as connection:
+            return _dead(connection, connection.execute(query).all())
+
     def state(self, *, now: float) -> OutboxState:
         """Return how much there is to do and what went wrong."""
         is_open = webhook_deliveries.c.status == "open"
         with self._database.read() as connection:
             open_ones = select(func.count(), func.min(webhook_deliveries.c.due_at)).where(is_open)
             depth, oldest = connection.execute(open_ones).one()
-            dead = connection.execute(select(func.count()).select_from(dead_letters)).scalar_one()
+            # count(column) counts those that have one
+            counted = select(func.count(), func.count() - func.count(dead_letters.c.forwarded_at))
+            dead, unforwarded = connection.execute(counted.select_from(dead_letters)).one()
             rotates_at, next_fetched = next_rotation(connection)
         oldest_due_s = 0.0 if oldest is None else max(0.0, now - oldest)
-        return OutboxState(depth, oldest_due_s, dead, rotates_at, next_fetched)
+        return OutboxState(depth, oldest_due_s, dead, unforwarded, rotates_at, next_fetched)
 
 
 def _all(*more: Any) -> Any:
@@ -150,6 +161,7 @@ def _deliveries(connection: Connection, rows: Sequence[Row[Any]]) -> tuple[Store
             updated_at=row.updated_at,
             trace_id=row.trace_id,
             body=row.body,
+            fence=row.fence,
             attempts=attempts[row.no],
         )
         for row in rows

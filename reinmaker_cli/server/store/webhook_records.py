@@ -83,6 +83,8 @@ class StoredDelivery:
     updated_at: float
     trace_id: str
     body: str = field(repr=False)
+    fence: int
+    """Grows with each claim, so one that died twice is told from itself."""
     attempts: Sequence[StoredAttempt]
 
 
