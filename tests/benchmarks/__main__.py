@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reinmaker_cli import __version__
-from tests.benchmarks import health, trees
+from tests.benchmarks import health, throughput, trees
+from tests.benchmarks.load import CONNECTIONS
 from tests.benchmarks.measure import Comparison, Figures, compare
 
 REINMAKER = str(Path(sys.executable).with_name("reinmaker"))
@@ -25,7 +26,9 @@ def main() -> None:
         environment = _environment(folder)
         figures = [compare(comparison, runs=runs, environment=environment) for comparison, runs in _all(Path(folder))]
         watched = health.measure(Path(folder), Path(folder) / trees.MANIFEST, submissions=20, environment=environment)
-    table = "\n\n".join([_table(figures), _health_sentence(watched)])
+        why_not = throughput.why_not()
+        rows = [] if why_not else throughput.measure(Path(folder), environment, Path(folder) / trees.MANIFEST)
+    table = "\n\n".join([_table(figures), _health_sentence(watched), _throughput_table(rows, why_not)])
     print(table)
     PAGE.write_text(_page(table), encoding="utf-8")
 
@@ -100,6 +103,20 @@ def _health_sentence(watched: health.HealthFigures) -> str:
         f" {watched.asked} answers, median {watched.median_ms:.0f} ms, worst {watched.worst_ms:.0f} ms (aim: 250 ms);"
         f" the server's process stayed under {watched.peak_mib:.0f} MiB."
     )
+
+
+def _throughput_table(rows: list[throughput.Throughput], why_not: str | None) -> str:
+    if why_not is not None:
+        return f"Throughput was not measured: {why_not}."
+    lines = [
+        f"One worker with `--limits off` beside Prism's mock of the same document, both under `wrk` with {CONNECTIONS}",
+        f"connections, {throughput.SECONDS} s at a time and in turn; ratios are ours / other, an aim says which way.",
+        "",
+        "| what | ours | other | its figure | ratio min / median / max | aim |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *(row.cells() for row in rows),
+    ]
+    return "\n".join(lines)
 
 
 def _page(table: str) -> str:
