@@ -102,7 +102,9 @@ def serve(
     ] = None,
     dead_letters: Annotated[
         str | None,
-        typer.Option("--dead-letters", metavar="HUB", help="Where dead letters go on to: sqs://[REGION/]QUEUE."),
+        typer.Option(
+            "--dead-letters", metavar="HUB", help="Where dead letters go on to: sqs://[REGION/]QUEUE, or an event hub."
+        ),
     ] = None,
     tls: Annotated[
         bool, typer.Option("--tls", help="TLS 1.3, with a certificate of the data folder's own authority.")
@@ -145,7 +147,7 @@ def serve(
         allow_hosts=tuple(allow_host or ()),
         webhooks=tuple(parse_webhook(text) for text in webhook or ()),
         allow_targets=check_ranges(allow_target or ()),
-        dead_letters=parse_dead_letters(dead_letters) if dead_letters else None,
+        dead_letters=parse_dead_letters(dead_letters, run.variables) if dead_letters else None,
         tls=tls,
         behind_proxy=behind_proxy,
         public_url=public_url,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +24,19 @@ class SqsTarget:
     """None: that of the environment."""
     url: str | None = None
     """None: it is asked for by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventHubsTarget:
+    """An Azure event hub, and the shared access policy that may send to it."""
+
+    text: str
+    """As it was named."""
+    origin: str
+    """`https://NAMESPACE.servicebus.windows.net`; plain http to this machine only."""
+    hub: str
+    key_name: str = field(repr=False)
+    key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +78,7 @@ class ServerConfig:
     """Event types (none: all) and URL of receivers."""
     allow_targets: tuple[str, ...] = ()
     """Ranges of private addresses that webhooks and asset URLs may lead to; all of them within this machine."""
-    dead_letters: SqsTarget | None = None
+    dead_letters: SqsTarget | EventHubsTarget | None = None
     """Where dead letters go from the table."""
     log: LogForm = "text"
     """The access log on stderr; a bug's traceback is written there in any case."""

@@ -19,7 +19,7 @@ from reinmaker_cli.contract.models import LocalClient
 from reinmaker_cli.server.access_log import SERVER_LOG, access_log
 from reinmaker_cli.server.app import build_apps
 from reinmaker_cli.server.clock import MovableClock
-from reinmaker_cli.server.config import ServerConfig, SqsTarget
+from reinmaker_cli.server.config import EventHubsTarget, ServerConfig, SqsTarget
 from reinmaker_cli.server.data_folder import development_client, occupied_folder
 from reinmaker_cli.server.forwarding import Hub, HubFailed
 from reinmaker_cli.server.listening import Listening, listen
@@ -197,11 +197,12 @@ def _prepared_tls(data: Path, listening: Listening) -> ServerTls:
     return prepare_tls(data, listening.hosts)
 
 
-def _checked_hub(target: SqsTarget) -> Hub:
+def _checked_hub(target: SqsTarget | EventHubsTarget) -> Hub:
     """Return where dead letters go; UsageError where they can never go there. Where it is down, they wait."""
+    from reinmaker_cli.server.forwarding_event_hubs import EventHub
     from reinmaker_cli.server.forwarding_sqs import SqsQueue
 
-    hub = SqsQueue(target)
+    hub: Hub = SqsQueue(target) if isinstance(target, SqsTarget) else EventHub(target)
     try:
         hub.check()
     except HubFailed as error:

@@ -1,13 +1,18 @@
 """Dead letters go on to a queue beyond the server: each at least once, and nobody waits for it.
 
-The queue is moto's SQS, a real server on a port of its own, spoken to by the real boto3.
+The queue is moto's SQS, a real server on a port of its own, spoken to by the real boto3. The event hub is ours, and checks
+signatures.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import threading
 import time
+from urllib.parse import parse_qs
 
 import boto3
 import httpx
@@ -19,7 +24,7 @@ from reinmaker_cli.cli.receivers import parse_dead_letters
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import UsageError
 from reinmaker_cli.server.clock import VirtualClock, unix_time
-from reinmaker_cli.server.config import SqsTarget
+from reinmaker_cli.server.config import EventHubsTarget, SqsTarget
 from reinmaker_cli.server.forwarding import BATCH_BYTES, Message, first_batch, message_of
 from reinmaker_cli.server.store.webhook_records import StoredAttempt, StoredDeadLetter, StoredDelivery
 from tests.server.live import Caller, live_server
@@ -29,7 +34,7 @@ NOON = unix_time("2026-11-23T12:00:00Z")
 HOOKS = "/_local/webhooks"
 PLAN = "reinmaker.game_pass"
 DAYS_14 = "1209600"
-TARGET = parse_dead_letters("sqs://eu-west-1/letters")
+TARGET = parse_dead_letters("sqs://eu-west-1/letters", {})
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +152,7 @@ def test_many_letters_go_once_each_when_all_is_well(sqs):
 
 def test_a_fifo_queue_takes_the_same_event_from_two_endpoints(sqs):
     url = queue(sqs, "letters.fifo", FifoQueue="true")
-    target = parse_dead_letters("sqs://eu-west-1/letters.fifo")
+    target = parse_dead_letters("sqs://eu-west-1/letters.fifo", {})
     with live_server(dead_letters=target) as caller, receiver(always(answer(410))) as there:
         for path in ("/a", "/b"):
             caller.control.post(HOOKS + "/endpoints", json={"url": there.url + path, "types": []})
@@ -410,7 +415,7 @@ def test_a_letter_with_thousands_of_resends_keeps_the_newest_and_says_so():
     ],
 )
 def test_a_queue_is_named_or_given_by_its_url(text, queue_name, region):
-    target = parse_dead_letters(text)
+    target = parse_dead_letters(text, {})
     assert (target.text, target.queue, target.region) == (text, queue_name, region)
 
 
@@ -419,4 +424,79 @@ def test_a_queue_is_named_or_given_by_its_url(text, queue_name, region):
 )
 def test_what_is_no_queue_is_refused(text):
     with pytest.raises(UsageError, match="--dead-letters"):
-        parse_dead_letters(text)
+        parse_dead_letters(text, {})
+
+
+# --- Azure Event Hubs ------------------------------------------------------------------------------------------------
+
+KEY = "c2VjcmV0LW9mLXRoZS1odWI="
+CONNECTION = (
+    f"Endpoint=sb://ours.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey={KEY};EntityPath=dead"
+)
+HUB = "https://ours.servicebus.windows.net/dead"
+VARIABLE = "REINMAKER_DEAD_LETTERS_CONNECTION"
+
+
+def is_signed(received, resource: str) -> bool:
+    """Return whether the request carries a signature for the resource that has not ended, made anew by hand."""
+    scheme, _, fields = received.headers["authorization"].partition(" ")
+    given = {name: values[0] for name, values in parse_qs(fields).items()}
+    signed = resource.replace(":", "%3A").replace("/", "%2F") + "\n" + given["se"]
+    expected = base64.b64encode(hmac.digest(KEY.encode(), signed.encode(), hashlib.sha256)).decode()
+    is_ours = (scheme, given["sr"], given["skn"]) == ("SharedAccessSignature", resource, "send")
+    return is_ours and given["sig"] == expected and time.time() < int(given["se"]) < time.time() + 3600
+
+
+def test_an_event_hub_gets_signed_batches():
+    with receiver(always(answer(201))) as hub:
+        target = EventHubsTarget("hub", hub.url, "dead", "send", KEY)
+        with live_server(dead_letters=target) as caller:
+            died = kill_letters(caller, 12)
+            forwarded(caller, 12)
+    events = [event for one in hub.received for event in one.document]
+    assert all(is_signed(one, hub.url + "/dead") for one in hub.received)
+    assert all(one.target.startswith("/dead/messages?") for one in hub.received)
+    assert all(one.headers["content-type"] == "application/vnd.microsoft.servicebus.json" for one in hub.received)
+    ids = [json.loads(event["Body"])["deliveryId"] for event in events]
+    assert sorted(ids) == sorted(letter["deliveryId"] for letter in died)
+    assert {event["UserProperties"]["deduplicationId"] for event in events} == {letter["eventId"] for letter in died}
+
+
+@pytest.mark.parametrize("bad", [answer(401), answer(503), None], ids=["refuses", "fails", "breaks"])
+def test_an_event_hub_that_fails_gets_the_letter_later(bad):
+    first = threading.Event()
+
+    def fail_once(_received, _connection):
+        if first.is_set():
+            return answer(201)
+        first.set()
+        return bad
+
+    with receiver(fail_once) as hub:
+        with live_server(dead_letters=EventHubsTarget("hub", hub.url, "dead", "send", KEY)) as caller:
+            kill_letters(caller, 1)
+            forwarded(caller, 1)
+        assert [one.document[0]["Body"] for one in hub.received] == [hub.received[0].document[0]["Body"]] * 2
+
+
+def test_an_event_hub_is_named_by_its_url_and_its_key_comes_from_a_variable_or_a_private_file(tmp_path):
+    file = tmp_path / "connection"
+    file.write_text(CONNECTION + "\n")
+    file.chmod(0o600)
+    for variables in ({VARIABLE: CONNECTION}, {VARIABLE + "_FILE": str(file)}):
+        target = parse_dead_letters(HUB, variables)
+        assert target == EventHubsTarget(HUB, "https://ours.servicebus.windows.net", "dead", "send", KEY)
+        assert KEY not in repr(target)
+    file.chmod(0o644)
+    with pytest.raises(UsageError, match="others may read"):
+        parse_dead_letters(HUB, {VARIABLE + "_FILE": str(file)})
+
+
+@pytest.mark.parametrize(
+    "connection",
+    ["", "x", CONNECTION.replace("ours", "theirs"), CONNECTION.replace("=dead", "=live"), CONNECTION.replace(KEY, "")],
+)
+def test_a_connection_string_for_something_else_is_refused_and_not_shown(connection):
+    with pytest.raises(UsageError) as refused:
+        parse_dead_letters(HUB, {VARIABLE: connection})
+    assert KEY not in refused.value.message + refused.value.hint
