@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from reinmaker_cli.cli.run import APP_NAME, Run
+from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import Styled, counted
 from reinmaker_cli.cli.verbs import SERVER, verb
 from reinmaker_cli.errors import AccessDenied, ContentInvalid, ReinmakerError, ServerUnreachable, UsageError
@@ -74,22 +74,20 @@ def _checks(bare: Run, *, online: bool) -> Iterator[Checked]:
         "temporary files", Path(tempfile.gettempdir()), hint="name a folder that you may write to in TMPDIR"
     )
     yield check_machine.check_disk(Path(tempfile.gettempdir()))
-    yield check_cache()
+    yield check_cache(run.cache_folder)
     environment = doctor_settings.check_environment(run)
     yield environment
     if _word(environment) != "failed":
         yield from _checks_of_environment(run, run.environment, online=online)
 
 
-def check_cache() -> Checked:
-    """Return whether something can be kept between runs; only a warning, because nothing depends on it."""
-    import platformdirs
-
+def check_cache(folder: Path) -> Checked:
+    """Return whether digests can be kept between runs; only a warning, because without them it is just slower."""
     from reinmaker_cli.client import check_machine
     from reinmaker_cli.client.checks import Failed, Warned
 
-    folder = Path(platformdirs.user_cache_dir(APP_NAME, appauthor=False))
-    found = check_machine.check_writable("cache folder", folder, hint="name another place in XDG_CACHE_HOME")
+    hint = "name another place in XDG_CACHE_HOME; without one, each run reads every file again"
+    found = check_machine.check_writable("cache folder", folder, hint=hint)
     return Warned(found.check, found.fact, found.code, found.hint) if isinstance(found, Failed) else found
 
 
