@@ -27,12 +27,10 @@ def list_entries(folder: int | str) -> dict[str, os.DirEntry[str]]:
     """Return the entries of what `opened_folder` gave; an entry's own `name` is how the system is asked for it."""
     with os.scandir(folder) as listing:
         entries = list(listing)
-    if not entries:
-        return {}
-    text = "/".join([entry.name for entry in entries])
-    if not names_are_utf8():  # else the locale would decide what the names are
-        text = os.fsencode(text).decode("utf-8", "surrogateescape")
-    return dict(zip(text.split("/"), entries, strict=True))
+    names = [entry.name for entry in entries]
+    if names and not names_are_utf8():  # else the locale would decide what the names are
+        names = os.fsencode("/".join(names)).decode("utf-8", "surrogateescape").split("/")
+    return dict(zip(names, entries, strict=True))
 
 
 def names_are_utf8() -> bool:

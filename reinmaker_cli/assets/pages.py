@@ -61,7 +61,7 @@ class Page:
 
     def holds_exactly(self, folder: FolderFiles) -> bool:
         """Return whether the folder has the files of this page, none more, and all of them as they were."""
-        return self._status == folder.status and bytes(self._names) == _BETWEEN.join(folder.names).encode()
+        return bytes(self._status) == folder.status and bytes(self._names) == _BETWEEN.join(folder.names).encode()
 
     @cached_property
     def ids(self) -> list[str]:

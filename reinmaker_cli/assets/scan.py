@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reinmaker_cli.assets.asset import Asset, Scan, ScanProgress, ScanStats
-from reinmaker_cli.assets.batch import hash_files
 from reinmaker_cli.assets.cache import DigestCache, Memory
 from reinmaker_cli.assets.digest import HEAD_BYTES, Digest
 from reinmaker_cli.assets.guards import check_head
@@ -30,7 +29,6 @@ from reinmaker_cli.assets.pages import Page, Row
 from reinmaker_cli.assets.project import Project
 from reinmaker_cli.assets.reading import read_head, unreadable
 from reinmaker_cli.assets.rules import Match, Matcher
-from reinmaker_cli.assets.sidecars import read_sidecar
 from reinmaker_cli.assets.walk import Walk, walk_folder
 from reinmaker_cli.assets.walked import STATUS, FolderFiles, WalkedFile
 from reinmaker_cli.contract import codes
@@ -167,13 +165,12 @@ class _Scanner:
         ]
         outcomes: list[Digest | Finding | None] = [None] * len(files)
         try:
-            hash_files(
-                files,
-                jobs=jobs,
-                look=Look(self._wants_probe),
-                advance=_advance(files, progress),
-                outcomes=outcomes,
-            )
+            if files:
+                # Not at the top: what starts threads and processes is a tenth of the start, and often not needed.
+                from reinmaker_cli.assets.batch import hash_files
+
+                advance = _advance(files, progress)
+                hash_files(files, jobs=jobs, look=Look(self._wants_probe), advance=advance, outcomes=outcomes)
         finally:
             done = iter(outcomes)
             for one in waiting:
@@ -283,6 +280,10 @@ def _not_audio2face(path: str) -> Finding:
 
 
 def _read_sidecars(walk: Walk, memory: Memory, findings: list[Finding]) -> dict[str, Mapping[str, Any]]:
+    if not walk.sidecars:
+        return {}
+    from reinmaker_cli.assets.sidecars import read_sidecar
+
     read: dict[str, Mapping[str, Any]] = {}
     for path, sidecar in sorted(walk.sidecars.items()):
         known = memory.sidecar(sidecar)

@@ -5,6 +5,7 @@ Every problem is a finding; nothing here decides whether they stop the command (
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -83,6 +84,8 @@ def scan_folders(
             run.output.note(f"not scanned: `{folder.label and folder.label + '/'}{nested}` is a project of its own")
         findings = judged(_with_pull_from_here(scan.findings, folder.root), folder.label, allowed)
         scanned.append((project, replace(scan, findings=findings)))
+    # All of it is needed to the end, and none of it is garbage: going through 100,000 assets costs 30 ms each time.
+    gc.freeze()
     run.output.stop_progress()
     _tell_of_cache(run, [scan for _, scan in scanned])
     return tuple(scanned)
