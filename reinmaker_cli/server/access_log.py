@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import errno
 import json
 import logging
+import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -113,10 +115,18 @@ def _story(error: BaseException) -> Iterator[str]:
         yield "\nand from there:\n\n"
     yield "Traceback (most recent call last):\n"
     yield from traceback.format_tb(error.__traceback__)
-    text = str(error) if isinstance(error, _SPEAKS_OF_CODE) else "its text is not logged"
-    yield f"{type(error).__qualname__}: {text}\n"
+    yield f"{type(error).__qualname__}: {_harmless_text(error)}\n"
     for inner in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
         yield from _story(inner)
+
+
+def _harmless_text(error: BaseException) -> str:
+    if isinstance(error, _SPEAKS_OF_CODE):
+        return str(error)
+    if isinstance(error, OSError) and error.errno is not None and error.errno in errno.errorcode:
+        # What the system says of its number: the names of files, which somebody may have chosen, are not in it.
+        return f"[Errno {error.errno}] {os.strerror(error.errno)}"
+    return "its text is not logged"
 
 
 class _TextLines(_Lines):
