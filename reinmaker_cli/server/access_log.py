@@ -6,9 +6,9 @@ raised only what was made of our code.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
-import errno
 import json
 import logging
 import os
