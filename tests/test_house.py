@@ -30,6 +30,7 @@ HOMES = {
     "typer": ("cli/",),
     "rich": ("cli/terminal.py", "cli/channel.py"),
     "platformdirs": ("cli/",),
+    "watchfiles": ("cli/watch.py",),
     "keyring": ("client/keyring_store.py",),
     "secretstorage": ("client/keyring_store.py",),
     "h11": ("client/exchange.py", "server/wire.py"),

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from reinmaker_cli.cli.findings import require_clean, summary_of
-from reinmaker_cli.cli.options import Allow, Folders
+from reinmaker_cli.cli.options import Allow, Folders, Watch
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted, human_size
 from reinmaker_cli.cli.verbs import FOLDER, verb
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from reinmaker_cli.assets.scan import Asset, Scan
 
@@ -25,12 +26,18 @@ def scan(
     ignored: Annotated[bool, typer.Option("--ignored", help="List what was passed over, and why.")] = False,
     no_probe: Annotated[bool, typer.Option("--no-probe", help="Read no metadata from images and audio.")] = False,
     allow: Allow = None,
+    watch: Watch = False,
 ) -> None:
     """List the assets of a folder: type, size, hash; and everything that is wrong with them. Offline."""
     from reinmaker_cli.cli.folders import scan_folders
 
-    scanned = scan_folders(run, paths or [], probe=not no_probe, allow=allow or [], needs_project=False)
-    scans = [one for _, one in scanned]
+    def look() -> list[Scan]:
+        scanned = scan_folders(run, paths or [], probe=not no_probe, allow=allow or [], needs_project=False)
+        return [one for _, one in scanned]
+
+    if watch:
+        _watch(run, paths or [], look, with_ignored=ignored)
+    scans = look()
     run.output.add(stats=stats_of(scans))
     if run.output.wants_document:
         run.output.add(**_as_json(scans, with_ignored=ignored))
@@ -42,6 +49,28 @@ def scan(
     run.output.findings(findings, scans[0].root if len(scans) == 1 else None)
     run.output.note(_conclusion(scans), f"{summary_of(findings)}; next: `{run.again('check')}`")
     require_clean(findings)
+
+
+def _watch(run: Run, paths: Sequence[Path], look: Callable[[], list[Scan]], *, with_ignored: bool) -> NoReturn:
+    from reinmaker_cli.cli.watch import Look, require_no_document, watch_folders
+
+    require_no_document(run)
+    is_first = True
+
+    def look_once() -> Look:
+        scans = look()
+        return Look(scans, [finding for one in scans for finding in one.findings], lambda: show(scans))
+
+    def show(scans: Sequence[Scan]) -> None:
+        nonlocal is_first
+        if is_first:
+            is_first = False
+            for one in scans:
+                run.output.ids(asset.id for asset in one.assets)
+                _show(run, one, with_ignored=with_ignored)
+        run.output.note(_conclusion(scans))
+
+    watch_folders(run, paths, look_once)
 
 
 def stats_of(scans: Sequence[Scan]) -> dict[str, int]:

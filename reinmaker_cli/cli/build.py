@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reinmaker_cli.cli.findings import require_clean
-from reinmaker_cli.cli.options import Allow, Folders, Only
+from reinmaker_cli.cli.options import Allow, Folders, Only, Watch
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted, human_size
 from reinmaker_cli.cli.verbs import FOLDER, verb
@@ -36,17 +36,38 @@ def build(
     ] = None,
     only: Only = None,
     allow: Allow = None,
+    watch: Watch = False,
 ) -> None:
     """Scan a folder and assemble its manifests. Offline; the same folder gives the same bytes."""
-    from reinmaker_cli.cli.assets import stats_of
-    from reinmaker_cli.cli.folders import load_drafts, today_version
+    from reinmaker_cli.cli.folders import load_drafts
 
     for flag, target in (("-o -", output), ("--copy-plan -", copy_plan)):
         if target == STDOUT:
             run.output.claim_stdout(flag)
-    loaded = load_drafts(run, paths or [], only=only or [], allow=allow or [])
-    run.output.add(stats=stats_of(loaded.scans))
+
+    def look() -> Loaded:
+        return load_drafts(run, paths or [], only=only or [], allow=allow or [])
+
+    if watch:
+        from reinmaker_cli.cli.watch import Look, require_no_document, watch_folders
+
+        def look_once() -> Look:
+            loaded = look()
+            return Look(loaded.scans, loaded.findings, lambda: _make(run, loaded, output, copy_plan))
+
+        require_no_document(run)
+        watch_folders(run, paths or [], look_once)
+    loaded = look()
     run.output.findings(loaded.findings, loaded.only_root)
+    _make(run, loaded, output, copy_plan)
+
+
+def _make(run: Run, loaded: Loaded, output: str | None, copy_plan: str | None) -> None:
+    """Make and write the manifests, unless something is wrong with them."""
+    from reinmaker_cli.cli.assets import stats_of
+    from reinmaker_cli.cli.folders import today_version
+
+    run.output.add(stats=stats_of(loaded.scans))
     today = today_version()
     manifests = [draft.at(draft.version or today) for draft in loaded.drafts]
     run.output.add(results=[_as_json(manifest) for manifest in manifests])

@@ -19,6 +19,9 @@ Only = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="FIELD=VALUE", help="Only manifests whose source has this value; repeatable."),
 ]
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Go on: look again whenever a file changes, and say what is different.")
+]
 Allow = Annotated[
     list[str] | None, typer.Option("--allow", metavar="CODE", help="Take a finding for a warning; repeatable.")
 ]

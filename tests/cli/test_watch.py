@@ -1,0 +1,129 @@
+"""--watch, with a real folder, real events and a process of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.assets.test_scan import wav
+from tests.cli.command import Command
+
+TOML = """\
+[manifest]
+id = "watched"
+version = "2026.11.23"
+product = "curious_kelly"
+base_url = "s3://lotd-reinmaker-assets/watched/"
+
+[source]
+phaseDNAId = "watched"
+locale = "en-US"
+agePersona = "2-5"
+"""
+
+
+def lesson(work: Path) -> Path:
+    folder = work / "lesson"
+    (folder / "audio").mkdir(parents=True)
+    (folder / "reinmaker.toml").write_text(TOML)
+    (folder / "audio" / "a.wav").write_bytes(wav(100))
+    return folder
+
+
+@contextmanager
+def watching(*words: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """Run `reinmaker` with stdout and stderr as one; it is interrupted in the end, if it still runs."""
+    command = [sys.executable, "-m", "reinmaker_cli", *map(str, words), "--watch"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                assert process.stdout is not None
+                process.stdout.read()
+                assert process.wait() == 130
+
+
+def told(process: subprocess.Popen[str]) -> list[str]:
+    """Return the lines until the next change is waited for."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        if line.startswith("watching"):
+            return lines
+        lines.append(line.rstrip("\n"))
+    raise AssertionError(f"it ended: {lines}")
+
+
+def put(path: Path, content: bytes) -> None:
+    """Replace a file in one step, as exporters do; half a file would be one more change."""
+    made = path.parents[1] / ".made"
+    made.write_bytes(content)
+    made.rename(path)
+
+
+def test_scan_says_what_came_went_and_changed(work: Path) -> None:
+    folder = lesson(work)
+    with watching("scan", folder) as process:
+        assert any(line.endswith("audio/a.wav") for line in told(process))
+        put(folder / "audio" / "b.wav", wav(200))
+        assert [line.split("  ")[0] for line in told(process)][:1] == ["+ audio/b.wav"]
+        put(folder / "audio" / "a.wav", wav(300))
+        (changed, *_) = told(process)
+        assert changed.startswith("~ audio/a.wav  844 B → 2.4 KiB")
+        (folder / "audio" / "b.wav").unlink()
+        assert told(process)[0] == "- audio/b.wav"
+
+
+def test_a_finding_is_said_when_it_comes_and_when_it_goes(work: Path) -> None:
+    folder = lesson(work)
+    with watching("scan", folder) as process:
+        told(process)
+        put(folder / "audio" / "b.wav", b"")
+        assert any("empty-file" in line for line in told(process))
+        put(folder / "audio" / "b.wav", wav(100))
+        assert any("1 finding gone" in line for line in told(process))
+
+
+def test_a_broken_project_file_is_said_and_waited_out(work: Path) -> None:
+    folder = lesson(work)
+    with watching("scan", folder) as process:
+        told(process)
+        put(folder / "reinmaker.toml", b"[manifest")
+        assert any("error[" in line for line in told(process))
+        put(folder / "reinmaker.toml", TOML.encode())
+        assert not any("error[" in line for line in told(process))
+
+
+def test_build_writes_the_manifest_again(work: Path) -> None:
+    folder = lesson(work)
+    target = work / "watched.json"
+    with watching("build", folder, "-o", target) as process:
+        told(process)
+        before = json.loads(target.read_bytes())
+        put(folder / "audio" / "b.wav", wav(200))
+        assert told(process)[0].startswith("+ audio/b.wav")
+        assert [asset["id"] for asset in json.loads(target.read_bytes())["assets"]] == ["audio-a-wav", "audio-b-wav"]
+        assert len(before["assets"]) == 1
+
+
+def test_events_tell_of_each_change(work: Path) -> None:
+    folder = lesson(work)
+    with watching("scan", folder, "--events", work / "events") as process:
+        told(process)
+        put(folder / "audio" / "b.wav", wav(200))
+        told(process)
+    events = [json.loads(line) for line in (work / "events").read_text().splitlines()]
+    assert [event["added"] for event in events if event.get("event") == "scan.changed"] == [["audio/b.wav"]]
+
+
+def test_a_document_has_no_place_in_it(reinmaker: Command, work: Path) -> None:
+    said = reinmaker("scan", lesson(work), "--watch", "--json")
+    assert said.code == 2
+    assert said.document["error"]["hint"] == "`--events -` writes a line of JSON for each change"
