@@ -204,12 +204,12 @@ def _seconds_as_text(answer: Answer) -> None:
 
 
 def _other_issuer(answer: Answer) -> None:
-    if answer.path == METADATA_PATH:
+    if answer.path == METADATA_PATH and answer.document:
         answer.document["issuer"] = "https://auth.lessonoftheday.com"
 
 
 def _unwell(answer: Answer) -> None:
-    if answer.path == HEALTH_PATH:
+    if answer.path == HEALTH_PATH and answer.document and answer.status == 200:
         answer.document["status"] = "excellent"
 
 

@@ -25,6 +25,10 @@ KNOWN_USER = "usr_7f3a9c"
 PLENTY = 1_000_000  # requests a minute: a peer that is told to wait proves nothing
 
 
+class ServerFailed(Exception):
+    """The server met something unforeseen; one that is broken on purpose was broken in another way than meant."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A server that answers, and what a client of it knows."""
@@ -94,6 +98,8 @@ def serving(home: Path, broken: str | None = None, *, tls: bool = False) -> Iter
         process.send_signal(signal.SIGTERM)
         process.wait(30)
         process.stdout.close()
+    if "Traceback" in (log := (home / "server.log").read_text()):
+        raise ServerFailed(log)
 
 
 def _furnish(target: Target) -> None:
