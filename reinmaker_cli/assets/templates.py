@@ -19,6 +19,7 @@ RESERVED_NAMES: Final = frozenset({*FILE_PLACEHOLDERS, HASH_PLACEHOLDER, VERSION
 """Names that a capture cannot have."""
 
 NAME_PATTERN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NEEDS_NO_ENCODING = re.compile(r"[A-Za-z0-9_.~/-]*")  # a quarter of the time of quote() to find out
 _PIECE = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}:]*)(?::(?P<digits>[^{}]*))?\}|[{}]")
 
 
@@ -97,7 +98,7 @@ def _plain(text: str) -> str:
 
 
 def _encoded(text: str) -> str:
-    return quote(text, safe="/")
+    return text if _NEEDS_NO_ENCODING.fullmatch(text) else quote(text, safe="/")
 
 
 def _expand(template: str, fields: Mapping[str, str], encode: Callable[[str], str]) -> str:

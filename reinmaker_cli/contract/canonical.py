@@ -9,12 +9,14 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import rfc8785
 
 from reinmaker_cli.contract.ijson import MAX_INTEGER
 
+_PLAIN: Final = frozenset({str, int, bool, type(None), dict, list})
 _BEYOND_BMP: Final = re.compile("[\U00010000-\U0010ffff]")
 _encode: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
@@ -42,12 +44,49 @@ def canonical_json(document: Any) -> bytes:
 
 def digests(manifest: Mapping[str, Any]) -> Digests:
     """Return digest and content digest of a manifest, canonicalising each member once."""
-    names = sorted(manifest, key=lambda name: name.encode("utf-16-be"))
+    names = sorted(manifest, key=_utf16)
     members = {name: canonical_json(name) + b":" + canonical_json(manifest[name]) for name in names}
     return Digests(
         _sha256(members.values()),
         _sha256(member for name, member in members.items() if name != "version"),
     )
+
+
+class ContentDigest:
+    """The content digest of a manifest without a version, and the digest that it has under each.
+
+    The members before `version`, the assets among them, are canonicalised and hashed once for all versions.
+    """
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        names = sorted((name for name in content if name != "version"), key=_utf16)
+        self._hasher = hashlib.sha256(b"{")
+        self._after = b""
+        self._has_before = False
+        for name in names:
+            member = canonical_json(name) + b":" + canonical_json(content[name])
+            if _utf16(name) < _utf16("version"):
+                self._hasher.update(b"," + member if self._has_before else member)
+                self._has_before = True
+            else:
+                self._after += b"," + member
+
+    def __str__(self) -> str:
+        return self._ended(self._after if self._has_before else self._after[1:])
+
+    def under(self, version: str) -> str:
+        """Return the digest that the manifest has with this version."""
+        member = b'"version":' + canonical_json(version)
+        return self._ended((b"," if self._has_before else b"") + member + self._after)
+
+    def _ended(self, rest: bytes) -> str:
+        hasher = self._hasher.copy()
+        hasher.update(rest + b"}")
+        return "sha256:" + hasher.hexdigest()
+
+
+def _utf16(name: str) -> bytes:
+    return name.encode("utf-16-be")
 
 
 def digest(manifest: Mapping[str, Any]) -> str:
@@ -74,18 +113,14 @@ def _is_plain(document: Any) -> bool:
     """Return whether the value holds only strings, exact integers, booleans, null, and lists and objects of them."""
     level = [document]
     while level:
-        deeper: list[Any] = []
-        for value in level:
-            kind = type(value)
-            if kind is str or kind is bool or value is None:
-                continue
-            if kind is dict:
-                if not all(type(name) is str for name in value):
-                    return False
-                deeper.extend(value.values())
-            elif kind is list:
-                deeper.extend(value)
-            elif kind is not int or not -MAX_INTEGER <= value <= MAX_INTEGER:
-                return False
-        level = deeper
+        if not set(map(type, level)) <= _PLAIN:
+            return False
+        integers = [value for value in level if type(value) is int]
+        if integers and not -MAX_INTEGER <= min(integers) <= max(integers) <= MAX_INTEGER:
+            return False
+        objects = [value for value in level if type(value) is dict]
+        if not set(map(type, chain.from_iterable(objects))) <= {str}:
+            return False
+        level = list(chain.from_iterable(value for value in level if type(value) is list))
+        level += chain.from_iterable(map(dict.values, objects))
     return True

@@ -21,6 +21,7 @@ MANIFEST_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _URL: Final = re.compile(
     r"([A-Za-z][A-Za-z0-9+.-]*)://([A-Za-z0-9\-._~!$&'()*+,;=:@%\[\]]*)((?:[/?#][A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]*)?)"
 )
+_NORMALIZED: Final = re.compile(r"[a-z][a-z0-9+.-]*://[\x00-@\[-\x7f]*?(?:[/?#]|\Z)")  # no capital before the path
 _SCHEMES: Final = frozenset({"https", "s3", "gs", "az"})
 _LOCAL_SCHEMES: Final = frozenset({"http", "file"})
 
@@ -56,6 +57,8 @@ def _is_loopback(host: str) -> bool:
 
 def normalized_url(url: str) -> str:
     """Return the URL for comparing: scheme and host in lower case, all else as written."""
+    if _NORMALIZED.match(url):
+        return url
     scheme, separator, rest = url.partition("://")
     if not separator:
         return url

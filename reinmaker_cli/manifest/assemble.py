@@ -18,7 +18,7 @@ from reinmaker_cli.assets.project import AUTO_VERSION, Project
 from reinmaker_cli.assets.scan import Asset, Scan
 from reinmaker_cli.assets.templates import UnknownCapture, expand, expand_url, file_fields, placeholders
 from reinmaker_cli.contract import codes
-from reinmaker_cli.contract.canonical import content_digest
+from reinmaker_cli.contract.canonical import ContentDigest, Digests
 from reinmaker_cli.contract.findings import Finding
 from reinmaker_cli.errors import ContentInvalid
 from reinmaker_cli.manifest.document import Manifest, load_manifest, manifest_from_document
@@ -33,13 +33,18 @@ class Draft:
     manifest_id: str
     content: Mapping[str, Any] = field(repr=False)
     """The document without `version`, its members in the order in which they are written."""
-    content_digest: str
+    digest: ContentDigest = field(repr=False, compare=False)
     files: Mapping[str, str] = field(repr=False)
     """Asset URL -> path below the asset root."""
     assets: tuple[Asset, ...] = field(repr=False)
     """In the order of the document."""
     version: str | None
     """None: `auto`, whoever publishes chooses."""
+
+    @property
+    def content_digest(self) -> str:
+        """Return the digest of the content; two drafts with the same one differ in nothing."""
+        return str(self.digest)
 
     @property
     def source(self) -> Mapping[str, Any]:
@@ -51,13 +56,14 @@ class Draft:
         """Return the manifest under a version."""
         rest = dict(self.content)
         document = {"manifestId": rest.pop("manifestId"), "version": version, **rest}
-        return manifest_from_document(document, files=self.files)
+        known = Digests(self.digest.under(version), self.content_digest)
+        return manifest_from_document(document, files=self.files, known=known)
 
 
 def draft_of(manifest: Manifest) -> Draft:
     """Return a manifest without its version, so that whoever publishes chooses one."""
     content = {name: value for name, value in manifest.document.items() if name != "version"}
-    return Draft(manifest.manifest_id, content, manifest.content_digest, manifest.files, (), None)
+    return Draft(manifest.manifest_id, content, ContentDigest(content), manifest.files, (), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +187,7 @@ def _draft(home: _Home, members: Sequence[tuple[Asset, str]], project: Project) 
     return Draft(
         manifest_id=home.manifest_id,
         content=content,
-        content_digest=content_digest(content),
+        digest=ContentDigest(content),
         files={url: asset.path for asset, url in members},
         assets=tuple(asset for asset, _ in members),
         version=None if project.version == AUTO_VERSION else project.version,

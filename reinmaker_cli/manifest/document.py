@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reinmaker_cli.contract import codes
-from reinmaker_cli.contract.canonical import digests
+from reinmaker_cli.contract.canonical import Digests, digests
 from reinmaker_cli.contract.ijson import NotIJson, read_ijson
 from reinmaker_cli.errors import ContentInvalid, UsageError
 
@@ -54,9 +54,14 @@ class Manifest:
         return "".join(_lines(self.document)).encode("utf-8")
 
 
-def manifest_from_document(document: Mapping[str, Any], *, files: Mapping[str, str] | None = None) -> Manifest:
-    """Return the manifest that an I-JSON document is; whether it is valid is asked elsewhere."""
-    both = digests(document)
+def manifest_from_document(
+    document: Mapping[str, Any], *, files: Mapping[str, str] | None = None, known: Digests | None = None
+) -> Manifest:
+    """Return the manifest that an I-JSON document is; whether it is valid is asked elsewhere.
+
+    `known` are its digests, where somebody has them already.
+    """
+    both = digests(document) if known is None else known
     return Manifest(
         manifest_id=_text(document, "manifestId"),
         version=_text(document, "version"),

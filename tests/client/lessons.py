@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from reinmaker_cli.contract.canonical import content_digest
+from reinmaker_cli.contract.canonical import ContentDigest
 from reinmaker_cli.manifest.assemble import Draft
 
 PLAIN = "s3://bucket/{id}/{name}"
@@ -32,7 +32,7 @@ def lesson(
             upload(bucket, address, content)
     source = {"phaseDNAId": "water-cycle", "locale": "en-US", "agePersona": "2-5"}
     content = {"manifestId": manifest_id, "product": "curious_kelly", "source": source, "assets": assets}
-    return Draft(manifest_id, content, content_digest(content), places, (), version)
+    return Draft(manifest_id, content, ContentDigest(content), places, (), version)
 
 
 def upload(bucket: Path, address: str, content: bytes) -> None:

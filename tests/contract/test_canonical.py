@@ -8,7 +8,7 @@ import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reinmaker_cli.contract.canonical import canonical_json, content_digest, digest
+from reinmaker_cli.contract.canonical import ContentDigest, canonical_json, content_digest, digest, digests
 from tests.contract.test_ijson import json_values
 
 
@@ -51,3 +51,13 @@ def test_digests_are_those_of_the_whole_canonical_form(manifest):
 def test_what_is_no_ijson_has_no_canonical_form(value):
     with pytest.raises(ValueError):
         canonical_json({"a": value})
+
+
+@given(st.dictionaries(st.sampled_from(["assets", "manifestId", "version", "versions", "zzz", "Ä"]), json_values))
+@example({})
+@example({"zzz": 1})
+def test_the_digest_under_a_version_is_that_of_the_whole_document(content):
+    digester = ContentDigest(content)
+    assert str(digester) == content_digest(content)
+    whole = {**content, "version": "2026.11.23"}
+    assert (digester.under("2026.11.23"), str(digester)) == digests(whole)

@@ -196,3 +196,12 @@ def _at(document, pointer):
     for part in pointer.split("/")[1:]:
         document = document[int(part)] if isinstance(document, list) else document[part]
     return document
+
+
+@given(st.text(alphabet="aZé:/?#.ı", max_size=12))
+def test_only_scheme_and_host_are_compared_without_case(rest):
+    for url in (rest, f"s3://{rest}", f"S3://{rest}"):
+        scheme, separator, after = url.partition("://")
+        end = next((index for index, char in enumerate(after) if char in "/?#"), len(after))
+        expected = scheme.lower() + separator + after[:end].lower() + after[end:] if separator else url
+        assert normalized_url(url) == expected
