@@ -30,8 +30,8 @@ class Comparison:
     other_name: str
     other: Sequence[str]
     unit: Literal["wall", "cpu"]
-    aim: float
-    """The ratio ours / other that we want to stay at or below."""
+    aim: float | None
+    """The ratio ours / other that we want to stay at or below; None where the figure is for information."""
 
 
 @dataclass(frozen=True)

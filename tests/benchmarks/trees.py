@@ -11,6 +11,7 @@ MIB = 1024 * 1024
 
 LARGE = "large"
 MANIFEST = "manifest.json"
+MILLION = "million"
 
 TOML = """\
 [manifest]
@@ -39,6 +40,22 @@ def large_files(folder: Path, *, files: int, size_bytes: int) -> None:
         (folder / "fx" / f"{number:03}.bin").write_bytes(generator.randbytes(size_bytes))
 
 
+def small_name(files: int) -> str:
+    """Return the name of the tree of so many small files."""
+    return f"small-{files}"
+
+
+def small_files(folder: Path, *, files: int, name: str = "bench-{locale}") -> None:
+    """Make a folder of random files of 2 KiB, a thousand in each folder below, with a reinmaker.toml."""
+    generator = random.Random(name + str(files))
+    for number in range(files):
+        if number % 1000 == 0:
+            below = folder / "fx" / f"{number // 1000:04}"
+            below.mkdir(parents=True)
+        (below / f"{number:07}.bin").write_bytes(generator.randbytes(2048))
+    (folder / "reinmaker.toml").write_text(TOML.replace("bench-{locale}", name))
+
+
 def large_manifest(path: Path, *, assets: int) -> None:
     """Make a manifest file of so many assets."""
     document = {
@@ -61,6 +78,18 @@ def large_manifest(path: Path, *, assets: int) -> None:
     path.write_text(json.dumps(document, indent=1))
 
 
+def main(folder: Path, which: str) -> None:
+    """Make the trees of one group."""
+    if which == "small":
+        for files in (1_000, 10_000, 100_000):
+            small_files(folder / small_name(files), files=files)
+    elif which == "million":
+        for number in range(20):
+            small_files(folder / MILLION / f"{number:02}", files=50_000, name=f"bench-{number:02}")
+    else:
+        large_files(folder / LARGE, files=64, size_bytes=32 * MIB)
+        large_manifest(folder / MANIFEST, assets=100_000)
+
+
 if __name__ == "__main__":
-    large_files(Path(sys.argv[1]) / LARGE, files=64, size_bytes=32 * MIB)
-    large_manifest(Path(sys.argv[1]) / MANIFEST, assets=100_000)
+    main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "large")
