@@ -32,8 +32,8 @@ _reinmaker() {
     'webhooks') words='listen verify trigger probe endpoints rotate deliveries resend dead-letters redrive --help' ;;
     'spec') words='openapi postman schema --help' ;;
     'init') flags='--ignore-leftovers --force --dry-run --json --events -q --quiet -v --verbose --color --help' ;;
-    'scan') flags='--ignored --no-probe --allow --id --product --phase-dna --locale --persona --base-url --jobs --no-cache -e --env --data --json --events -q --quiet -v --verbose --color --config --help' ;;
-    'build') flags='-o --output --copy-plan --only --allow --id --product --phase-dna --locale --persona --base-url --jobs --no-cache -e --env --data --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'scan') flags='--ignored --no-probe --allow --watch --id --product --phase-dna --locale --persona --base-url --jobs --no-cache -e --env --data --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'build') flags='-o --output --copy-plan --only --allow --watch --id --product --phase-dna --locale --persona --base-url --jobs --no-cache -e --env --data --json --events -q --quiet -v --verbose --color --config --help' ;;
     'check') flags='--online --only --allow --id --product --phase-dna --locale --persona --base-url --jobs --no-cache -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
     'diff') flags='--against --only --id --product --phase-dna --locale --persona --base-url --jobs --no-cache -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --timeout --help' ;;
     'publish') flags='--root --only --allow --dry-run --no-wait --yes --receipt --keep-going --as-new-version --id --product --phase-dna --locale --persona --base-url --jobs --no-cache -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --timeout --deadline --trust-cache --help' ;;
