@@ -7,6 +7,7 @@ import resource
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -16,18 +17,18 @@ from pathlib import Path
 import pytest
 
 from reinmaker_cli.server import judging, validations
-from reinmaker_cli.server.clock import VirtualClock, unix_time
+from reinmaker_cli.server.clock import VirtualClock, rfc3339, unix_time
 from tests.server.live import MANIFESTS, QUIET, Caller, event, live_server, manifest, problem_code, token_part
 from tests.server.receiver import Received, answer, receiver
 from tests.server.test_upgrades import EARLIER, make_database
 
-NOON = unix_time("2026-11-23T12:00:00Z")
+STARTED_AT = float(int(time.time()))  # a reset goes to real time, and tokens of another day would have ended by then
 SNAPSHOTS = "/_local/snapshots"
 
 
 @pytest.fixture
 def caller():
-    with live_server(clock=VirtualClock(NOON)) as caller:
+    with live_server(clock=VirtualClock(STARTED_AT)) as caller:
         yield caller
 
 
@@ -88,8 +89,8 @@ def test_the_clock_goes_back_to_where_it_was(caller):
     take(caller)
     advance(caller, 86_400)
     caller.token()
-    assert restore(caller)["time"] == "2026-11-23T12:01:00.000Z"
-    assert time_of(caller) == "2026-11-23T12:01:00.000Z"
+    assert restore(caller)["time"] == rfc3339(STARTED_AT + 60)
+    assert time_of(caller) == rfc3339(STARTED_AT + 60)
 
 
 def test_a_clock_that_is_as_far_ahead_as_it_was_after_a_restart_too(tmp_path):
@@ -141,7 +142,7 @@ def test_the_development_client_works_on_with_what_client_json_says(caller):
 
 
 def test_raised_limits_come_back_and_what_was_counted_is_forgotten():
-    with live_server(clock=VirtualClock(NOON), limits="contract") as caller:
+    with live_server(clock=VirtualClock(STARTED_AT), limits="contract") as caller:
         path = f"/_local/clients/{caller.started.client.client_id}/limits"
         caller.control.post(path, json={"limits": {"default": 3}})
         take(caller)
@@ -280,7 +281,7 @@ def test_snapshots_are_listed_and_removed(caller):
     for name in ("b", "a"):
         take(caller, name)
     [first, second] = caller.control.get(SNAPSHOTS).json()["items"]
-    assert (first["name"], first["takenAt"], second["name"]) == ("a", "2026-11-23T12:00:00.000Z", "b")
+    assert (first["name"], first["takenAt"], second["name"]) == ("a", rfc3339(STARTED_AT), "b")
     assert first["bytes"] == (folder_of(caller) / "a.sqlite3").stat().st_size
     assert caller.control.delete(f"{SNAPSHOTS}/a").status_code == 204
     assert problem_code(caller.control.delete(f"{SNAPSHOTS}/a")) == "snapshot-not-found"
@@ -323,7 +324,7 @@ def test_a_snapshot_of_an_earlier_reinmaker_is_brought_up_to_date(caller, tmp_pa
         earlier.commit()
     file.replace(folder_of(caller) / "earlier.sqlite3")
     before = (folder_of(caller) / "earlier.sqlite3").read_bytes()
-    assert restore(caller, "earlier")["time"] == "2026-11-23T12:00:00.000Z"
+    assert restore(caller, "earlier")["time"] == rfc3339(STARTED_AT)
     client = json.loads((caller.started.data / "client.json").read_text())  # another one: that state knew none
     form, auth = {"grant_type": "client_credentials"}, (client["clientId"], client["clientSecret"])
     assert caller.http.post("/oauth/token", data=form, auth=auth).status_code == 200
