@@ -319,12 +319,12 @@ def test_a_snapshot_of_an_earlier_reinmaker_is_brought_up_to_date(caller, tmp_pa
     file = make_database(tmp_path, schema)
     with closing(sqlite3.connect(file)) as earlier:
         earlier.execute("insert into facts values ('snapshotTakenAt', '1.0')")
-        earlier.execute("insert or replace into facts values ('clock', 'virtual 1795435200.0')")
+        earlier.execute("insert or replace into facts values ('clock', 'virtual 1795435200.0')")  # 2026-11-23T12:00:00Z
         earlier.execute("pragma journal_mode=delete")
         earlier.commit()
     file.replace(folder_of(caller) / "earlier.sqlite3")
     before = (folder_of(caller) / "earlier.sqlite3").read_bytes()
-    assert restore(caller, "earlier")["time"] == rfc3339(STARTED_AT)
+    assert restore(caller, "earlier")["time"] == "2026-11-23T12:00:00.000Z"
     client = json.loads((caller.started.data / "client.json").read_text())  # another one: that state knew none
     form, auth = {"grant_type": "client_credentials"}, (client["clientId"], client["clientSecret"])
     assert caller.http.post("/oauth/token", data=form, auth=auth).status_code == 200
