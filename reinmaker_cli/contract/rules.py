@@ -22,6 +22,10 @@ _URL: Final = re.compile(
     r"([A-Za-z][A-Za-z0-9+.-]*)://([A-Za-z0-9\-._~!$&'()*+,;=:@%\[\]]*)((?:[/?#][A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]*)?)"
 )
 _NORMALIZED: Final = re.compile(r"[a-z][a-z0-9+.-]*://[\x00-@\[-\x7f]*?(?:[/?#]|\Z)")  # no capital before the path
+_CLEAN_URL: Final = re.compile(
+    r"(?:https|s3|gs|az)://[a-z0-9\-._~!$&'()*+,;=:@%\[\]]+(?:[/?#][A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]*)?"
+)
+"""A URL that breaks no rule and is its own `normalized_url`."""
 _SCHEMES: Final = frozenset({"https", "s3", "gs", "az"})
 _LOCAL_SCHEMES: Final = frozenset({"http", "file"})
 
@@ -76,7 +80,26 @@ def _version(version: Any) -> Iterator[Finding]:
         yield codes.VERSION_NOT_A_DATE.finding(f"no calendar has the date of `{version}`", pointer="/version")
 
 
+def _are_clean(assets: list[Any]) -> bool:
+    """Return whether `_assets` has nothing to say, found out in a third of its time: nearly always, and at once."""
+    if set(map(type, assets)) != {dict}:
+        return False
+    try:
+        ids, urls, hashes = ([asset[name] for asset in assets] for name in ("id", "url", "hash"))
+        distinct = len(set(ids)) + len(set(urls)) + len({text.lower() for text in hashes})
+        return (
+            distinct == 3 * len(assets)
+            and all(map(_CLEAN_URL.fullmatch, urls))
+            and set(map(type, ids)) == {str}
+            and all(map(_ASSET_NAMES.issuperset, assets))
+        )
+    except (KeyError, TypeError, AttributeError):  # a member that is missing, or of another type
+        return False
+
+
 def _assets(assets: list[Any], *, local: bool) -> Iterator[Finding]:
+    if _are_clean(assets):
+        return
     first_with_id: dict[str, int] = {}
     first_with_url: dict[str, int] = {}
     first_with_hash: dict[str, int] = {}

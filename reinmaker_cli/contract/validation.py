@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Final, cast
 
-import jsonschema
 import jsonschema_rs
 
 from reinmaker_cli.contract import codes
@@ -100,6 +99,8 @@ def _native_validator() -> Any:
 
 def _explanations(document: Any, path: tuple[str | int, ...], schema_path: list[Any]) -> Iterator[str]:
     """Yield what `jsonschema` says of the one keyword that failed at the one place: never of the places below it."""
+    import jsonschema  # slower to load than the rest of a check, and only needed where something is wrong
+
     subschema: Any = manifest_schema()
     for step in schema_path[:-1]:
         subschema = subschema[step]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reinmaker_cli.contract.rules import normalized_url
+from reinmaker_cli.contract.rules import broken_rules, normalized_url
 from reinmaker_cli.contract.validation import check_manifest, manifest_schema, manifest_schema_text
 
 DRAFT = Path(__file__).parents[3] / "shared/mission/api-overview.md"
@@ -205,3 +205,25 @@ def test_only_scheme_and_host_are_compared_without_case(rest):
         end = next((index for index, char in enumerate(after) if char in "/?#"), len(after))
         expected = scheme.lower() + separator + after[:end].lower() + after[end:] if separator else url
         assert normalized_url(url) == expected
+
+
+rough_assets = st.fixed_dictionaries(
+    {"id": st.sampled_from(["a", "b", "c", 1])},
+    optional={
+        "url": st.sampled_from(
+            ["s3://b/a", "s3://b/c", "S3://b/a", "s3://B/a", "s3:///a", "ftp://b/a", "http://localhost/a", 7]
+        ),
+        "hash": st.sampled_from(["a" * 64, "A" * 64, "b" * 64, None]),
+        "bites": st.just(1),
+        "metadata": st.just({}),
+    },
+)
+
+
+@given(st.lists(rough_assets, max_size=3), st.booleans())
+def test_the_quick_look_at_assets_misses_nothing(assets, local):
+    def found(listed):
+        return list(broken_rules({"assets": listed}, local=local))
+
+    # What is no object is passed over, and keeps the quick look away.
+    assert [one for one in found(assets) if one.code != "no-assets"] == found([*assets, None])
