@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := $(VENV)/demo
 PROOF := tests/proof
+JOBS ?= 3
 NODE := $(PROOF)/node
 
 .DEFAULT_GOAL := help
@@ -27,7 +28,7 @@ demo: $(VENV)/installed ## a lesson from folder to `active`, on this machine onl
 	$(BIN)/reinmaker verify $(DEMO)/receipts --root examples/first-lesson
 
 test: $(VENV)/installed-dev ## the whole test suite
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(JOBS) --dist worksteal
 
 $(VENV)/peers/installed: $(PROOF)/python/requirements.txt
 	$(PYTHON) -m venv $(VENV)/peers

@@ -1,14 +1,47 @@
-"""What a test run says at its end."""
+"""What a test run says at its end, whether one process ran the tests or several did."""
 
 from __future__ import annotations
 
+import functools
+import sys
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
+
+import pytest
+
+_HELD: Counter[str] = Counter()
+"""What the processes beside (pytest-xdist) held to each OpenAPI document."""
+
+
+@pytest.fixture
+def say(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Return a function that puts a line under the results: figures that people read, whoever ran the test."""
+    return functools.partial(record_property, "said")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand over what this process held, where another one writes the summary."""
+    if (handed_over := getattr(session.config, "workeroutput", None)) is not None:
+        handed_over["held"] = dict(_held_here())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take over what a process beside has held."""
+    _HELD.update(getattr(node, "workeroutput", {}).get("held", {}))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say how many answers of servers were held to the OpenAPI documents."""
-    import sys
-
-    witness = sys.modules.get("tests.server.openapi_witness")
-    for file, count in sorted(witness.HELD.items()) if witness else ():
+    """Say the figures of tests, and how many answers of servers were held to the OpenAPI documents."""
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        for name, value in getattr(report, "user_properties", ()) if getattr(report, "when", "") == "call" else ():
+            if name == "said":
+                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {value}")
+    for file, count in sorted((_HELD + _held_here()).items()):
         terminalreporter.write_line(f"openapi-core held {count} answers to {file}")
+
+
+def _held_here() -> Counter[str]:
+    witness = sys.modules.get("tests.server.openapi_witness")
+    return witness.HELD if witness else Counter()

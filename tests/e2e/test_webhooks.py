@@ -76,7 +76,7 @@ def told_by(received):
 
 
 @pytest.mark.parametrize("failing", [0.0, 0.2], ids=["healthy", "failing-at-times"])
-def test_killed_at_any_instant_no_acknowledged_change_goes_untold(serve, capsys, failing):
+def test_killed_at_any_instant_no_acknowledged_change_goes_untold(serve, say, failing):
     chance, load = random.Random(11), Load()
     kills = KILLS // 2
 
@@ -104,8 +104,7 @@ def test_killed_at_any_instant_no_acknowledged_change_goes_untold(serve, capsys,
         untold = load.acknowledged - set(ids)
         repeated = len(there.received) - sum(map(len, ids.values()))
         server.stop()
-        with capsys.disabled():
-            print(f"\n{kills} kills, {len(load.acknowledged)} changes, {len(untold)} untold, {repeated} told again")
+        say(f"{kills} kills, {len(load.acknowledged)} changes, {len(untold)} untold, {repeated} told again")
         assert untold == set()
         assert all(len(found) == 1 for found in ids.values()), "told again under another webhook-id"
         assert statuses(server) == {"delivered"}
