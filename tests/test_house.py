@@ -33,7 +33,7 @@ HOMES = {
     "watchfiles": ("cli/watch.py",),
     "keyring": ("client/keyring_store.py",),
     "secretstorage": ("client/keyring_store.py",),
-    "h11": ("client/exchange.py", "server/wire.py"),
+    "h11": ("client/exchange.py",),
     "httpx": (
         *("client/connection.py", "client/posting.py", "client/tokens.py", "client/answers.py"),
         *("server/downloads.py", "server/http_urls.py"),
@@ -57,6 +57,7 @@ HOMES = {
     "sqlalchemy": ("server/store/",),
     "starlette": ("server/",),
     "uvicorn": ("server/",),
+    "httptools": (),  # uvicorn imports it
     "joserfc": ("server/",),
     "cryptography": ("server/",),
     "anyio": ("server/",),

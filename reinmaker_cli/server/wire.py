@@ -1,7 +1,10 @@
-"""One connection: uvicorn's HTTP/1.1, with a time limit for the head of a request, which uvicorn has none for.
+"""One connection: uvicorn's HTTP/1.1, with limits for the head of a request, which uvicorn has none for.
 
 Who opens connections and sends a byte now and then (slow loris) would hold each of them for ever. The time limits of
 bodies are in `routes/exchange.py`, the one between two requests is uvicorn's own.
+
+Of uvicorn's two protocols it is the one on httptools, whose parser is written in C: the one on h11 takes longer over a
+request and its answer than all of our own code for most routes. Where h11 is stricter, the rules are kept here.
 """
 
 from __future__ import annotations
@@ -10,14 +13,15 @@ import asyncio
 import email.utils
 import json
 import os
+import re
 import secrets
 import socket
 import struct
 import time
+from typing import Final
 
-import h11
 from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from reinmaker_cli.contract import codes
@@ -27,11 +31,19 @@ from reinmaker_cli.server.problems import ApiProblem
 
 HEAD_LIMIT_S = 20.0
 """For the whole head, from the connection or from the first byte of a later request."""
+HEAD_LIMIT_BYTES: Final = 64 * 1024
+"""Of a head that is not complete; the parser would keep any number of them."""
 CONNECTION_KEY = "connection"
 """In the `state` of a request's scope: the connection that it came by."""
 
+_UPGRADE: Final = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
-class TimedProtocol(H11Protocol):
+
+class NotHttp11(Exception):
+    """The head breaks a rule of RFC 9112 that the parser does not know."""
+
+
+class TimedProtocol(HttpToolsProtocol):
     """uvicorn's protocol, that gives up heads that do not end, and answers what is no HTTP with a problem document."""
 
     def __init__(
@@ -44,6 +56,9 @@ class TimedProtocol(H11Protocol):
         super().__init__(config, server_state, {**app_state, CONNECTION_KEY: self}, _loop)
         self._head_limit: asyncio.TimerHandle | None = None
         self._has_begun = False
+        self._is_in_body = False
+        self._head_bytes = 0
+        """Of the head that is not complete."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -73,18 +88,51 @@ class TimedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; the limit holds from the first byte of a head to its last."""
-        super().data_received(data)
-        if self.conn.their_state is not h11.IDLE or self.transport.is_closing():
-            self._forget_limit()
-            return
+        """Take what came; the limits hold from the first byte of a head to its last."""
         self._has_begun = True
-        if self._head_limit is None:
+        if not self._is_in_body:
+            self._head_bytes += len(data)
+            data = _without_upgrade(data)
+        super().data_received(data)
+        if not self._head_bytes or self._is_answering or self.transport.is_closing():
+            self._forget_limit()
+        elif self._head_bytes > HEAD_LIMIT_BYTES:
+            self._refuse(
+                ApiProblem(codes.BAD_REQUEST, f"the head of the request has more than {HEAD_LIMIT_BYTES} bytes")
+            )
+        elif self._head_limit is None:
             self._head_limit = self.loop.call_later(HEAD_LIMIT_S, self._give_up)
+
+    def on_message_begin(self) -> None:
+        """Begin a head, which may stand behind the end of another request."""
+        self._head_bytes = max(self._head_bytes, 1)
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field, without the white space that may stand behind its value."""
+        super().on_header(name, value.rstrip(b" \t"))
+
+    def on_headers_complete(self) -> None:
+        """End the head; NotHttp11, which the parser makes an error of its own of."""
+        self._head_bytes, self._is_in_body = 0, True
+        version, hosts = self.parser.get_http_version(), sum(name == b"host" for name, _ in self.headers)
+        # RFC 9112 section 3.2; and which of two names would be the one that is checked?
+        if version not in ("1.0", "1.1") or hosts > 1 or (version == "1.1" and not hosts):
+            raise NotHttp11
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End the body."""
+        self._is_in_body = False
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP request; uvicorn has logged that it came, and nothing of it."""
         self._refuse(ApiProblem(codes.BAD_REQUEST, "not an HTTP/1.1 request"))
+
+    @property
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _give_up(self) -> None:
         self._head_limit = None
@@ -97,20 +145,16 @@ class TimedProtocol(H11Protocol):
 
     def _refuse(self, problem: ApiProblem) -> None:
         """Answer without the application, which there is no request for, and close."""
+        if self._is_answering and self.cycle.response_started:
+            self.transport.close()  # within another answer this one could not be told from it
+            return
         trace_id = secrets.token_hex(16)
         body = json.dumps(problem.document(trace_id), separators=(",", ":")).encode()
-        headers = [
-            (b"Content-Type", PROBLEM_MEDIA_TYPE.encode()),
-            (b"Content-Length", str(len(body)).encode()),
-            (TRACE_HEADER.encode(), trace_id.encode()),
-            (b"Connection", b"close"),
-        ]
-        for event in (
-            h11.Response(status_code=problem.status, headers=headers, reason=b""),
-            h11.Data(data=body),
-            h11.EndOfMessage(),
-        ):
-            self.transport.write(self.conn.send(event) or b"")
+        head = (
+            f"Content-Type: {PROBLEM_MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n"
+            f"{TRACE_HEADER}: {trace_id}\r\nConnection: close\r\n\r\n"
+        )
+        self.transport.write(STATUS_LINE[problem.status] + head.encode() + body)
         self.transport.close()
         log_access(status=problem.status, trace_id=trace_id)
 
@@ -118,3 +162,15 @@ class TimedProtocol(H11Protocol):
         if self._head_limit is not None:
             self._head_limit.cancel()
             self._head_limit = None
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """Return a head that offers another protocol as one that does not.
+
+    The parser takes what follows such an offer for that protocol, and with it the body of the request. Who offers one
+    (Java's client does, HTTP/2) is to be served without (RFC 9110 section 7.8).
+    """
+    ends_at = data.find(b"\r\n\r\n") % (len(data) + 1)  # the length where the head goes on
+    if _UPGRADE.search(data, 0, ends_at) is None:
+        return data
+    return _UPGRADE.sub(b"\r\nx-upgrade:", data[:ends_at]) + data[ends_at:]

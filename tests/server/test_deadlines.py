@@ -96,7 +96,9 @@ def test_the_limit_holds_for_the_second_head_of_a_connection_too(hasty: Caller):
     with connected(hasty) as connection:
         connection.sendall(HEALTH)
         assert one_answer(connection).startswith(b"HTTP/1.1 200 ")
-        with dripping(connection, b"G"):
+        connection.sendall(HEALTH[:1])
+        connection.sendall(HEALTH[1:-2])
+        with dripping(connection, b"X-A: b\r\n"):
             assert answers(connection).startswith(b"HTTP/1.1 408 ")
 
 
