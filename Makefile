@@ -8,7 +8,7 @@ JOBS ?= 3
 NODE := $(PROOF)/node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test proof proof-breaks postman viewer lint types check bench soak generated clean
+.PHONY: help demo test proof proof-breaks postman viewer lint lock secrets wheel sbom types check bench soak generated clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,8 +18,9 @@ $(VENV)/installed: pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+# What developers and CI use is locked, with digests.
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
 demo: $(VENV)/installed ## a lesson from folder to `active`, on this machine only
@@ -55,6 +56,24 @@ viewer: $(VENV)/installed-dev $(NODE)/node_modules/installed ## take the viewer 
 lint: $(VENV)/installed-dev ## formatting and lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive reinmaker_cli
+	$(BIN)/python -m tests.reviewed_secrets
+
+lock: $(VENV)/installed-dev ## renew requirements-dev.lock from pyproject.toml; UPGRADE=--upgrade for newer versions
+	$(BIN)/uv pip compile pyproject.toml --all-extras --generate-hashes --universal --python-version 3.11 \
+	  --no-header --no-annotate --quiet $(UPGRADE) -o requirements-dev.lock
+
+secrets: $(VENV)/installed-dev ## take what looks like a secret in the source for looked at; look first
+	$(BIN)/python -m tests.reviewed_secrets --accept
+
+wheel: $(VENV)/installed-dev ## dist/: the wheel, the same bytes from the same commit
+	rm -rf dist && $(BIN)/hatchling build -t wheel -d dist
+
+sbom: wheel ## dist/sbom.cdx.json: everything that the wheel installs, as CycloneDX
+	rm -rf $(VENV)/shipped && $(PYTHON) -m venv --without-pip $(VENV)/shipped
+	$(BIN)/pip --python $(VENV)/shipped/bin/python install --quiet --disable-pip-version-check dist/*.whl
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
+	  -o dist/sbom.cdx.json $(VENV)/shipped/bin/python
 
 types: $(VENV)/installed-dev ## strict types
 	$(BIN)/mypy

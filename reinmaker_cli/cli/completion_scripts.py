@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reinmaker_cli.cli import tree
 from reinmaker_cli.cli.completion_tree import Leaf, Option, leaves
 
-_HEADER = "# Completion of reinmaker for {shell}; written by `reinmaker completion {shell}`."
+_HEADER = "# Completion of reinmaker for {0}; written by `reinmaker completion {0}`."
 
 
 def completion_script(shell: str) -> str:
@@ -42,7 +42,7 @@ def _words_of(leaf: Leaf) -> list[str]:
 
 def _bash(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
     offered, free = _value_options(all_leaves)
-    yield _HEADER.format(shell="bash")
+    yield _HEADER.format("bash")
     yield "# Load it with: source <(reinmaker completion bash)"
     yield "_reinmaker() {"
     yield '  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" verb="" words="" flags=""'
@@ -84,7 +84,7 @@ def _described(word: str, text: str) -> str:
 def _zsh(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
     offered, free = _value_options(all_leaves)
     yield "#compdef reinmaker"
-    yield _HEADER.format(shell="zsh")
+    yield _HEADER.format("zsh")
     yield "# Load it with: source <(reinmaker completion zsh), or save it as _reinmaker in a folder of $fpath"
     yield "_reinmaker() {"
     yield "  local verb=''"
@@ -123,7 +123,7 @@ def _fish_text(text: str) -> str:
 
 
 def _fish(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
-    yield _HEADER.format(shell="fish")
+    yield _HEADER.format("fish")
     yield "# Save it as ~/.config/fish/completions/reinmaker.fish"
     yield "function __reinmaker_at --description 'the words so far are exactly these'"
     yield "  set -l typed (commandline -opc)"
@@ -163,7 +163,7 @@ def _ps_list(words: tuple[str, ...] | list[str]) -> str:
 
 def _powershell(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
     offered, _ = _value_options(all_leaves)
-    yield _HEADER.format(shell="powershell")
+    yield _HEADER.format("powershell")
     yield "# Load it with: reinmaker completion powershell | Out-String | Invoke-Expression"
     yield "Register-ArgumentCompleter -Native -CommandName reinmaker -ScriptBlock {"
     yield "  param($current, $ast, $position)"

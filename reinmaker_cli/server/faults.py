@@ -152,7 +152,7 @@ class Faults:
             fault_id="flt_" + secrets.token_hex(6),
             rule=rule,
             created_at=self.clock.now(),
-            random=random.Random(rule.seed),
+            random=random.Random(rule.seed),  # nosec B311: chance that can be repeated
             path=_pattern(match.path),
             url=_pattern(match.url),
         )

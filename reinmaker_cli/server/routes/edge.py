@@ -22,7 +22,7 @@ from reinmaker_cli.server.routes.exchange import Exchange, add_to_answer, stoppi
 from reinmaker_cli.server.routes.struck import strike_of
 
 _TRACE = re.compile(TRACE_PATTERN)
-_TRACES = random.Random()  # no two alike, and no secret: the system's generator is a system call for each request
+_TRACES = random.Random()  # nosec B311: no two alike, and no secret; the system's generator is a call each time
 _TRACE_KEY = "reinmaker.trace_id"
 _ROUTE_KEY = "reinmaker.route"
 _CODE_KEY = "reinmaker.code"
