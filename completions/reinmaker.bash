@@ -16,12 +16,13 @@ _reinmaker() {
     --validation) COMPREPLY=($(compgen -W 'real immediate manual' -- "$current")); return ;;
     --clock) COMPREPLY=($(compgen -W 'wall virtual' -- "$current")); return ;;
     --limits) COMPREPLY=($(compgen -W 'contract off' -- "$current")); return ;;
+    --webhook-timestamp) COMPREPLY=($(compgen -W 'real clock' -- "$current")); return ;;
     --log) COMPREPLY=($(compgen -W 'text json off' -- "$current")); return ;;
     --scope) COMPREPLY=($(compgen -W 'reinmaker.content.write reinmaker.entitlement.read reinmaker.telemetry.write' -- "$current")); return ;;
     --plan) COMPREPLY=($(compgen -W 'reinmaker.game_pass reinmaker.family_pack daily_lesson.standard daily_lesson.enterprise curious_kelly.personal curious_kelly.family' -- "$current")); return ;;
     --type) COMPREPLY=($(compgen -W 'reinmaker.entitlement.updated reinmaker.content.requested reinmaker.telemetry.flushed' -- "$current")); return ;;
     --persona) COMPREPLY=($(compgen -W '2-5 6-12 13-17 18-35 36-60 61-102' -- "$current")); return ;;
-    --events|--allow|--id|--product|--phase-dna|--locale|--persona|--base-url|--jobs|--data|--config|-o|--output|--copy-plan|--only|--ca-file|--against|--timeout|--root|--receipt|--deadline|--client-id|--scope|--port|--types|--forward-to|--respond|--count|--secret-file|--at|--set|--type|--reason|--overlap|--endpoint|--event|--trace-id|--limit|--host|--map|--allow-host|--webhook|--allow-target|--dead-letters|--public-url|--control-port|--allow-origin|--name|--expires-at|--feature|--region|--method|--path|--operation|--client|--url|--status|--delay|--retry-after|--skew|--times|--probability|--seed|--for|--route|--delivered|--requests|--active|--version|--since) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    --events|--allow|--id|--product|--phase-dna|--locale|--persona|--base-url|--jobs|--data|--config|-o|--output|--copy-plan|--only|--ca-file|--against|--timeout|--root|--receipt|--deadline|--client-id|--scope|--port|--types|--forward-to|--respond|--count|--secret-file|--at|--set|--type|--reason|--overlap|--endpoint|--event|--trace-id|--limit|--host|--map|--allow-host|--webhook|--allow-target|--dead-letters|--public-url|--control-port|--allow-origin|--seed|--name|--expires-at|--feature|--region|--method|--path|--operation|--client|--url|--status|--delay|--retry-after|--skew|--times|--probability|--for|--route|--delivered|--requests|--active|--version|--since) COMPREPLY=($(compgen -f -- "$current")); return ;;
   esac
   case "$verb" in
     '') words='init scan build check diff publish rehearse status list verify auth entitlements telemetry webhooks serve local health config doctor explain spec completion --version --help' ;;
@@ -59,7 +60,7 @@ _reinmaker() {
     'webhooks resend') flags='-e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
     'webhooks dead-letters') flags='--endpoint --all -o --output -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' words='list show export purge' ;;
     'webhooks redrive') flags='--endpoint --all -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
-    'serve') flags='--host --port --ephemeral --map --verify --validation --clock --limits --allow-host --webhook --allow-target --dead-letters --tls --behind-proxy --public-url --control-port --allow-origin --log --data --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'serve') flags='--host --port --ephemeral --map --verify --validation --clock --limits --allow-host --webhook --webhook-timestamp --allow-target --dead-letters --tls --behind-proxy --public-url --control-port --allow-origin --seed --log --data --json --events -q --quiet -v --verbose --color --config --help' ;;
     'local clock') flags='-e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' words='show set advance follow' ;;
     'local client') flags='--name --scope --limit -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' words='list add rotate limit' ;;
     'local keys') flags='-e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' words='list rotate' ;;

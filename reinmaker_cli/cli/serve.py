@@ -51,6 +51,13 @@ class Limits(StrEnum):
     off = "off"
 
 
+class WebhookTimestamp(StrEnum):
+    """What the header of that name says."""
+
+    real = "real"
+    clock = "clock"
+
+
 class Log(StrEnum):
     """The access log on stderr."""
 
@@ -96,6 +103,12 @@ def serve(
             "--webhook", metavar="[TYPE,...=]URL", help="Who is told of events, of all or of these; repeatable."
         ),
     ] = None,
+    webhook_timestamp: Annotated[
+        WebhookTimestamp,
+        typer.Option(
+            help="Real time, which receivers check, or that of the server's clock, for one with a clock of its own."
+        ),
+    ] = WebhookTimestamp.real,
     allow_target: Annotated[
         list[str] | None,
         typer.Option("--allow-target", metavar="CIDR", help="Private addresses that webhooks and asset URLs may name."),
@@ -123,6 +136,9 @@ def serve(
         list[str] | None,
         typer.Option("--allow-origin", metavar="ORIGIN", help="Web origin whose pages may read answers (CORS)."),
     ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Let what chance decides be the same on every run: which requests faults spare.")
+    ] = None,
     log: Annotated[Log, typer.Option(help="Access log on stderr.")] = Log.text,
 ) -> None:
     """Serve the whole API on this machine until ^C.
@@ -131,7 +147,8 @@ def serve(
     """
     from reinmaker_cli.server.running import ServerConfig, serve_forever
 
-    if ephemeral and run.settings.data:
+    # The variable is what an earlier --ephemeral asked to be exported: it is no wish for this server.
+    if ephemeral and _data_source(run) == "flag":
         raise UsageError(
             "--ephemeral keeps nothing, and --data names where to keep it", code=codes.USAGE, hint="give one of the two"
         )
@@ -146,6 +163,7 @@ def serve(
         limits=limits.value,
         allow_hosts=tuple(allow_host or ()),
         webhooks=tuple(parse_webhook(text) for text in webhook or ()),
+        webhook_timestamp=webhook_timestamp.value,
         allow_targets=check_ranges(allow_target or ()),
         dead_letters=parse_dead_letters(dead_letters, run.variables) if dead_letters else None,
         tls=tls,
@@ -153,6 +171,7 @@ def serve(
         public_url=public_url,
         control_port=control_port,
         allow_origins=tuple(allow_origin or ()),
+        seed=seed,
         log=log.value,
     )
     serve_forever(config, lambda started: _say_ready(run, started, ephemeral=ephemeral))
@@ -169,19 +188,24 @@ def _parse_map(text: str) -> tuple[str, Path]:
     return prefix, path.resolve()
 
 
+def _data_source(run: Run) -> str:
+    """Return what names the data folder: `flag`, the variable, a file, `default`."""
+    return run.settings.claims["data"][0].source
+
+
 def _say_ready(run: Run, started: Started, *, ephemeral: bool) -> None:
     """Say where the server is; the secret stays in client.json."""
-    output = run.output
-    output.add(url=started.url, data=str(started.data), clientId=started.client.client_id, pid=_process_id())
+    output, data = run.output, started.data.absolute()
+    output.add(url=started.url, data=str(data), clientId=started.client.client_id, pid=_process_id())
     output.data(
         (Styled("bold", "ready"), f" {started.url}"),
-        f"  data     {started.data}",
+        f"  data     {data}",
         f"  client   {started.client.client_id} (secret in client.json there)",
     )
-    if ephemeral:
-        output.data("", "in other terminals, first:", f"  export REINMAKER_DATA={started.data}")
-    else:
-        output.data("", "try, in another terminal:", "  reinmaker health", "  reinmaker publish examples/first-lesson")
+    output.data("", "try, in another terminal:")
+    if ephemeral or _data_source(run) in ("flag", "REINMAKER_DATA"):
+        output.data(f"  export REINMAKER_DATA={shlex.quote(str(data))}")
+    output.data("  reinmaker health", "  reinmaker publish examples/first-lesson")
     if started.client.control_url:
         output.add(controlUrl=started.client.control_url)
         output.data(f"  control  {started.client.control_url}")

@@ -11,6 +11,7 @@ ValidationMode = Literal["real", "immediate", "manual"]
 ClockMode = Literal["wall", "virtual"]
 LimitsMode = Literal["contract", "off"]
 LogForm = Literal["text", "json", "off"]
+TimestampMode = Literal["real", "clock"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,13 @@ class ServerConfig:
     """Web origins whose pages may read the API's answers (CORS)."""
     webhooks: tuple[tuple[tuple[str, ...], str], ...] = ()
     """Event types (none: all) and URL of receivers."""
+    webhook_timestamp: TimestampMode = "real"
+    """What `webhook-timestamp` says: real time, which receivers check, or the time of the server's clock."""
     allow_targets: tuple[str, ...] = ()
     """Ranges of private addresses that webhooks and asset URLs may lead to; all of them within this machine."""
     dead_letters: SqsTarget | EventHubsTarget | None = None
     """Where dead letters go from the table."""
+    seed: int | None = None
+    """Of the seeds that faults with a probability get; None: drawn anew."""
     log: LogForm = "text"
     """The access log on stderr; a bug's traceback is written there in any case."""

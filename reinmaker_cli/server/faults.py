@@ -140,6 +140,8 @@ class Faults:
     """The faults of one server. May be asked from any thread."""
 
     clock: Clock
+    seeds: random.Random = field(default_factory=random.SystemRandom)
+    """Where a fault's seed is drawn from, where none was given."""
     is_quiet: bool = True
     """True: nothing can be struck now. What every request looks at, and all that most ever do."""
     _faults: dict[str, _Fault] = field(default_factory=dict)

@@ -62,11 +62,13 @@ class Sender:
         clock: Clock,
         *,
         fault: FaultOf = no_fault,
+        stamp: Callable[[], float] = time.time,
         lookup: Lookup = system_lookup,
         tls: Callable[[], ssl.SSLContext] = tls_context,
     ) -> None:
         self._clock = clock
         self._fault = fault
+        self._stamp = stamp
         self._pools = {
             scheme: httpcore.AsyncConnectionPool(
                 max_connections=None,
@@ -85,7 +87,7 @@ class Sender:
 
     async def send(self, claimed: Claimed) -> Sent:
         """Make the attempt; whatever happens is its outcome."""
-        started_at, began_s, timestamp_s = self._clock.now(), time.monotonic(), int(time.time())
+        started_at, began_s, timestamp_s = self._clock.now(), time.monotonic(), int(self._stamp())
         outcome = await self._outcome(claimed, _headers(claimed, timestamp_s, started_at))
         return Sent(
             claimed=claimed,

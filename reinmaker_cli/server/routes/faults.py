@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,7 +38,7 @@ def fault_resources() -> list[Resource]:
     """Return the paths of the faults."""
     return [
         Resource(PATH, {"GET": _list, "POST": _add, "DELETE": _clear}, guard_control),
-        Resource(PATH + "/{fault_id}", {"DELETE": _remove}, guard_control),
+        Resource(PATH + "/{faultId}", {"DELETE": _remove}, guard_control),
     ]
 
 
@@ -52,7 +51,8 @@ async def _add(request: Request, services: Services) -> Response:
     kind = asked.get("kind")
     if not isinstance(kind, str) or kind not in set(FaultKind):
         raise _invalid(f"kind is one of {', '.join(FaultKind)}")
-    rule = _rule(FaultKind(kind), asked, await _match(FaultKind(kind), asked.get("match", {}), services))
+    match = await _match(FaultKind(kind), asked.get("match", {}), services)
+    rule = _rule(FaultKind(kind), asked, match, drawn_seed=services.faults.seeds.randrange(_MAX_SEED))
     try:
         made = services.faults.add(rule)
     except TooManyFaults:
@@ -65,13 +65,13 @@ async def _clear(_: Request, services: Services) -> Response:
 
 
 async def _remove(request: Request, services: Services) -> Response:
-    fault_id = request.path_params["fault_id"]
+    fault_id = request.path_params["faultId"]
     if not services.faults.remove(fault_id):
         raise ApiProblem(codes.NOT_FOUND, f"no fault of that id, or it has ended: `{fault_id[:100]}`")
     return JSONResponse({"cleared": 1})
 
 
-def _rule(kind: FaultKind, asked: Mapping[str, Any], match: Match) -> Rule:
+def _rule(kind: FaultKind, asked: Mapping[str, Any], match: Match, *, drawn_seed: int) -> Rule:
     known = KINDS[kind].settings
     for name in sorted({name for facts in KINDS.values() for name in facts.settings} - known.keys()):
         if asked.get(name) is not None:
@@ -81,7 +81,7 @@ def _rule(kind: FaultKind, asked: Mapping[str, Any], match: Match) -> Rule:
     probability = _number(asked, "probability", Setting(1.0, 0.0, 1.0))
     if not probability:
         raise _invalid("probability is above 0, and at most 1")
-    seed = _number(asked, "seed", Setting(secrets.randbelow(_MAX_SEED), 0, _MAX_SEED, is_whole=True))
+    seed = _number(asked, "seed", Setting(drawn_seed, 0, _MAX_SEED, is_whole=True))
     lifetime_s = _number(asked, "forSeconds", Setting(DEFAULT_LIFETIME_S, 1.0, LONGEST_LIFETIME_S))
     retry_after_s = settings.get("retryAfterSeconds")
     return Rule(
