@@ -22,7 +22,7 @@ class Code(str):
     __slots__ = ("allowable", "cure", "family", "meaning", "severity", "status", "summary")
 
     summary: str
-    """The fact in a few words; the `title` of a problem document."""
+    """The fact in a few words."""
     meaning: str
     cure: str
     family: Family
@@ -31,6 +31,11 @@ class Code(str):
     """HTTP status where the code is the answer to a request, else 0."""
     allowable: bool
     """False where `--allow` cannot turn the finding into a warning: the bytes or the document are unusable."""
+
+    @property
+    def heading(self) -> str:
+        """Return the summary as a line of its own: the `title` of a problem document."""
+        return self.summary[0].upper() + self.summary[1:]
 
     def finding(self, message: str, *, hint: str = "", **where: str | None) -> Finding:
         """Return a finding of this code and severity; without a hint it carries the code's cure."""
@@ -519,7 +524,7 @@ TOKEN_INVALID = _problem(
     "token-invalid",
     "Access token not valid",
     "The token is expired, damaged, or made for another API.",
-    "fetch a new one with `reinmaker auth token`",
+    "fetch a new one; is that refused too, `reinmaker doctor --online` compares clocks and addresses",
 )
 INSUFFICIENT_SCOPE = _problem(
     403,
@@ -573,8 +578,8 @@ REQUEST_INVALID = _problem(
     422,
     "request-invalid",
     "Request not valid",
-    "The document breaks the rules of this route; `errors` names each place.",
-    "correct the places",
+    "The document breaks the rules of this route; the message names the place.",
+    "correct what the message names; `--help` shows what the command takes",
 )
 TOO_MANY_EVENTS = _problem(
     422,

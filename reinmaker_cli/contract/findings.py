@@ -55,6 +55,11 @@ class Finding:
 _CAMEL = {"asset_id": "assetId", "manifest_id": "manifestId"}
 
 
+def places_wrong(count: int) -> str:
+    """Return the sentence of a problem document that names several places."""
+    return "1 place is wrong" if count == 1 else f"{count} places are wrong"
+
+
 def count_errors(findings: Iterable[Finding]) -> int:
     """Return how many of the findings stop a publication."""
     return sum(finding.is_error for finding in findings)

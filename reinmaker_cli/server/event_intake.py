@@ -7,6 +7,7 @@ from typing import Any
 
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.events import broken_event_rules
+from reinmaker_cli.contract.findings import places_wrong
 from reinmaker_cli.contract.ijson import NotIJson, read_ijson
 from reinmaker_cli.contract.names import MAX_ERRORS_LISTED, MAX_EVENTS
 from reinmaker_cli.server.intake import Refused
@@ -50,4 +51,4 @@ def _row(event: dict[str, Any]) -> EventRow:
 def _invalid(wrong: list[tuple[str, str]]) -> Refused:
     code = str(codes.EVENT_INVALID)
     errors = tuple({"code": code, "pointer": pointer, "detail": fact} for pointer, fact in wrong[:MAX_ERRORS_LISTED])
-    return Refused(code, f"{len(wrong)} places are wrong, and nothing of the batch was taken", errors, len(wrong))
+    return Refused(code, f"{places_wrong(len(wrong))}, and nothing of the batch was taken", errors, len(wrong))

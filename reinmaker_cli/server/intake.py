@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reinmaker_cli.contract import codes
-from reinmaker_cli.contract.findings import Finding
+from reinmaker_cli.contract.findings import Finding, places_wrong
 
 FASTEST = 1  # gzip level: 28 MB take 0.3 s, and the best level 10 times as long for a tenth less
 
@@ -65,7 +65,7 @@ def examine_manifest(body: bytes) -> Manifest | Refused:
     if not examination.is_valid:
         errors = tuple(_as_error(finding) for finding in examination.findings if finding.is_error)
         return Refused(
-            str(codes.MANIFEST_INVALID), f"{examination.error_count} places are wrong", errors, examination.error_count
+            str(codes.MANIFEST_INVALID), places_wrong(examination.error_count), errors, examination.error_count
         )
     warnings = [_as_error(finding) for finding in examination.findings if not finding.is_error]
     named = digests(document)

@@ -34,7 +34,7 @@ class ApiProblem(Exception):
         """Return the problem document."""
         document: dict[str, Any] = {
             "type": PROBLEM_TYPE_PREFIX + self.code,
-            "title": self.code.summary,
+            "title": self.code.heading,
             "status": self.status,
             "detail": self.detail,
             "instance": TRACE_URL_PREFIX + trace_id,

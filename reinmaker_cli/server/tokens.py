@@ -28,6 +28,9 @@ MAX_VERIFIED = 4096
 """Tokens whose signature is remembered; some hundred bytes each."""
 
 
+EXPIRED = "the token has expired"
+
+
 class TokenRefused(Exception):
     """The text is not a token of this server that is valid now."""
 
@@ -140,7 +143,7 @@ class Tokens:
                 self._verified.clear()
             self._verified[digest] = known
         if known.expires_at <= now:
-            raise TokenRefused("expired")
+            raise TokenRefused(EXPIRED)
         return known.grant
 
     def _verify(self, token: str, ring: KeyRing, now: float) -> _Verified:
@@ -165,11 +168,11 @@ class Tokens:
         if str(decoded.header.get("typ", "")).lower() not in ("at+jwt", "application/at+jwt"):
             raise TokenRefused("not an access token")
         if claims.get("iss") != self._issuer:
-            raise TokenRefused("made by another issuer")
+            raise TokenRefused("the token was made by another issuer")
         if claims.get("aud") != self._audience:
-            raise TokenRefused("made for another API")
+            raise TokenRefused("the token was made for another API")
         if not isinstance(claims.get("exp"), int):
-            raise TokenRefused("expired")
+            raise TokenRefused(EXPIRED)
         grant = Grant(str(claims.get("client_id")), frozenset(str(claims.get("scope", "")).split()))
         return _Verified(used[0].kid, used[0].key, claims["exp"], grant)
 

@@ -19,7 +19,7 @@ from reinmaker_cli.contract.names import (
 )
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes import edge, oauth, resource
-from reinmaker_cli.server.tokens import Grant, TokenRefused, Tokens
+from reinmaker_cli.server.tokens import EXPIRED, Grant, TokenRefused, Tokens
 from tests.server.live import token_part
 
 
@@ -116,7 +116,7 @@ def _ignore_end() -> None:
         try:
             return check(self, token)
         except TokenRefused as refusal:
-            if str(refusal) != "expired":
+            if str(refusal) != EXPIRED:
                 raise
             claims = token_part(token, 1)
             return Grant(claims["client_id"], frozenset(claims["scope"].split()))

@@ -138,7 +138,7 @@ def test_access_log_holds_the_allowed_fields_and_no_secret(capsys):
     assert all(
         set(record) == {"time", "method", "route", "status", "ms", "trace_id", "client_id"} for record in records
     )
-    assert records[-1]["route"] == MANIFESTS + "/{manifest_id}"
+    assert records[-1]["route"] == MANIFESTS + "/{manifestId}"
     assert records[-1]["client_id"] == caller.started.client.client_id
     for secret in (caller.started.client.client_secret, token, "secret-name"):
         assert secret not in "".join(lines)

@@ -105,8 +105,10 @@ def test_a_user_id_that_cannot_be_one_is_400(live: Caller, path):
 
 
 @pytest.mark.parametrize("path", ["/v1/entitlements", "/v1/entitlements/", "/v1/entitlements/a/b"])
-def test_another_path_is_404(live: Caller, path):
+def test_another_path_is_404_before_anything_else(live: Caller, path):
     assert problem_code(live.api.get(path)) == "not-found"
+    assert problem_code(live.http.get(path)) == "not-found"  # without a token
+    assert problem_code(live.api.delete(path)) == "not-found"
 
 
 @pytest.mark.parametrize(

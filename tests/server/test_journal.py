@@ -41,7 +41,7 @@ def test_a_request_is_written_down_by_the_template_of_its_route(caller):
     assert {name: entry[name] for name in ("time", "method", "route", "status", "clientId", "code")} == {
         "time": "2026-11-23T12:00:00.000Z",
         "method": "GET",
-        "route": MANIFESTS + "/{manifest_id}",
+        "route": MANIFESTS + "/{manifestId}",
         "status": 404,
         "clientId": caller.started.client.client_id,
         "code": "manifest-not-found",

@@ -222,7 +222,7 @@ def _problems():
 def test_a_problem_example_is_one_of_the_codes(pointer, problem):
     code = codes.ALL[problem["code"]]
     assert problem["type"] == PROBLEM_TYPE_PREFIX + code
-    assert problem["title"] == code.summary
+    assert problem["title"] == code.heading
     status = re.search(r"/responses/(\d{3})/", pointer)
     assert status is None or int(status[1]) == problem["status"]
     assert code.status in (0, problem["status"])

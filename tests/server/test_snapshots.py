@@ -167,7 +167,7 @@ def test_the_journal_has_a_mark_and_counts_begin_anew(caller):
     restore(caller)
     shown = caller.control.get("/_local/requests").json()["items"]
     assert [one.get("mark") or one["route"] for one in shown[-3:]] == [
-        *(MANIFESTS + "/{manifest_id}", "restored before"),
+        *(MANIFESTS + "/{manifestId}", "restored before"),
         SNAPSHOTS + "/{name}/restore",
     ]
     assert problem_code(caller.control.get(f"/_local/wait?since={since}")) == "bad-request"

@@ -24,8 +24,8 @@ def client_resources() -> list[Resource]:
     base = names.CONTROL_PATH + "/clients"
     return [
         Resource(base, {"GET": _list_clients, "POST": _add_client}, guard_control),
-        Resource(base + "/{client_id}/rotate", {"POST": _rotate}, guard_control),
-        Resource(base + "/{client_id}/limits", {"POST": _limit}, guard_control),
+        Resource(base + "/{clientId}/rotate", {"POST": _rotate}, guard_control),
+        Resource(base + "/{clientId}/limits", {"POST": _limit}, guard_control),
     ]
 
 
@@ -69,7 +69,7 @@ async def _limit(request: Request, services: Services) -> Response:
 
 
 async def _client(request: Request, services: Services) -> StoredClient:
-    client_id = request.path_params["client_id"]
+    client_id = request.path_params["clientId"]
     client = await services.threads.read(services.store.clients.find, client_id)
     if client is None:
         raise ApiProblem(codes.REQUEST_INVALID, f"no client of that id: `{client_id[:100]}`")

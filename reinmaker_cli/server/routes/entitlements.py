@@ -15,13 +15,13 @@ from reinmaker_cli.server.routes.resource import Resource, needs_scope
 from reinmaker_cli.server.services import Services
 from reinmaker_cli.server.store.entitlements import Entitlement
 
-ROUTE = names.ENTITLEMENTS_PATH + "/{user_id:path}"
+ROUTE = names.ENTITLEMENTS_PATH + "/{userId:path}"
 """`path`: the server has decoded the path before it is matched, and a user's id may hold an encoded slash."""
 
 
 def entitlement_resources() -> list[Resource]:
     """Return the path of the entitlements."""
-    return [Resource(ROUTE, {"GET": _show}, needs_scope(names.Scope.ENTITLEMENT_READ))]
+    return [Resource(ROUTE, {"GET": _show}, needs_scope(names.Scope.ENTITLEMENT_READ), check_path=_check_path)]
 
 
 async def _show(request: Request, services: Services) -> Response:
@@ -50,13 +50,20 @@ def entitlement_document(entitlement: Entitlement, now: float) -> dict[str, Any]
 
 def _user_id(request: Request) -> str:
     """Return the last part of the path, decoded once. No message says what it is: it may be logged by others."""
-    part = bytes(request.scope["raw_path"]).partition(names.ENTITLEMENTS_PATH.encode() + b"/")[2]
-    if not part or b"/" in part:
-        raise ApiProblem(codes.NOT_FOUND, "no such route: a userId is one part of a path")
     try:
-        user_id = unquote_to_bytes(part).decode()
+        user_id = unquote_to_bytes(_last_part(request)).decode()
     except UnicodeDecodeError as error:
         raise ApiProblem(codes.BAD_REQUEST, "the userId is not percent-encoded UTF-8") from error
     if len(user_id) > names.MAX_USER_ID:
         raise ApiProblem(codes.BAD_REQUEST, f"the userId has more than {names.MAX_USER_ID} characters")
     return user_id
+
+
+def _check_path(request: Request) -> None:
+    part = _last_part(request)
+    if not part or b"/" in part:
+        raise ApiProblem(codes.NOT_FOUND, "no such route: a userId is one part of a path")
+
+
+def _last_part(request: Request) -> bytes:
+    return bytes(request.scope["raw_path"]).partition(names.ENTITLEMENTS_PATH.encode() + b"/")[2]

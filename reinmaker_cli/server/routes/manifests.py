@@ -43,7 +43,7 @@ def manifest_resources() -> list[Resource]:
     guard = needs_scope(names.Scope.CONTENT_WRITE, post=MANIFESTS)
     return [
         Resource(names.MANIFESTS_PATH, {"POST": _submit, "GET": _list}, guard),
-        Resource(names.MANIFESTS_PATH + "/{manifest_id}", {"GET": _show}, guard),
+        Resource(names.MANIFESTS_PATH + "/{manifestId}", {"GET": _show}, guard),
     ]
 
 
@@ -125,7 +125,7 @@ def _submitted(submission: StoredSubmission, *, replayed: bool, wait_s: int | No
 
 
 async def _show(request: Request, services: Services) -> Response:
-    manifest_id = request.path_params["manifest_id"]
+    manifest_id = request.path_params["manifestId"]
     version = request.query_params.get("version")
     includes_manifest = "manifest" in request.query_params.get("include", "").split(",")
     wait_s = preferred_wait(request)

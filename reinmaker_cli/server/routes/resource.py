@@ -18,7 +18,7 @@ from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.edge import note_client, note_route
 from reinmaker_cli.server.routes.quota import count_request
 from reinmaker_cli.server.services import Services
-from reinmaker_cli.server.tokens import TokenRefused
+from reinmaker_cli.server.tokens import EXPIRED, TokenRefused
 
 Endpoint = Callable[[Request, Services], Awaitable[Response]]
 Guard = Callable[[Request, Services], Awaitable[None]]
@@ -27,12 +27,25 @@ _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)  # RFC 675
 
 
 class Resource:
-    """Answers one path: 405 and OPTIONS first, then the guard, then the method. HEAD is GET without its body."""
+    """Answers one path: 405 and OPTIONS first, then the guard, then the method. HEAD is GET without its body.
 
-    def __init__(self, path: str, methods: Mapping[str, Endpoint], guard: Guard | None = None) -> None:
+    `check_path` comes before all of these, where a path that matches may still be none: it raises ApiProblem.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        methods: Mapping[str, Endpoint],
+        guard: Guard | None = None,
+        *,
+        check_path: Callable[[Request], None] | None = None,
+    ) -> None:
         self._path = path
+        self.template = path.replace(":path}", "}")
+        """The path as the documents write it."""
         self._methods = dict(methods)
         self._guard = guard
+        self._check_path = check_path
         if "GET" in self._methods:
             self._methods["HEAD"] = self._methods["GET"]
         self._allow = ", ".join(sorted({*self._methods, "OPTIONS"}))
@@ -43,8 +56,10 @@ class Resource:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        note_route(scope, self._path)
         request = Request(scope, receive)
+        if self._check_path is not None:
+            self._check_path(request)
+        note_route(scope, self.template)
         response = await self._answer(request)
         await response(scope, receive, send)
 
@@ -79,7 +94,7 @@ def needs_scope(scope: names.Scope, *, post: limits.Policy = limits.DEFAULT) -> 
             grant = services.tokens.check(token)
             asked = Asked(request.method, request.url.path, grant.client_id)
             if services.faults.strike({FaultKind.EXPIRED_TOKEN}, asked) is not None:
-                raise TokenRefused("expired")
+                raise TokenRefused(EXPIRED)
         except TokenRefused as refusal:
             raise ApiProblem(
                 codes.TOKEN_INVALID, str(refusal), headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}

@@ -146,7 +146,7 @@ def _url(asked: dict[str, Any], services: Services) -> str:
     try:
         host = http_url(url).host
     except NotHttp as error:
-        raise ApiProblem(codes.REQUEST_INVALID, f"url is {error}") from error
+        raise ApiProblem(codes.REQUEST_INVALID, f"url cannot be asked: {error}") from error
     address = literal_address(host)
     refusal = None if address is None else services.webhook_policy.refusal(address)
     if address is not None and refusal is None and urlsplit(url).scheme == "http" and not address.is_loopback:
