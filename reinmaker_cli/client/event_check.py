@@ -18,6 +18,8 @@ from reinmaker_cli.contract.ijson import NotIJson, read_ijson
 PERSONAL: Final = frozenset(map(str, CODES.values()))
 """The codes of findings that are personal data."""
 
+_UNWRAP: Final = "one event a line, or one array of them: `jq '.events' FILE | reinmaker telemetry send -`"
+
 # What `read_ijson` quotes: a name in quotes, a number at the end.
 _QUOTED: Final = re.compile(r' ?"(?:[^"\\]|\\.)*"|: [-+0-9].*')
 
@@ -38,6 +40,9 @@ def _findings(piece: Piece) -> Iterator[Finding]:
         event = read_ijson(piece.raw)
     except NotIJson as error:
         yield _unreadable(error, piece.line)
+        return
+    if isinstance(event, dict) and isinstance(event.get("events"), list) and "eventId" not in event:
+        yield _at(piece.line, codes.EVENT_INVALID.finding("the body of a request, not an event", hint=_UNWRAP))
         return
     for pointer, fact in broken_event_rules(event):
         yield _at(piece.line, codes.EVENT_INVALID.finding(fact, pointer=pointer))

@@ -81,6 +81,13 @@ def test_check_names_every_place_with_its_line_and_never_its_value(reinmaker: Co
     assert "ana@example.com" not in ended.out + ended.err + for_people.out + for_people.err
 
 
+def test_the_body_of_a_request_is_recognised(reinmaker: Command, work: Path) -> None:
+    (work / "body.json").write_text(f'{{"events": [{event("a")}]}}')
+    ended = reinmaker("telemetry", "check", "body.json", "--json")
+    [finding] = ended.document["findings"]
+    assert (ended.code, finding["code"], "jq" in finding["hint"]) == (3, "event-invalid", True)
+
+
 def test_annotations_have_the_line(reinmaker: Command, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     (work / "events.jsonl").write_text("\n" + event("b", **PERSONAL))
