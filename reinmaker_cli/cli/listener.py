@@ -80,8 +80,9 @@ class Listener:
         )
         if self.url:
             self._run.output.note(
-                f"{counted(self._counts['events'], 'event')}, {counted(self._counts['duplicates'], 'duplicate')},"
-                f" {self._counts['refused']} not verified"
+                f"{counted(self._counts['received'], 'delivery', 'deliveries')}:"
+                f" {counted(self._counts['events'], 'event')} taken,"
+                f" {counted(self._counts['duplicates'], 'duplicate')}, {self._counts['refused']} not verified"
             )
 
     def _give_up(self) -> None:

@@ -15,10 +15,12 @@ import pytest
 import standardwebhooks
 import svix.webhooks
 
+from reinmaker_cli.client.received import Received
 from reinmaker_cli.server.running import ServerConfig, running_server
 from tests.cli.command import Command, command_line
 from tests.cli.terminals import Session, needs_terminals
-from tests.client.receivers import inbox
+from tests.client.receivers import Inbox, inbox
+from tests.node import NODE, needs_node
 
 
 @pytest.fixture(scope="module")
@@ -202,30 +204,49 @@ def test_what_is_forwarded_arrives_with_its_signature(local: Command, data: Path
 # --- theirs accept ours, before, during and after a rotation ---------------------------------------------------------
 
 
+def through_a_rotation(local: Command, box: Inbox) -> Iterator[tuple[Received, list[str], list[str]]]:
+    """Yield a delivery before, during and after a rotation, the secrets that verify it, and those that do not."""
+    (endpoint,) = results(local, "endpoints", "add", box.url)
+    first = endpoint["signingSecret"]
+    (shown,) = results(local, "endpoints", "secret", endpoint["endpointId"], "--next")
+    second = shown["signingSecret"]
+    for stage, good, bad in (
+        ("before", [first], [second]),
+        ("during", [first, second], []),
+        ("after", [second], [first]),
+    ):
+        if stage == "during":
+            assert local("webhooks", "rotate", endpoint["endpointId"], "--overlap", "1h").code == 0
+        if stage == "after":
+            assert local("local", "clock", "advance", "2h").code == 0
+        (caused,) = results(local, "trigger", "content.requested")
+        while (received := box.next()).message_id != caused["eventId"]:
+            pass  # retries of those before: this receiver has another secret, and refuses
+        yield received, good, bad
+
+
 def test_standardwebhooks_and_svix_verify_our_deliveries_through_a_rotation(local: Command) -> None:
     with inbox("200") as box:
-        (endpoint,) = results(local, "endpoints", "add", box.url)
-        first = endpoint["signingSecret"]
-        (shown,) = results(local, "endpoints", "secret", endpoint["endpointId"], "--next")
-        second = shown["signingSecret"]
-        for stage, good, bad in (
-            ("before", [first], [second]),
-            ("during", [first, second], []),
-            ("after", [second], [first]),
-        ):
-            if stage == "during":
-                assert local("webhooks", "rotate", endpoint["endpointId"], "--overlap", "1h").code == 0
-            if stage == "after":
-                assert local("local", "clock", "advance", "2h").code == 0
-            (caused,) = results(local, "trigger", "content.requested")
-            while (received := box.next()).message_id != caused["eventId"]:
-                pass  # retries of those before: this receiver has another secret, and refuses
+        for received, good, bad in through_a_rotation(local, box):
             for text in good:
                 for theirs in (standardwebhooks.Webhook(text), svix.webhooks.Webhook(text)):
                     theirs.verify(received.body.decode(), dict(received.headers))
             for text in bad:
                 with pytest.raises(standardwebhooks.WebhookVerificationError):
                     standardwebhooks.Webhook(text).verify(received.body.decode(), dict(received.headers))
+
+
+@needs_node
+def test_standardwebhooks_of_npm_verifies_our_deliveries_through_a_rotation(local: Command) -> None:
+    asked, wanted = [], []
+    with inbox("200") as box:
+        for received, good, bad in through_a_rotation(local, box):
+            for text in good + bad:
+                asked.append({"secret": text, "body": received.body.decode(), "headers": dict(received.headers)})
+                wanted.append(text in good)
+    script = NODE / "webhooks.mjs"
+    ended = subprocess.run(["node", str(script)], input=json.dumps(asked), capture_output=True, text=True, check=True)
+    assert json.loads(ended.stdout) == wanted == [True, False, True, True, True, False]
 
 
 # --- endpoints, deliveries, dead letters -----------------------------------------------------------------------------
@@ -351,4 +372,4 @@ def test_on_a_terminal_a_line_says_what_came_last_and_whether_the_server_sees_it
         session.process.send_signal(signal.SIGINT)
         seen = session.end()
     assert seen.code == 130
-    assert "1 event, 0 duplicates, 0 not verified" in seen.text
+    assert "1 delivery: 1 event taken, 0 duplicates, 0 not verified" in seen.text

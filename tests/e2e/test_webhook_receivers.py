@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -11,13 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from reinmaker_cli.contract.signing import new_secret
 from tests.cli.command import as_process, environment
 from tests.generate import ROOT
+from tests.node import NODE_MODULES, needs_node
 
-NODE_MODULES = ROOT / "tests" / "proof" / "node" / "node_modules"
 SECRET = new_secret()
 
 
@@ -62,10 +59,7 @@ def test_the_python_receiver_is_right(tmp_path: Path) -> None:
         assert probed(port) == 0
 
 
-@pytest.mark.skipif(
-    shutil.which("node") is None or not (NODE_MODULES / "standardwebhooks").is_dir(),
-    reason="wants node and `npm ci` in tests/proof/node",
-)
+@needs_node
 def test_the_javascript_receiver_is_right(tmp_path: Path) -> None:
     port = free_port()
     (tmp_path / "receiver.mjs").write_text(example("js", port))
