@@ -204,4 +204,6 @@ def _check_text(check: Any) -> str:
     """Return a health check in words: `ok, writeMs 1.6`."""
     if not isinstance(check, Mapping):
         return str(check)
-    return ", ".join(str(value) if name == "status" else f"{name} {value}" for name, value in check.items())
+    said = {name: "yes" if value is True else "no" if value is False else value for name, value in check.items()}
+    known = ((name, value) for name, value in said.items() if value is not None)
+    return ", ".join(str(value) if name == "status" else f"{name} {value}" for name, value in known)

@@ -32,14 +32,14 @@ def parse_duration_s(text: str, place: str) -> int:
     return sum(int(number) * UNITS_S[unit] for number, unit in re.findall(r"([0-9]+)([smhdw])", text))
 
 
-def duration_text(seconds: float) -> str:
-    """Return a duration, 0 or more, as it would be typed: `2d 3h`; at most two parts, rounded down."""
+def duration_text(seconds: float, *, most_parts: int = 2) -> str:
+    """Return a duration, 0 or more, as it would be typed: `2d 3h`, rounded down; four parts leave out no second."""
     whole, parts = int(seconds), []
     for unit in ("d", "h", "m", "s"):
         count, whole = divmod(whole, UNITS_S[unit])
         if count:
             parts.append(f"{count}{unit}")
-    return " ".join(parts[:2]) or "0s"
+    return " ".join(parts[:most_parts]) or "0s"
 
 
 def seconds_between(earlier: str, later: str) -> float:

@@ -40,8 +40,9 @@ class Narrator:
                     f"estimate  {number:,} {event.what}: at least {duration_text(seconds)}, by the server's limits"
                 )
             case events.Submitting(manifest_id=name, version=version, size_bytes=size, attempt=attempt):
-                again = f", try {attempt}" if attempt > 1 else ""
-                self._output.note(f"submit    {name} {version} ({human_size(size)}{again})")
+                # The verdict says as much a moment later; what was tried before is worth a line of its own.
+                again, say = (f", try {attempt}", self._output.note) if attempt > 1 else ("", self._output.verbose)
+                say(f"submit    {name} {version} ({human_size(size)}{again})")
                 self._output.progress.doing(f"waiting for the answer on {name} {version}")
             case events.Submitted(manifest_id=name, version=version, status=status, reconciled=reconciled):
                 how = "; its answer was lost, and read back" if reconciled else ""

@@ -86,12 +86,16 @@ def timeline(delivery: Delivery) -> list[Line]:
         f"  to {delivery.endpoint_id}  {delivery.url}",
     ]
     for attempt in delivery.attempts:
-        since = duration_text(seconds_between(delivery.created_at, attempt.started_at))
-        lines.append((f"  {'+' + since:>12}  ", *_answered(attempt)))
+        lines.append((_since(delivery, attempt.started_at), *_answered(attempt)))
     if delivery.due_at is not None and delivery.status == "open":
-        due = duration_text(seconds_between(delivery.created_at, delivery.due_at))
-        lines.append(f"  {'+' + due:>12}  due at {delivery.due_at}")
+        lines.append(f"{_since(delivery, delivery.due_at)}due at {delivery.due_at}")
     return lines
+
+
+def _since(delivery: Delivery, time: str) -> str:
+    """Return the beginning of a line on the time line: how long after the event, to the second."""
+    since = duration_text(seconds_between(delivery.created_at, time), most_parts=4)
+    return f"  {'+' + since:>12}  "
 
 
 def _answered(attempt: Attempt) -> tuple[Cell, ...]:

@@ -78,11 +78,11 @@ def check_data_folder(data: Path) -> Checked:
     try:
         if read_local_client(data) is None:
             fact = f"no local server was started with `{data}`"
-            return Failed("data folder", fact, codes.NO_LOCAL_SERVER, codes.NO_LOCAL_SERVER.cure, 7)
+            return Failed("client file", fact, codes.NO_LOCAL_SERVER, codes.NO_LOCAL_SERVER.cure, 7)
     except ReinmakerError as error:
-        return failed_by("data folder", error)
+        return failed_by("client file", error)
     mode = stat.S_IMODE(path.stat().st_mode)
     if sys.platform != "win32" and mode & 0o077:
         code = codes.FILE_TOO_OPEN
-        return Failed("data folder", f"`{path}` has mode {mode:04o}", code, f"`chmod 600 {path}`", UsageError.exit_code)
-    return Passed("data folder", f"`{data}`")
+        return Failed("client file", f"`{path}` has mode {mode:04o}", code, f"`chmod 600 {path}`", UsageError.exit_code)
+    return Passed("client file", f"`{path}`, its owner's alone")

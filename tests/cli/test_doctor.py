@@ -340,14 +340,14 @@ def test_client_variables_do_nothing_for_the_local_server(local: Command, monkey
 
 
 def test_a_data_folder_that_no_server_ever_used_is_seen(reinmaker: Command, project: Path) -> None:
-    assert failed(reinmaker, "--data", "nowhere")["data folder"] == "no-local-server"
+    assert failed(reinmaker, "--data", "nowhere")["client file"] == "no-local-server"
 
 
 def test_secrets_that_others_can_read_are_seen(local: Command, server: Started) -> None:
     path = server.data / "client.json"
     path.chmod(0o644)
     try:
-        assert failed(local) == {"data folder": "file-too-open"}
+        assert failed(local) == {"client file": "file-too-open"}
     finally:
         path.chmod(0o600)
 

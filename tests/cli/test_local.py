@@ -80,7 +80,7 @@ def test_time_that_runs_out_is_exit_8(local: Command, work: Path) -> None:
 def test_a_person_sees_what_is_waited_for_and_a_clean_end_after_an_interrupt(local: Command, work: Path) -> None:
     lesson(work, "watched")
     with Session(("publish", "--only", "locale=en-US")) as session:
-        session.wait_for("waiting for the answer on watched-en-US")
+        session.wait_for("waiting for the verdict on watched-en-US")
         session.process.send_signal(signal.SIGINT)
         shown = session.end()
     assert shown.code == 130
