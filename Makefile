@@ -84,7 +84,7 @@ bench: $(VENV)/installed-dev ## figures, as ratios against other tools in the sa
 	$(BIN)/python -m tests.benchmarks
 
 soak: $(VENV)/installed-dev ## the long proofs in full
-	REINMAKER_SOAK=1 $(BIN)/pytest tests/e2e --timeout 3600
+	REINMAKER_SOAK=1 $(BIN)/pytest tests/e2e tests/server/test_webhooks.py tests/server/test_webhook_load.py --timeout 3600
 	REINMAKER_SOAK=1 $(MAKE) proof-breaks
 
 generated: $(VENV)/installed-dev ## rewrite completions/ and the generated references in docs/
