@@ -181,14 +181,16 @@ class Journey:
         for result in report.results:
             if result.status != "active" or result.version is None:
                 continue
-            submission = result.submission or ask(result.manifest_id, result.version, result.trace_id)
+            submission = result.submission  # from the listing only the status is known
+            if submission is None or not submission.status.is_final:
+                submission = ask(result.manifest_id, result.version, result.trace_id)
             item = items[result.manifest_id]
             manifest = item.at(result.version) if isinstance(item, Draft) else item
             if submission is not None:
                 yield manifest, submission
 
     def _say_what_was_not_checked(self, report: Report, server: Server) -> None:
-        active = [result for result in report.results if result.outcome == "active" and result.submission is not None]
+        active = [result for result in report.results if result.outcome == "active" and _is_told_of(result)]
         unread = sum(result.assets.count - _hashed(result) for result in active)
         if server.control is not None and active:
             self._output.note(
@@ -196,6 +198,11 @@ class Journey:
             )
         elif unread > 0:
             self._output.note(f"not checked: the bytes of {counted(unread, 'asset')}, which the server could not read")
+
+
+def _is_told_of(result: PublishResult) -> bool:
+    """Return whether the server said how it came to its verdict: not where that was found in the listing."""
+    return result.submission is not None and result.submission.status.is_final
 
 
 def _hashed(result: PublishResult) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +12,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from reinmaker_cli.client.answers import Answer, error_of
-from reinmaker_cli.client.connection import Body, Connection, TraceLog, open_http
+from reinmaker_cli.client.connection import Apart, Body, Connection, TraceLog, open_http
 from reinmaker_cli.client.credentials import Credentials
 from reinmaker_cli.client.entitlements import entitlements_path
 from reinmaker_cli.client.environment import Environment
@@ -103,6 +104,15 @@ class Api:
     def requests(self) -> int:
         """How many requests were sent, those for tokens not counted."""
         return self._connection.requests
+
+    @contextmanager
+    def turn_by_turn(self, apart: Apart) -> Iterator[None]:
+        """Wait for answers as those do who take turns, inside."""
+        before, self._connection.apart = self._connection.apart, apart
+        try:
+            yield
+        finally:
+            self._connection.apart = before
 
     def submit(self, body: Body, *, trace_id: str, wait_s: int = 0, limit_s: float | None = None) -> Seen:
         """POST a manifest; VersionConflict, ContentInvalid and the others where it was not taken."""
@@ -221,13 +231,13 @@ def open_api(
 ) -> Api:
     """Return the API of an environment; without credentials only `health` can be asked. Sends nothing yet.
 
-    `clock` is for the limits: that of whoever waits for them.
+    `clock` is for the limits and the age of a token: that of whoever waits.
     """
     http = open_http(env.api_url, ca_file=ca_file, local_host=env.local_host, trace=trace)
     if credentials is None:
         return Api(Connection(http, env.api_url, trace=trace))
     source = open_token_source(env, credentials, ca_file=ca_file, trace=trace, on_token=on_token)
-    auth, pacing = ClientCredentialsAuth(source, scope=scope), Pacing(clock)
+    auth, pacing = ClientCredentialsAuth(source, scope=scope, clock=clock), Pacing(clock)
     connection = Connection(http, env.api_url, auth=auth, trace=trace, pacing=pacing)
     return Api(connection, pacing=pacing, on_close=source.close)
 

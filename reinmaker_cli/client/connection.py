@@ -40,6 +40,13 @@ SHOWN_HEADERS: Final = (
 )
 
 TraceLog = Callable[[str], None]
+Apart = Callable[[Callable[[], httpx.Response]], httpx.Response]
+MAX_CONNECTIONS: Final = 40  # more than anybody has requests in flight, so that each finds its connection again
+
+
+def wait_alone(ask: Callable[[], httpx.Response]) -> httpx.Response:
+    """Wait for an answer, and do nothing else meanwhile."""
+    return ask()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,7 @@ def open_http(
             verify=tls_context(ca_file),
             trust_env=not stays_here(base_url, local_host=local_host),
             follow_redirects=False,
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
             # Answers come as they are: an inflated one could be a thousand times what was received.
             headers={"User-Agent": f"reinmaker/{__version__}", "Accept-Encoding": "identity"},
             event_hooks={"request": [_log_request(trace)], "response": [_bound_answer, _log_answer(trace)]},
@@ -180,6 +188,8 @@ class Connection:
     ) -> None:
         self._http, self._base_url, self._auth, self._trace = http, base_url.rstrip("/"), auth, trace
         self._pacing = pacing
+        self.apart: Apart = wait_alone
+        """How an answer is waited for: a publication lets others go on meanwhile."""
         self.requests = 0
         """How many requests were sent, those for tokens not counted."""
 
@@ -228,10 +238,11 @@ class Connection:
         pacing, policy = self._pacing if with_token else None, policy_of(method, path)
         sent_at = pacing.admit(policy) if pacing is not None else 0.0
         self.requests += 1
-        answered: dict[str, str] | None = None
+        answered, status = None, 0
         try:
-            response = self._http.send(request, auth=self._auth if with_token else None)
-            answered = {name.lower(): value for name, value in response.headers.items()}
+            auth = self._auth if with_token else None
+            response = self.apart(lambda: self._http.send(request, auth=auth))
+            status, answered = response.status_code, {name.lower(): value for name, value in response.headers.items()}
         except (httpx.RequestError, _AnswerTooLong, _AnswerTooSlow) as error:
             if self._trace is not None:
                 self._trace(f"! {type(error).__name__}")
@@ -240,7 +251,7 @@ class Connection:
             raise failure from error
         finally:
             if pacing is not None:
-                pacing.answered(policy, sent_at, answered)
+                pacing.answered(policy, sent_at, answered, status)
         url = without_user(self._base_url + path)
         return Answer(response.status_code, answered, response.content, url, trace_id_of(answered, trace_id))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -10,14 +10,20 @@ from typing import Final
 from reinmaker_cli.client.api import Api, new_trace_id
 from reinmaker_cli.client.events import Limited, OnEvent, ignore
 from reinmaker_cli.client.ledger import Ledger
+from reinmaker_cli.client.pacing import Paced, PolicyName
 from reinmaker_cli.client.patience import MAX_ATTEMPTS, Clockwork, Patience
 from reinmaker_cli.client.preflight import Wanted
 from reinmaker_cli.client.report import Report
+from reinmaker_cli.client.submit import PREFER_WAIT_S
+from reinmaker_cli.client.turns import Turns
+from reinmaker_cli.contract.models import ListedManifest
 from reinmaker_cli.errors import AccessDenied, Interrupted, ReinmakerError, ServerUnreachable
 from reinmaker_cli.manifest.assemble import Manifest
 from reinmaker_cli.manifest.diff import Difference
 
 DEFAULT_TIMEOUT_S: Final = 300.0
+MAX_IN_FLIGHT: Final = 32
+SAID_FROM_S: Final = 1.0  # shorter waits for limits are the usual pace, and not worth a line each
 
 Register = Callable[[Manifest], None]
 """Tells the local server where the bytes of a manifest lie."""
@@ -40,6 +46,8 @@ class Options:
     """Everything but the POST."""
     keep_going: bool = False
     """Send what is clean although something else is not."""
+    in_flight: int = MAX_IN_FLIGHT
+    """How many requests may be under way at a time; the server's limits hold beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,47 +59,99 @@ class Surroundings:
     confirm_removed: ConfirmRemoved | None = None
     """None: missing assets are a warning."""
     world: Clockwork = field(default_factory=Clockwork)
+    turns: Callable[..., Turns] = Turns
+    """How many go on at the same time."""
     make_trace_id: Callable[[], str] = new_trace_id
 
 
 class Journey:
-    """One run of `publish`."""
+    """One run of `publish`. All of it belongs to whoever has the turn."""
 
     def __init__(self, wanted: Sequence[Wanted], api: Api, options: Options, around: Surroundings) -> None:
         self.wanted, self.api, self.options, self.around = tuple(wanted), api, options, around
+        self.turns = around.turns(around.world, most=options.in_flight)
         self.ledger = Ledger(self.wanted, new_trace_id=around.make_trace_id, on_event=around.on_event)
         self.run_trace_id = around.make_trace_id()
         self.is_clean = True
         """False once a manifest cannot go."""
+        self.is_stopped = False
+        """True once a manifest has shown that no other can succeed either."""
+        self.listing: Mapping[str, ListedManifest] | None = None
+        """What the server had at the beginning; None where it was asked manifest by manifest."""
         self._deadline_at = None if options.deadline_s is None else around.world.clock() + options.deadline_s
         self._patiences: dict[int, Patience] = {}
+        self._limited_s, self._limited_until = 0.0, float("-inf")
 
     def patience(self, place: int, *, max_attempts: int = MAX_ATTEMPTS) -> Patience:
         """Return the time for one manifest: it starts with the first request, and goes on now where it was held."""
         if place in self._patiences:
             self._patiences[place].resume(max_attempts=max_attempts)
             return self._patiences[place]
-        manifest_id = self.wanted[place].manifest_id
-        self._patiences[place] = Patience(
-            self.options.timeout_s,
-            deadline_at=self._deadline_at,
-            world=self.around.world,
-            max_attempts=max_attempts,
-            on_limit=lambda seconds: self.around.on_event(Limited(manifest_id, seconds)),
-        )
+        self._patiences[place] = self.new_patience(self.wanted[place].manifest_id, max_attempts=max_attempts)
         return self._patiences[place]
 
-    def goes_on_after(self, place: int, error: ReinmakerError) -> bool:
-        """Note a manifest's error; return whether the others may still succeed. A signal is no manifest's error."""
+    def new_patience(self, manifest_id: str | None = None, *, max_attempts: int = MAX_ATTEMPTS) -> Patience:
+        """Return the time for a piece of work of its own."""
+        return Patience(
+            self.options.timeout_s,
+            deadline_at=self._deadline_at,
+            world=self.turns.world,
+            max_attempts=max_attempts,
+            on_limit=lambda seconds: self._note_limit(manifest_id, seconds),
+        )
+
+    def await_limit(self, policy: PolicyName) -> None:
+        """Let time pass until a request of a policy may be sent; ServerUnreachable where that takes too long."""
+        while wait_s := self.api.pacing.wait_s(policy):
+            self.new_patience().wait_as_asked(Paced(wait_s))
+
+    def start(self, place: int, work: Callable[[], None]) -> None:
+        """Begin a piece of work on a manifest; its error becomes the manifest's."""
+
+        def carry_on() -> None:
+            try:
+                work()
+            except ReinmakerError as error:
+                self.conclude_with(place, error)
+
+        self.turns.start(carry_on)
+
+    def conclude_with(self, place: int, error: ReinmakerError) -> None:
+        """Note a manifest's error, and whether the others may still succeed. A signal is no manifest's error."""
         if isinstance(error, Interrupted):
             raise error
         self.is_clean = False
         self.ledger.conclude_with(place, error)
         if isinstance(error, AccessDenied):
-            return False
-        return self.options.keep_going or not isinstance(error, ServerUnreachable)
+            self.is_stopped = True
+        elif isinstance(error, ServerUnreachable):
+            self.is_stopped = self.is_stopped or not self.options.keep_going
+
+    def prefer_wait_s(self, to_send: int) -> int:
+        """Return how long the server may hold the answer to a POST open until there is a verdict.
+
+        Not so long that all that may be in flight is held open while the limit would allow more; and the first answer,
+        which says what the limit is, is waited for by all others.
+        """
+        if not self.options.wait:
+            return 0
+        if to_send > 1 and not self.api.pacing.knows("manifests"):
+            return 1
+        if to_send <= self.options.in_flight:
+            return PREFER_WAIT_S
+        return max(1, min(PREFER_WAIT_S, int(self.options.in_flight * self.api.pacing.seconds_each("manifests"))))
 
     def report(self, signal_number: int | None = None) -> Report:
         """Return what came of it so far."""
-        limited_s = sum(patience.limited_s for patience in self._patiences.values())
-        return self.ledger.report(requests=self.api.requests, limited_s=limited_s, signal_number=signal_number)
+        return self.ledger.report(requests=self.api.requests, limited_s=self._limited_s, signal_number=signal_number)
+
+    def _note_limit(self, manifest_id: str | None, seconds: float) -> None:
+        """Count the time in which at least one had to wait."""
+        now = self.around.world.clock()
+        more_s = now + seconds - max(now, self._limited_until)
+        if more_s <= 0:
+            return
+        self._limited_s += more_s
+        self._limited_until = now + seconds
+        if more_s >= SAID_FROM_S:
+            self.around.on_event(Limited(manifest_id, seconds))

@@ -35,6 +35,8 @@ class Clockwork:
         random: Callable[[], float] = random_numbers.random,
     ) -> None:
         self.clock, self.sleep, self.random = clock, sleep, random
+        self.is_real = sleep is time.sleep
+        """False: time passes only while somebody sleeps."""
 
 
 class Patience:
@@ -81,6 +83,10 @@ class Patience:
         if max_attempts is not None:
             self._max_attempts = max_attempts
 
+    def extend(self, seconds: float) -> None:
+        """Give time back that was waited for a limit elsewhere."""
+        self._end_at += seconds
+
     def pause(self, seconds: float) -> None:
         """Sleep, but not beyond the end."""
         self._world.sleep(max(0.0, min(seconds, self.left_s())))
@@ -96,9 +102,10 @@ class Patience:
 
         Only the wait for a limit (429) is not counted: a server that is busy for ever uses the time up.
         """
-        is_limit = error.status == 429
-        self._limits_in_a_row += is_limit
-        asked_s = UNSAID_LIMIT_PAUSE_S if error.retry_after_s is None else max(error.retry_after_s, FIRST_PAUSE_S)
+        is_limit, is_refused = error.status == 429, not isinstance(error, Paced)
+        self._limits_in_a_row += is_limit and is_refused
+        asked_s = UNSAID_LIMIT_PAUSE_S if error.retry_after_s is None else error.retry_after_s
+        asked_s = max(asked_s, FIRST_PAUSE_S) if is_refused else asked_s
         if asked_s > self.left_s() or self._limits_in_a_row > MAX_LIMITS_IN_A_ROW:
             limited = ServerUnreachable(
                 f"the server asks to wait {asked_s:.0f} s, and {max(0.0, self.left_s()):.0f} s are left",
@@ -108,7 +115,7 @@ class Patience:
             limited.trace_id = error.trace_id
             raise limited from error
         # Who was never refused does not come back together with others, and knows the instant.
-        waited_s = asked_s if isinstance(error, Paced) else self._jittered(asked_s)
+        waited_s = self._jittered(asked_s) if is_refused else asked_s
         self._on_limit(waited_s)
         self._world.sleep(waited_s)
         self.limited_s += waited_s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
@@ -24,7 +24,6 @@ from reinmaker_cli.client.preflight import (
     read_known,
 )
 from reinmaker_cli.contract import codes
-from reinmaker_cli.contract.models import ListedManifest
 from reinmaker_cli.errors import ContentInvalid, ReinmakerError, UsageError
 from reinmaker_cli.manifest.assemble import Manifest
 from reinmaker_cli.manifest.diff import Difference, diff_manifests
@@ -36,25 +35,57 @@ Plan = Unchanged | Await | Send
 
 
 def plan_all(journey: Journey) -> dict[int, Plan]:
-    """Return what to do with each manifest that can go, by its place; what cannot go is in the journey's ledger."""
+    """Return what to do with each manifest that can go, by its place; what cannot go is in the journey's ledger.
+
+    Each is looked at on its own, many at a time; then a person is asked about all that would go, one after another.
+    """
     journey.around.on_event(PreflightStarted(len(journey.wanted)))
     plans: dict[int, Plan] = {}
-    listing: Mapping[str, ListedManifest] | None = None
+    removals: dict[int, str] = {}
+    if len(journey.wanted) > LIST_ABOVE and not _list(journey):
+        return {}
     for place in range(len(journey.wanted)):
+        if journey.is_stopped:
+            break
+        _start_planning(journey, place, plans, removals)
+        if place == 0 and journey.listing is None:  # the first answer says how fast it goes
+            journey.turns.until(lambda: journey.api.pacing.knows("default"))
+            _estimate_questions(journey)
+    journey.turns.finish()
+    if journey.is_stopped:
+        return {}
+    for place, active_version in sorted(removals.items()):
+        confirm_removed(journey, place, active_version)
+    return dict(sorted(plans.items()))
+
+
+def _list(journey: Journey) -> bool:
+    """Read what the server has of all manifests; return whether they may still succeed."""
+    patience = journey.new_patience(max_attempts=LOOKING_ATTEMPTS)
+    try:
+        journey.listing = list_manifests(journey.api, patience=patience, trace_id=journey.run_trace_id)
+    except ReinmakerError as error:
+        journey.conclude_with(0, error)
+        return not journey.is_stopped
+    return True
+
+
+def _start_planning(journey: Journey, place: int, plans: dict[int, Plan], removals: dict[int, str]) -> None:
+    def plan() -> None:
         patience = journey.patience(place, max_attempts=LOOKING_ATTEMPTS)
         try:
-            if place == 0 and len(journey.wanted) > LIST_ABOVE:
-                listing = list_manifests(journey.api, patience=patience, trace_id=journey.run_trace_id)
-            if place == 1 and listing is None:  # the first answer said how fast it goes
-                _estimate_questions(journey)
-            known = _known(journey, place, listing, patience)
-            plans[place] = plan_one(journey, place, known, patience)
-        except ReinmakerError as error:
-            if not journey.goes_on_after(place, error):
-                return {}
+            known = _known(journey, place, patience)
+            plans[place] = plan_one(journey, place, known, patience, removals=removals)
         finally:
             patience.hold()
-    return plans
+
+    if journey.listing is None:
+        try:
+            journey.await_limit("default")
+        except ReinmakerError as error:
+            journey.conclude_with(place, error)
+            return
+    journey.start(place, plan)
 
 
 def _estimate_questions(journey: Journey) -> None:
@@ -64,8 +95,19 @@ def _estimate_questions(journey: Journey) -> None:
         journey.around.on_event(Estimated("questions", questions, seconds))
 
 
-def plan_one(journey: Journey, place: int, known: Known, patience: Patience, *, taken: Collection[str] = ()) -> Plan:
-    """Return what to do with a manifest after comparing it with what is active; raise where it cannot go."""
+def plan_one(
+    journey: Journey,
+    place: int,
+    known: Known,
+    patience: Patience,
+    *,
+    removals: dict[int, str],
+    taken: Collection[str] = (),
+) -> Plan:
+    """Return what to do with a manifest after comparing it with what is active; raise where it cannot go.
+
+    `removals` gets its place and the active version where that has assets which this one lacks.
+    """
     wanted, row = journey.wanted[place], journey.ledger[place]
     decision = decide(
         wanted,
@@ -88,16 +130,15 @@ def plan_one(journey: Journey, place: int, known: Known, patience: Patience, *, 
     difference = _compare(journey, place, decision.manifest, known.active.version, patience)
     if difference is not None and isinstance(decision, Send):
         _require_immutable(decision.manifest, difference, known.active.version)
-        patience.hold()  # a person takes the time that it takes
-        _confirm_removed(journey, place, difference, known.active.version)
-        patience.resume()
+        if difference.removed:
+            removals[place] = known.active.version
     return decision
 
 
-def _known(journey: Journey, place: int, listing: Mapping[str, ListedManifest] | None, patience: Patience) -> Known:
+def _known(journey: Journey, place: int, patience: Patience) -> Known:
     row = journey.ledger[place]
-    if listing is not None:
-        return known_from_listing(listing, row.manifest_id)
+    if journey.listing is not None:
+        return known_from_listing(journey.listing, row.manifest_id)
     return read_known(journey.api, row.manifest_id, patience=patience, trace_id=row.trace_id)
 
 
@@ -160,10 +201,10 @@ def _require_immutable(manifest: Manifest, difference: Difference, active_versio
         )
 
 
-def _confirm_removed(journey: Journey, place: int, difference: Difference, active_version: str) -> None:
-    if not difference.removed:
-        return
-    manifest_id = journey.ledger[place].manifest_id
+def confirm_removed(journey: Journey, place: int, active_version: str) -> None:
+    """Warn of the assets of the active version that would go; UsageError where somebody says that they must not."""
+    manifest_id, difference = journey.ledger[place].manifest_id, journey.ledger[place].difference
+    assert difference is not None
     names = ", ".join(f"`{asset.id}`" for asset in difference.removed[:MAX_NAMES_SHOWN])
     more = ", …" if len(difference.removed) > MAX_NAMES_SHOWN else ""
     message = f"{len(difference.removed)} assets of the active `{active_version}` are missing: {names}{more}"

@@ -53,6 +53,8 @@ class Await:
     """That content is submitted already, and its verdict is to come."""
 
     manifest: Manifest
+    submission_id: str
+    status: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ def _decide_auto(draft: Draft, known: Known, today: date, taken: Collection[str]
         return Unchanged(active)
     if newest is not None and newest.content_digest == draft.content_digest:
         if not newest.status.is_final:
-            return Await(draft.at(newest.version))
+            return Await(draft.at(newest.version), newest.submission_id, str(newest.status))
         if newest.status is Status.REJECTED and _may_follow(newest.version, active):
             return Send(draft.at(newest.version), newest.submission_id)
     # A rejected version is free: it may be submitted again with other content.
@@ -154,7 +156,7 @@ def _decide_fixed(manifest: Manifest, known: Known, look_up: Callable[[str], Lis
         if there.digest != manifest.digest:
             return _other_content(manifest)
         if not there.status.is_final:
-            return Await(manifest)
+            return Await(manifest, there.submission_id, str(there.status))
     if not _may_follow(manifest.version, active):
         assert active is not None
         return _too_old(manifest, active)

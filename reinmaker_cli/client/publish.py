@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from reinmaker_cli.client.api import Api, Seen
+from reinmaker_cli.client.api import Api
 from reinmaker_cli.client.events import Estimated, VersionTaken
 from reinmaker_cli.client.journey import Journey, Options, Surroundings
+from reinmaker_cli.client.pacing import PolicyName
 from reinmaker_cli.client.patience import Patience
-from reinmaker_cli.client.plan import Plan, plan_all, plan_one
+from reinmaker_cli.client.plan import Plan, confirm_removed, plan_all, plan_one
 from reinmaker_cli.client.preflight import Await, Send, Unchanged, Wanted, read_known
 from reinmaker_cli.client.report import Report
-from reinmaker_cli.client.submit import Accepted, submit_manifest, wait_for_verdict
+from reinmaker_cli.client.submit import Accepted, look_again, submit_manifest
+from reinmaker_cli.client.verdicts import Awaited, Verdicts
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import Interrupted, ReinmakerError, ServerUnreachable, VersionConflict
 from reinmaker_cli.manifest.assemble import Manifest
@@ -23,27 +25,33 @@ MAX_NEW_VERSIONS: Final = 5  # how often somebody may be quicker before this is 
 
 
 def publish(wanted: Sequence[Wanted], api: Api, options: Options, around: Surroundings | None = None) -> Report:
-    """Publish manifests one after another and return what came of each. A signal ends it early, with a report.
+    """Publish manifests, many at a time, and return what came of each. A signal ends it early, with a report.
 
     1. Ask the server what it has, decide for each manifest, compare with what is active: all of them, first.
     2. Stop where one cannot go (unless `keep_going`), or in a dry run. Until here nothing was sent.
-    3. Submit what is to be submitted, each once, and wait for the verdicts.
+    3. Submit what is to be submitted, each once, as fast as the limits allow; collect the verdicts meanwhile.
 
     Running it again continues: the server is the journal. UsageError where `confirm_removed` says no.
     """
     journey = Journey(wanted, api, options, around or Surroundings())
-    try:
-        plans = plan_all(journey)
-        if options.dry_run:
-            _leave_unsent(journey, plans)
-        elif journey.is_clean or options.keep_going:
-            _carry_out_all(journey, plans)
-        else:
-            _note_unchanged(journey, plans)
-    except KeyboardInterrupt:
-        return journey.report(signal_number=2)
-    except Interrupted as signal:
-        return journey.report(signal_number=signal.exit_status - 128)
+    with api.turn_by_turn(journey.turns.apart):
+        try:
+            plans = plan_all(journey)
+            if options.dry_run:
+                _leave_unsent(journey, plans)
+            elif journey.is_clean or options.keep_going:
+                _carry_out_all(journey, plans)
+            else:
+                _note_unchanged(journey, plans)
+        except KeyboardInterrupt:
+            journey.turns.cut_off()
+            return journey.report(signal_number=2)
+        except Interrupted as signal:
+            journey.turns.cut_off()
+            return journey.report(signal_number=signal.exit_status - 128)
+        except BaseException:
+            journey.turns.cut_off()
+            raise
     return journey.report()
 
 
@@ -61,41 +69,57 @@ def _note_unchanged(journey: Journey, plans: Mapping[int, Plan]) -> None:
 
 
 def _carry_out_all(journey: Journey, plans: Mapping[int, Plan]) -> None:
-    """Do what was planned, one manifest after another, until one shows that no other can succeed either."""
+    """Do what was planned, many at a time, until one shows that no other can succeed either."""
     to_send = sum(isinstance(plan, Send) for plan in plans.values())
     if seconds := journey.api.pacing.estimate_s("manifests", to_send):
         journey.around.on_event(Estimated("manifests", to_send, seconds))
+    verdicts = Verdicts(journey)
     for place, plan in plans.items():
-        try:
-            _carry_out(journey, place, plan)
-        except ReinmakerError as error:
-            if not journey.goes_on_after(place, error):
-                return
+        if isinstance(plan, Unchanged):
+            journey.ledger.conclude(place, "unchanged", finished=True)
+        elif not journey.is_stopped:
+            verdicts.look_meanwhile()
+            _start(journey, place, plan, verdicts, to_send)
+    verdicts.collect()
 
 
-def _carry_out(journey: Journey, place: int, plan: Plan) -> None:
+def _start(journey: Journey, place: int, plan: Plan, verdicts: Verdicts, to_send: int) -> None:
+    """Begin to carry out a plan, as soon as the limits allow it."""
+    policy: PolicyName = "manifests" if isinstance(plan, Send) else "default"
+    was_known = journey.api.pacing.knows(policy)
+    try:
+        journey.await_limit(policy)
+    except ReinmakerError as error:
+        journey.conclude_with(place, error)
+        return
+    journey.start(place, lambda: _carry_out(journey, place, plan, verdicts, to_send))
+    if not was_known:  # the first answer says how fast it goes
+        journey.turns.until(lambda: journey.api.pacing.knows(policy))
+
+
+def _carry_out(journey: Journey, place: int, plan: Plan, verdicts: Verdicts, to_send: int) -> None:
     patience = journey.patience(place)
     taken: list[str] = []
     while isinstance(plan, Send):
         if patience.left_s() <= 0:
             raise _never_sent(plan.manifest)
         try:
-            accepted = _submit(journey, place, plan, patience)
+            accepted = _submit(journey, place, plan, patience, to_send)
         except VersionConflict:
             if journey.wanted[place].version is not None or len(taken) >= MAX_NEW_VERSIONS:
                 raise
             taken.append(plan.manifest.version)
             plan = _plan_anew(journey, place, patience, taken)
         else:
-            _settle(journey, place, plan.manifest, accepted, patience)
+            _settle(journey, place, plan.manifest, accepted, patience, verdicts)
             return
     if isinstance(plan, Await):
-        _join(journey, place, plan.manifest, patience)
+        _join(journey, place, plan, patience, verdicts)
     else:
         journey.ledger.conclude(place, "unchanged", finished=True)
 
 
-def _submit(journey: Journey, place: int, plan: Send, patience: Patience) -> Accepted:
+def _submit(journey: Journey, place: int, plan: Send, patience: Patience, to_send: int) -> Accepted:
     if journey.around.register is not None:
         journey.around.register(plan.manifest)
     return submit_manifest(
@@ -104,7 +128,7 @@ def _submit(journey: Journey, place: int, plan: Send, patience: Patience) -> Acc
         earlier=plan.earlier,
         patience=patience,
         trace_id=journey.ledger[place].trace_id,
-        wait=journey.options.wait,
+        wait_s=journey.prefer_wait_s(to_send),
         on_event=journey.around.on_event,
     )
 
@@ -113,7 +137,12 @@ def _plan_anew(journey: Journey, place: int, patience: Patience, taken: Sequence
     """Return the next plan under `auto`, after somebody took the version; say whose content it replaces."""
     row = journey.ledger[place]
     known = read_known(journey.api, row.manifest_id, patience=patience, trace_id=row.trace_id)
-    plan = plan_one(journey, place, known, patience, taken=taken)
+    removals: dict[int, str] = {}
+    plan = plan_one(journey, place, known, patience, removals=removals, taken=taken)
+    if place in removals:
+        patience.hold()  # a person takes the time that it takes
+        confirm_removed(journey, place, removals[place])
+        patience.resume()
     if isinstance(plan, Send):
         theirs = known.newest or known.active
         replaces = theirs.version if theirs is not None else None
@@ -121,40 +150,29 @@ def _plan_anew(journey: Journey, place: int, patience: Patience, taken: Sequence
     return plan
 
 
-def _join(journey: Journey, place: int, manifest: Manifest, patience: Patience) -> None:
+def _join(journey: Journey, place: int, plan: Await, patience: Patience, verdicts: Verdicts) -> None:
     """Wait for the verdict on content that an earlier run, or somebody else, submitted."""
+    manifest = plan.manifest
     if journey.around.register is not None:
         journey.around.register(manifest)
-    trace_id = journey.ledger[place].trace_id
-    seen = patience.ask(
-        lambda: journey.api.manifest(
-            manifest.manifest_id, version=manifest.version, trace_id=trace_id, limit_s=patience.left_s()
-        )
-    )
-    if not isinstance(seen, Seen) or seen.submission.digest != manifest.digest:
-        raise VersionConflict(
-            f"somebody submitted other content meanwhile: `{manifest.manifest_id}` `{manifest.version}`",
-            code=codes.VERSION_CONFLICT,
-            hint="run the same command again",
-        )
-    _settle(journey, place, manifest, Accepted(seen, reconciled=False), patience)
-
-
-def _settle(journey: Journey, place: int, manifest: Manifest, accepted: Accepted, patience: Patience) -> None:
-    """Wait for the verdict, unless nobody wants to, and close the row with it."""
-    submission = accepted.seen.submission
-    journey.ledger.note(place, submission=submission, status=str(submission.status), reconciled=accepted.reconciled)
-    if not submission.status.is_final and not journey.options.wait:
-        journey.ledger.conclude(place, "pending", finished=True)
+    if journey.listing is not None and journey.options.wait:
+        journey.ledger.note(place, status=plan.status)
+        verdicts.await_one(place, Awaited(manifest, plan.submission_id, plan.status, patience))
         return
-    verdict = wait_for_verdict(
-        journey.api,
-        accepted.seen,
-        patience=patience,
-        trace_id=journey.ledger[place].trace_id,
-        on_event=journey.around.on_event,
-    )
-    journey.ledger.conclude_with_verdict(place, verdict, manifest)
+    seen = look_again(journey.api, manifest, patience=patience, trace_id=journey.ledger[place].trace_id)
+    _settle(journey, place, manifest, Accepted(seen, reconciled=False), patience, verdicts)
+
+
+def _settle(
+    journey: Journey, place: int, manifest: Manifest, accepted: Accepted, patience: Patience, verdicts: Verdicts
+) -> None:
+    """Close the row with the verdict, once there is one, unless nobody wants to wait for it."""
+    said = accepted.seen.submission
+    journey.ledger.note(place, submission=said, status=str(said.status), reconciled=accepted.reconciled)
+    if said.status.is_final or journey.listing is None or not journey.options.wait:
+        verdicts.follow(place, manifest, accepted.seen, patience)
+    else:
+        verdicts.await_one(place, Awaited(manifest, said.submission_id, str(said.status), patience))
 
 
 def _never_sent(manifest: Manifest) -> ServerUnreachable:

@@ -39,10 +39,12 @@ def submit_manifest(
     earlier: str | None,
     patience: Patience,
     trace_id: str,
-    wait: bool = True,
+    wait_s: int = PREFER_WAIT_S,
     on_event: OnEvent = ignore,
 ) -> Accepted:
     """Return the server's submission of the manifest; one submission, however many answers are lost on the way.
+
+    `wait_s` is how long the server may hold its answer open until there is a verdict.
 
     `earlier` is the submissionId that this version had before (a rejected one is validated anew, as a new submission).
 
@@ -56,7 +58,7 @@ def submit_manifest(
         if not is_said:
             on_event(Submitting(manifest.manifest_id, manifest.version, len(raw), attempt))
         try:
-            seen = api.submit(body, trace_id=trace_id, wait_s=_wait_s(wait, patience), limit_s=_limit_s(patience))
+            seen = api.submit(body, trace_id=trace_id, wait_s=_wait_s(wait_s, patience), limit_s=_limit_s(patience))
         except RetryLater as error:
             patience.wait_as_asked(error)
             lost, is_said = lost or error.status != 429, isinstance(error, Paced)
@@ -75,6 +77,22 @@ def submit_manifest(
         found = _read_back(api, manifest, earlier=earlier, patience=patience, trace_id=trace_id) if lost else None
         if found is not None:
             return _accepted(found, True, on_event)
+
+
+def look_again(api: Api, manifest: Manifest, *, patience: Patience, trace_id: str) -> Seen:
+    """Return what became of content that was submitted; VersionConflict where the version has other content now."""
+    seen = patience.ask(
+        lambda: api.manifest(
+            manifest.manifest_id, version=manifest.version, trace_id=trace_id, limit_s=_limit_s(patience)
+        )
+    )
+    if not isinstance(seen, Seen) or seen.submission.digest != manifest.digest:
+        raise VersionConflict(
+            f"somebody submitted other content meanwhile: `{manifest.manifest_id}` `{manifest.version}`",
+            code=codes.VERSION_CONFLICT,
+            hint="run the same command again",
+        )
+    return seen
 
 
 def _read_back(api: Api, manifest: Manifest, *, earlier: str | None, patience: Patience, trace_id: str) -> Seen | None:
@@ -107,7 +125,7 @@ def wait_for_verdict(
         said, etag = seen.submission, seen.etag
         on_event(Waiting(said.manifest_id, said.version, str(said.status)))
         if patience.left_s() <= 0:
-            raise _out_of_time(said)
+            raise out_of_time(said.manifest_id, str(said.status), said.trace_id)
         asked_at = patience.now()
         answer = patience.ask(
             lambda said=said, etag=etag: api.manifest(  # type: ignore[misc]  # mypy cannot type a bound default
@@ -115,7 +133,7 @@ def wait_for_verdict(
                 version=said.version,
                 etag=etag,
                 trace_id=trace_id,
-                wait_s=_wait_s(True, patience),
+                wait_s=_wait_s(PREFER_WAIT_S, patience),
                 limit_s=_limit_s(patience),
             )
         )
@@ -163,18 +181,19 @@ def _require_same_content(submission: Submission, manifest: Manifest) -> None:
         )
 
 
-def _out_of_time(submission: Submission) -> StillPending:
+def out_of_time(manifest_id: str, status: str, trace_id: str) -> StillPending:
+    """Return the error for a verdict that did not come in time."""
     error = StillPending(
-        f"no verdict before time ran out: `{submission.manifest_id}` is {submission.status}",
+        f"no verdict before time ran out: `{manifest_id}` is {status}",
         code=codes.OUT_OF_TIME,
-        hint=f"`reinmaker status {submission.manifest_id} --wait`, or run publish again: it continues",
+        hint=f"`reinmaker status {manifest_id} --wait`, or run publish again: it continues",
     )
-    error.trace_id = submission.trace_id
+    error.trace_id = trace_id
     return error
 
 
-def _wait_s(wait: bool, patience: Patience) -> int:
-    return max(0, min(PREFER_WAIT_S, int(patience.left_s()))) if wait else 0
+def _wait_s(most_s: int, patience: Patience) -> int:
+    return max(0, min(most_s, int(patience.left_s())))
 
 
 def _limit_s(patience: Patience) -> float:

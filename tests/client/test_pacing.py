@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from reinmaker_cli.client.pacing import CONTRACT_QUOTAS, Paced, Pacing, policy_of
+from reinmaker_cli.client.pacing import CONTRACT_QUOTAS, DRIFT_S, LONGEST_WAY_S, Paced, Pacing, policy_of
 from reinmaker_cli.server.limits import POLICIES
 
 
@@ -71,7 +71,7 @@ def test_what_is_under_way_may_have_been_counted_after_the_answer() -> None:
     pacing = Pacing(Hand())
     sent_at = [pacing.admit("default") for _ in range(3)]
     pacing.answered("default", sent_at[0], said(4, 60))
-    assert [wait_s(pacing) for _ in range(3)] == [0.0, 0.0, 60.0]
+    assert [wait_s(pacing) for _ in range(3)] == [0.0, 0.0, pytest.approx(60 + DRIFT_S)]
 
 
 def test_a_question_held_open_was_counted_when_it_came() -> None:
@@ -100,12 +100,56 @@ def test_of_several_policies_the_strictest_counts() -> None:
     assert wait_s(pacing) == 7
 
 
-def test_an_answer_that_never_came_frees_its_place() -> None:
+def test_a_request_without_an_answer_may_have_been_counted_later() -> None:
     pacing = Pacing(Hand())
     lost_at, kept_at = pacing.admit("default"), pacing.admit("default")
     pacing.answered("default", lost_at, None)
-    pacing.answered("default", kept_at, said(1, 60))
-    assert [wait_s(pacing), wait_s(pacing)] == [0.0, 60.0]
+    pacing.answered("default", kept_at, said(2, 60))
+    assert [wait_s(pacing), wait_s(pacing)] == [0.0, pytest.approx(60 + DRIFT_S)]
+
+
+def test_each_of_ours_is_followed_by_another_as_soon_as_it_has_left() -> None:
+    """120 in 60 s, one every half second, each answered 3 s later: the 121st goes when the first has left."""
+    clock = Hand()
+    pacing = Pacing(clock)
+    under_way: list[float] = []
+    for number in range(120):
+        under_way.append(pacing.admit("default"))
+        clock.now += 0.5
+        if number >= 6:
+            pacing.answered("default", under_way[number - 6], said(119 - number + 6, 57, waited=True))
+    for number in range(114, 120):
+        pacing.answered("default", under_way[number], said(119 - number, 57, waited=True))
+    # The way of a request that was held open is not known; a second is taken for it.
+    assert wait_s(pacing) == pytest.approx(LONGEST_WAY_S + DRIFT_S)
+    clock.now += LONGEST_WAY_S + DRIFT_S
+    assert [wait_s(pacing), wait_s(pacing)] == [0.0, pytest.approx(0.5)]
+
+
+def test_what_an_earlier_run_used_is_not_used_again() -> None:
+    """It sent 100 at once; we are started 20 s later, and may send 20 until they have left."""
+    clock = Hand()
+    pacing = Pacing(clock)
+    ask(pacing, left=19, leaves_in_s=40)
+    sent_at = [pacing.admit("default") for _ in range(19)]
+    for number, at in enumerate(sent_at):
+        pacing.answered("default", at, said(18 - number, 40))
+    assert wait_s(pacing) == 40
+    clock.now += 40
+    ask(pacing, left=99, leaves_in_s=20)
+    assert [wait_s(pacing) for _ in range(100)] == [0.0] * 99 + [pytest.approx(20 + DRIFT_S)]
+
+
+@pytest.mark.parametrize(("quota", "left"), [(300, 280), (60, 40)])
+def test_a_limit_that_is_changed_counts_from_the_next_answer(quota: int, left: int) -> None:
+    pacing = Pacing(Hand())
+    for number in range(20):
+        fields = {
+            "ratelimit": f'"default";r={quota - 1 - number};t=60',
+            "ratelimit-policy": f'"default";q={quota};w=60',
+        }
+        pacing.answered("default", pacing.admit("default"), fields if number == 19 else said(119 - number, 60))
+    assert [wait_s(pacing) for _ in range(left + 1)] == [0.0] * left + [pytest.approx(60 + DRIFT_S)]
 
 
 @pytest.mark.parametrize(("requests", "seconds"), [(20, 0.0), (21, 60.0), (140, 60.0), (141, 120.0)])

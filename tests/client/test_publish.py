@@ -422,7 +422,7 @@ def test_a_signal_ends_it_with_what_is_known_and_nothing_new_sent(
 
     with fault_proxy(manual_server.url) as proxy:
         around = Surroundings(on_event=strike)
-        report = run(open_to(manual_server, proxy.url), *drafts, around=around, timeout_s=0.1)
+        report = run(open_to(manual_server, proxy.url), *drafts, around=around, timeout_s=0.1, in_flight=1)
         assert (outcomes(report), report.exit_code) == (["interrupted"] * 3, exit_code)
         assert proxy.requests.count(POSTS) == 1
         again = run(open_to(manual_server, proxy.url), *drafts, wait=False)
@@ -437,7 +437,7 @@ def test_a_deadline_leaves_the_rest_unsent(manual_server: Started, open_to: Open
             fake_time.now += 100
 
     around = Surroundings(on_event=slowly, world=fake_time.world)
-    report = run(open_to(manual_server), *drafts, deadline_s=0.9, around=around)
+    report = run(open_to(manual_server), *drafts, deadline_s=0.9, around=around, in_flight=1)
     assert outcomes(report) == ["pending", "unreachable"]
     assert report.results[1].status is None
     assert report.exit_code == 7
