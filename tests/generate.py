@@ -12,6 +12,7 @@ from reinmaker_cli.cli.completion_scripts import completion_script
 from reinmaker_cli.cli.completion_tree import Leaf, leaves
 from reinmaker_cli.contract import codes
 from reinmaker_cli.settings import KNOBS, Knob
+from tests.man_pages import man_pages
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTE = "<!-- Written by `make generated` from the code. -->"
@@ -41,7 +42,7 @@ def generated() -> dict[str, str]:
     files["docs/commands.md"] = _text(_commands())
     files["docs/settings.md"] = _text(_settings())
     files["docs/codes.md"] = _text(_codes())
-    return files
+    return files | man_pages(EXIT_CODES)
 
 
 def _text(lines: Iterator[str]) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,19 @@ def test_every_exit_code_is_documented() -> None:
     classes = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.ReinmakerError)]
     used = {one.exit_code for one in classes} | {0, 1, 130, 143}
     assert used == set(EXIT_CODES)
+
+
+def test_manual_pages_are_well_formed() -> None:
+    if shutil.which("mandoc") is None:
+        assert "CI" not in os.environ, "CI installs mandoc"
+        pytest.skip("mandoc is not here to read them")
+    pages = sorted((ROOT / "docs" / "man" / "man1").glob("*.1"))
+    assert {page.stem for page in pages} == {"reinmaker", *(f"reinmaker-{n.replace(' ', '-')}" for n in tree.COMMANDS)}
+    read = subprocess.run(
+        ["mandoc", "-T", "lint", "-W", "warning", *pages], capture_output=True, text=True, check=False
+    )
+    # The same commit gives the same pages, so they have no date.
+    assert [line for line in read.stdout.splitlines() if "missing date" not in line] == []
 
 
 def documents() -> list[Path]:

@@ -49,7 +49,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheels):
         for file in (ROOT / "reinmaker_cli").rglob("*")
         if file.is_file() and "__pycache__" not in file.parts
     }
-    assert all("/share/man/" in name for name in data)
+    assert sum("/share/man/man1/reinmaker" in name for name in data) == len(data) > 40
 
 
 def test_the_lock_file_has_one_version_and_digests_for_whatever_is_wanted():
