@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.routing import Route, Router
+from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from reinmaker_cli.contract import codes, names
@@ -28,6 +28,7 @@ from reinmaker_cli.server.routes.oauth import oauth_resources
 from reinmaker_cli.server.routes.people import people_resources
 from reinmaker_cli.server.routes.resource import Resource
 from reinmaker_cli.server.routes.snapshots import snapshot_resources
+from reinmaker_cli.server.routes.table import RouteTable
 from reinmaker_cli.server.routes.telemetry import telemetry_resources
 from reinmaker_cli.server.routes.trigger import trigger_resources
 from reinmaker_cli.server.routes.viewer import viewer_resources
@@ -75,15 +76,10 @@ def build_apps(base: Foundation, started: Callable[[Services], None], is_stoppin
             yield {"services": services}
 
     place = base.listening
-    api, control = _routes(API_ROUTES), _routes((*CONTROL_ROUTES, viewer_resources))
-    router = Router(
-        api if place.control_is_apart else [*api, *control],
-        redirect_slashes=False,
-        default=_no_such_route,
-        lifespan=lifespan,
-    )
+    control = (*CONTROL_ROUTES, viewer_resources)
+    table = _table(API_ROUTES if place.control_is_apart else (*API_ROUTES, *control))
     edge = Edge(
-        router,
+        Router(redirect_slashes=False, default=table, lifespan=lifespan),
         place.hosts,
         is_stopping,
         is_behind_proxy=place.is_behind_proxy,
@@ -91,12 +87,11 @@ def build_apps(base: Foundation, started: Callable[[Services], None], is_stoppin
     )
     if not place.control:
         return Apps(edge, None)
-    apart = Router(control, redirect_slashes=False, default=_no_such_route)
-    return Apps(edge, Edge(apart, LOOPBACK_NAMES, is_stopping))
+    return Apps(edge, Edge(_table(control), LOOPBACK_NAMES, is_stopping))
 
 
-def _routes(groups: Iterable[Callable[[], list[Resource]]]) -> list[Route]:
-    return [resource.route() for resources in groups for resource in resources()]
+def _table(groups: Iterable[Callable[[], list[Resource]]]) -> RouteTable:
+    return RouteTable((resource for resources in groups for resource in resources()), _no_such_route)
 
 
 async def _no_such_route(scope: Scope, _receive: Receive, _send: Send) -> None:

@@ -29,12 +29,12 @@ from reinmaker_cli.server.limits import Limits
 from reinmaker_cli.server.listening import Listening
 from reinmaker_cli.server.probe import OutboxWatch, WriteProbe
 from reinmaker_cli.server.problems import ApiProblem
+from reinmaker_cli.server.reads import Reads
 from reinmaker_cli.server.routes.bodies import BUSY_RETRY_AFTER_S, Bodies, Body
 from reinmaker_cli.server.routes.edge import note_user
 from reinmaker_cli.server.sending import TIME_LIMIT_S, Sender
 from reinmaker_cli.server.snapshots import SnapshotFolder
 from reinmaker_cli.server.store import Store
-from reinmaker_cli.server.store.delivery_log import OutboxState
 from reinmaker_cli.server.threads import Threads
 from reinmaker_cli.server.timekeeping import Timekeeper
 from reinmaker_cli.server.tokens import Tokens
@@ -79,6 +79,7 @@ class Services:
     control_token: str
     log_key: bytes = field(repr=False)
     threads: Threads
+    reads: Reads
     limits: Limits
     faults: Faults
     changes: Changes
@@ -130,6 +131,7 @@ class Services:
 async def run_services(base: Foundation) -> AsyncIterator[Services]:
     """Yield the services, with the validations of a previous run resumed; end them all afterwards."""
     config, threads, changes, workers = base.config, Threads(base.store.one_commit), Changes(), Workers(INTAKE_WORKERS)
+    reads = Reads(threads, base.store.revision)
     policy = AddressPolicy.from_ranges(
         allow_private=base.listening.is_within_this_machine, allow_targets=config.allow_targets
     )
@@ -160,6 +162,7 @@ async def run_services(base: Foundation) -> AsyncIterator[Services]:
             control_token=base.control_token,
             log_key=base.log_key,
             threads=threads,
+            reads=reads,
             limits=Limits(base.clock, raised, is_on=config.limits == "contract"),
             faults=faults,
             changes=changes,
@@ -173,7 +176,7 @@ async def run_services(base: Foundation) -> AsyncIterator[Services]:
             bodies=Bodies(),
             workers=workers,
             probe=WriteProbe(threads, functools.partial(_probe, base)),
-            outbox=OutboxWatch(threads, functools.partial(_outbox, base)),
+            outbox=OutboxWatch(reads, base.store.delivery_log.state),
             forwards=forwarder is not None,
         )
     finally:
@@ -190,10 +193,6 @@ def _keep_endpoints(base: Foundation) -> None:
     """Add the receivers of the options, those that are not there from an earlier start."""
     for types, url in base.config.webhooks:
         base.store.endpoints.keep_option(url, types, now=base.clock.now())
-
-
-def _outbox(base: Foundation) -> OutboxState:
-    return base.store.delivery_log.state(now=base.clock.now())
 
 
 def _probe(base: Foundation) -> None:

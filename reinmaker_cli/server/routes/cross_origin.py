@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from reinmaker_cli.contract import codes, names
 from reinmaker_cli.errors import UsageError
+from reinmaker_cli.server.routes.fields import field_of
 
 PREFLIGHT_LIFETIME_S = 600  # what Chromium keeps at most is 7200, and a changed --allow-origin is to be seen soon
 
@@ -34,13 +34,12 @@ def cross_origin_fields(scope: Scope, allowed: Collection[str]) -> Mapping[str, 
     """Return the fields that let the page read the answer; none for a page that may not. Fetch standard, CORS."""
     if not allowed or scope["path"].startswith(names.CONTROL_PATH + "/"):
         return {}
-    headers = Headers(scope=scope)
     fields = {"Vary": "Origin"}  # also without the field: a cache must not hand one page's answer to another
-    origin = headers.get("origin", "")
-    if origin not in allowed:
+    origin = field_of(scope, b"origin")
+    if origin is None or origin not in allowed:
         return fields
     fields["Access-Control-Allow-Origin"] = origin
-    if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+    if scope["method"] == "OPTIONS" and field_of(scope, b"access-control-request-method") is not None:
         fields["Access-Control-Allow-Methods"] = "GET, HEAD, POST"
         fields["Access-Control-Allow-Headers"] = f"{_ACCEPTED}, {names.TRACE_HEADER}"
         fields["Access-Control-Max-Age"] = str(PREFLIGHT_LIFETIME_S)

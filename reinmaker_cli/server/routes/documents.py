@@ -8,13 +8,14 @@ from importlib import resources
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 import reinmaker_cli
 from reinmaker_cli.contract import names
 from reinmaker_cli.server.clock import rfc3339
 from reinmaker_cli.server.routes.edge import is_loopback_peer
 from reinmaker_cli.server.routes.resource import Resource, bearer_token
+from reinmaker_cli.server.routes.submission_json import encoded
 from reinmaker_cli.server.services import Services
 from reinmaker_cli.server.tokens import TokenRefused
 
@@ -44,7 +45,8 @@ async def _health(request: Request, services: Services) -> Response:
     if await _may_see_checks(request, services):
         database = {"status": probed.status, "writeMs": probed.write_ms}
         document["checks"] = {"database": database, **await _outbox_checks(services)}
-    return JSONResponse(document, 503 if status == "failing" else 200, {"Cache-Control": "no-store"})
+    code = 503 if status == "failing" else 200
+    return Response(encoded(document), code, {"Cache-Control": "no-store"}, "application/json")
 
 
 async def _outbox_checks(services: Services) -> dict[str, Any]:
@@ -52,14 +54,14 @@ async def _outbox_checks(services: Services) -> dict[str, Any]:
     outbox = await services.outbox.look()
     if outbox is None:
         return {}
-    letters = {"count": outbox.dead_letters}
+    now, letters = services.clock.now(), {"count": outbox.dead_letters}
     if services.forwards:
         letters["toForward"] = outbox.unforwarded
     return {
-        "outbox": {"depth": outbox.depth, "oldestDueSeconds": round(outbox.oldest_due_s, 3)},
+        "outbox": {"depth": outbox.depth, "oldestDueSeconds": round(outbox.oldest_due_s_at(now), 3)},
         "deadLetters": letters,
         "rotation": {
-            "status": outbox.rotation_at(services.clock.now()),
+            "status": outbox.rotation_at(now),
             "nextAt": None if outbox.rotates_at is None else rfc3339(outbox.rotates_at),
             "nextFetched": outbox.next_fetched,
         },

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import random
 import re
 import time
 from collections.abc import Callable, Collection
 
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -19,9 +19,12 @@ from reinmaker_cli.server.access_log import SERVER_LOG, log_access
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.cross_origin import checked_origins, cross_origin_fields
 from reinmaker_cli.server.routes.exchange import Exchange, add_to_answer, stopping
+from reinmaker_cli.server.routes.fields import field_of
 from reinmaker_cli.server.routes.struck import strike_of
 
 _TRACE = re.compile(TRACE_PATTERN)
+_TRACE_FIELD = TRACE_HEADER.lower().encode()
+_PORT = re.compile(r":[0-9]*$")
 _TRACES = random.Random()  # nosec B311: no two alike, and no secret; the system's generator is a call each time
 _TRACE_KEY = "reinmaker.trace_id"
 _ROUTE_KEY = "reinmaker.route"
@@ -122,8 +125,8 @@ class Edge:
 
     def _refuse_foreign_host(self, scope: Scope) -> None:
         # DNS rebinding: a web page can point a name of its own at 127.0.0.1, but it cannot change the Host field.
-        host = Headers(scope=scope).get("host", "")
-        name = re.sub(r":[0-9]*$", "", host).lower().strip("[]")
+        host = field_of(scope, b"host") or ""
+        name = _PORT.sub("", host).lower().strip("[]")
         if name not in self._allowed_hosts:
             raise ApiProblem(codes.HOST_NOT_ALLOWED, f"not a host name of this server: `{host[:100]}`")
 
@@ -133,9 +136,14 @@ def is_loopback_peer(request: Request) -> bool:
     if request.client is None or request.scope[_BEHIND_PROXY_KEY] or _was_forwarded(request):
         return False
     try:
-        return ipaddress.ip_address(request.client.host).is_loopback
+        return _is_loopback(request.client.host)
     except ValueError:
         return False
+
+
+@functools.lru_cache(1024)
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address).is_loopback
 
 
 def _write_down(scope: Scope, status: int, seconds: float) -> None:
@@ -152,9 +160,9 @@ def _write_down(scope: Scope, status: int, seconds: float) -> None:
 
 
 def _was_forwarded(request: Request) -> bool:
-    return any(name == "forwarded" or name.startswith("x-forwarded-") for name in request.headers)
+    return any(name == b"forwarded" or name.startswith(b"x-forwarded-") for name, _ in request.scope["headers"])
 
 
 def _incoming_trace(scope: Scope) -> str | None:
-    value = Headers(scope=scope).get(TRACE_HEADER, "")
-    return value if _TRACE.fullmatch(value) else None
+    value = field_of(scope, _TRACE_FIELD)
+    return value if value is not None and _TRACE.fullmatch(value) else None

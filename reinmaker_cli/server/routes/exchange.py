@@ -8,15 +8,17 @@ answer it was sent. So the rest is read and thrown away for a while (nginx calls
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.names import PROBLEM_MEDIA_TYPE, TRACE_HEADER
 from reinmaker_cli.server.problems import ApiProblem
+from reinmaker_cli.server.routes.fields import field_of
 
 IDLE_LIMIT_S = 30
 """Without a byte of a body that is not complete."""
@@ -31,6 +33,7 @@ SMALL_REST_BYTES = 64 * 1024
 """A rest that is not worth a new connection: uvicorn may read it."""
 STOPPING_RETRY_AFTER_S = 5
 _FIELDS_KEY = "reinmaker.answer_fields"
+_TRACE_FIELD = TRACE_HEADER.lower().encode()
 
 
 def add_to_answer(scope: Scope, fields: Mapping[str, str]) -> None:
@@ -42,17 +45,17 @@ class Exchange:
     """The `receive` and `send` that a request's routes get."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, trace: str, is_stopping: Callable[[], bool]) -> None:
-        headers = Headers(scope=scope)
-        declared = headers.get("content-length", "")
+        declared = field_of(scope, b"content-length")
+        is_chunked = field_of(scope, b"transfer-encoding") is not None
         self._scope = scope
         self._receive = receive
         self._send = send
         self._trace = trace
         self._is_stopping = is_stopping
-        self._rest_bytes = float("inf") if "transfer-encoding" in headers else int(declared) if declared else 0
+        self._rest_bytes = math.inf if is_chunked else int(declared or 0)
         self._waited_s = 0.0
         self._received_bytes = 0
-        self._is_asked_for = headers.get("expect", "").lower() != "100-continue"
+        self._is_asked_for = (field_of(scope, b"expect") or "").lower() != "100-continue"
         self._is_given_up = False
         self._closes = False
         self.status = 0
@@ -80,12 +83,10 @@ class Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self._closes = self._is_given_up or self._rest_bytes > SMALL_REST_BYTES
-            headers = MutableHeaders(scope=message)
-            headers[TRACE_HEADER] = self._trace
-            for name, value in self._scope.get(_FIELDS_KEY, {}).items():
-                headers[name] = value
-            if self._closes:
-                headers["Connection"] = "close"
+            message["headers"].append((_TRACE_FIELD, self._trace.encode()))
+            fields = self._scope.get(_FIELDS_KEY, {}) | ({"Connection": "close"} if self._closes else {})
+            for name, value in fields.items():
+                MutableHeaders(scope=message)[name] = value
         elif self._closes and not message.get("more_body", False):
             await self._send({**message, "more_body": True})  # the whole answer is on its way
             await self._linger()

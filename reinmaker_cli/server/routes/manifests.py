@@ -20,7 +20,7 @@ from reinmaker_cli.server.routes.resource import Resource, needs_scope
 from reinmaker_cli.server.routes.submission_json import (
     encoded,
     etag_of,
-    submission_document,
+    represented,
     version_document,
     with_manifest,
 )
@@ -118,7 +118,7 @@ def _submitted(submission: StoredSubmission, *, replayed: bool, wait_s: int | No
     }
     if replayed:
         headers[names.REPLAYED_HEADER] = "true"
-    representation = encoded(submission_document(submission))
+    representation = represented(submission)
     headers["ETag"] = etag_of(representation, with_manifest=False)
     status = 200 if submission.status.is_final else 202
     return Response(representation, status, headers, "application/json")
@@ -138,7 +138,7 @@ async def _show(request: Request, services: Services) -> Response:
             return latest.status.is_final or _etag(latest, includes_manifest) != first_etag
 
         submission = await services.changes.wait_until(manifest_id, find, changed, timeout_s=wait_s)
-    representation = encoded(submission_document(submission))
+    representation = represented(submission)
     etag = etag_of(representation, with_manifest=includes_manifest)
     headers = {"ETag": etag, "Cache-Control": "no-cache", **waited(wait_s), **_retry_after(submission)}
     if is_known(request, etag):
@@ -157,7 +157,7 @@ def _is_enough(request: Request, submission: StoredSubmission, etag: str) -> boo
 
 
 async def _find(services: Services, manifest_id: str, version: str | None) -> StoredSubmission:
-    found = await services.threads.read(services.store.submissions.find, manifest_id, version)
+    found = await services.reads.read(services.store.submissions.find, manifest_id, version)
     if found is None:
         which = f"{manifest_id}, version {version}" if version is not None else manifest_id
         raise ApiProblem(codes.MANIFEST_NOT_FOUND, f"nothing was submitted as {which[:200]}")
@@ -165,7 +165,7 @@ async def _find(services: Services, manifest_id: str, version: str | None) -> St
 
 
 def _etag(submission: StoredSubmission, includes_manifest: bool) -> str:
-    return etag_of(encoded(submission_document(submission)), with_manifest=includes_manifest)
+    return etag_of(represented(submission), with_manifest=includes_manifest)
 
 
 def _retry_after(submission: StoredSubmission) -> dict[str, str]:

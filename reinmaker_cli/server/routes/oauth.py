@@ -92,7 +92,7 @@ def _address(request: Request) -> str:
 
 
 async def _jwks(request: Request, services: Services) -> Response:
-    asked = Asked(request.method, request.url.path, None)
+    asked = Asked(request.method, request.scope["path"], None)
     if services.faults.strike({FaultKind.MISSING_KEY}, asked) is not None:
         return JSONResponse({"keys": []})
     keys = await services.threads.examine(services.tokens.jwks)

@@ -39,7 +39,7 @@ def count_request(request: Request, services: Services, policy: Policy, client_i
 
 def _asked_for(request: Request, services: Services, client_id: str) -> Exceeded | None:
     """Return the limit that a fault says is met."""
-    asked = Asked(request.method, request.url.path, client_id)
+    asked = Asked(request.method, request.scope["path"], client_id)
     rule = services.faults.strike({FaultKind.LIMITED}, asked)
     if rule is None:
         return None

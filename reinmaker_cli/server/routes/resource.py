@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
+import string
 from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from reinmaker_cli.contract import codes, names
@@ -16,6 +15,7 @@ from reinmaker_cli.server import limits
 from reinmaker_cli.server.faults import Asked
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.edge import note_client, note_route
+from reinmaker_cli.server.routes.fields import field_of
 from reinmaker_cli.server.routes.quota import count_request
 from reinmaker_cli.server.services import Services
 from reinmaker_cli.server.tokens import EXPIRED, TokenRefused
@@ -23,7 +23,8 @@ from reinmaker_cli.server.tokens import EXPIRED, TokenRefused
 Endpoint = Callable[[Request, Services], Awaitable[Response]]
 Guard = Callable[[Request, Services], Awaitable[None]]
 
-_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)  # RFC 6750 section 2.1
+# RFC 6750 section 2.1. To delete them takes a tenth of the time in which a pattern matches the thousand of a token.
+_TOKEN_CHARACTERS = (string.ascii_letters + string.digits + "._~+/=-").encode()
 
 
 class Resource:
@@ -40,7 +41,7 @@ class Resource:
         *,
         check_path: Callable[[Request], None] | None = None,
     ) -> None:
-        self._path = path
+        self.path = path
         self.template = path.replace(":path}", "}")
         """The path as the documents write it."""
         self._methods = dict(methods)
@@ -49,10 +50,6 @@ class Resource:
         if "GET" in self._methods:
             self._methods["HEAD"] = self._methods["GET"]
         self._allow = ", ".join(sorted({*self._methods, "OPTIONS"}))
-
-    def route(self) -> Route:
-        """Return the route to this resource."""
-        return Route(self._path, endpoint=self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -92,7 +89,7 @@ def needs_scope(scope: names.Scope, *, post: limits.Policy = limits.DEFAULT) -> 
         try:
             await services.tokens.ready()
             grant = services.tokens.check(token)
-            asked = Asked(request.method, request.url.path, grant.client_id)
+            asked = Asked(request.method, request.scope["path"], grant.client_id)
             if services.faults.strike({FaultKind.EXPIRED_TOKEN}, asked) is not None:
                 raise TokenRefused(EXPIRED)
         except TokenRefused as refusal:
@@ -113,8 +110,10 @@ def needs_scope(scope: names.Scope, *, post: limits.Policy = limits.DEFAULT) -> 
 
 def bearer_token(request: Request) -> str | None:
     """Return the token in `Authorization: Bearer`, "" where the scheme is Bearer and the rest is none, else None."""
-    given = request.headers.get("authorization", "").strip()
-    if not given.lower().startswith("bearer"):
+    given = (field_of(request.scope, b"authorization") or "").strip()
+    scheme, rest = given[:6], given[6:]
+    if scheme.lower() != "bearer":
         return None
-    match = _BEARER.fullmatch(given)
-    return match[1] if match else ""
+    token = rest.lstrip(" ")
+    is_well_formed = rest.startswith(" ") and not token.encode().translate(None, _TOKEN_CHARACTERS)
+    return token if is_well_formed else ""

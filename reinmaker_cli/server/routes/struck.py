@@ -22,6 +22,7 @@ from reinmaker_cli.contract.faults import FaultKind
 from reinmaker_cli.server.changes import Changes
 from reinmaker_cli.server.faults import Asked, Faults, Rule
 from reinmaker_cli.server.problems import ApiProblem
+from reinmaker_cli.server.routes.fields import field_of
 from reinmaker_cli.server.wire import CONNECTION_KEY, TimedProtocol
 
 _INSTEAD: Final = frozenset({FaultKind.FAILURE, FaultKind.RESET, FaultKind.EMPTY})
@@ -112,7 +113,7 @@ def _problem(rule: Rule) -> ApiProblem:
 
 def _claimed_client(scope: Scope) -> str | None:
     """Return the client that a request says it is from: faults are no secret, so nobody checks that it is true."""
-    scheme, _, said = Headers(scope=scope).get("authorization", "").partition(" ")
+    scheme, _, said = (field_of(scope, b"authorization") or "").partition(" ")
     try:
         if scheme.lower() == "bearer":
             claims = said.strip().split(".")[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import zlib
@@ -12,6 +13,7 @@ from reinmaker_cli.server.clock import rfc3339
 from reinmaker_cli.server.store.records import StoredSubmission, StoredVersion
 
 _PIECE = 256 * 1024
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # `json.dumps` makes one each time
 
 
 def submission_document(submission: StoredSubmission) -> dict[str, Any]:
@@ -31,6 +33,12 @@ def submission_document(submission: StoredSubmission) -> dict[str, Any]:
     }
 
 
+@functools.lru_cache(64)
+def represented(submission: StoredSubmission) -> bytes:
+    """Return the JSON bytes of a submission: who asks again gets the same ones."""
+    return encoded(submission_document(submission))
+
+
 def version_document(version: StoredVersion | None) -> dict[str, str] | None:
     """Return a version by content, or None."""
     if version is None:
@@ -40,7 +48,7 @@ def version_document(version: StoredVersion | None) -> dict[str, str] | None:
 
 def encoded(document: dict[str, Any]) -> bytes:
     """Return the JSON bytes of a document."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return _encode(document).encode()
 
 
 def etag_of(representation: bytes, *, with_manifest: bool) -> str:

@@ -52,6 +52,13 @@ class Store:
         """Let all that this thread writes until the end be one commit; with an exception, none of it happened."""
         return self._database.one_commit()
 
+    def revision(self) -> int | None:
+        """Return a number that is another one after each commit, of whomever; None where the database has none.
+
+        For one thread; it does not block, and may be the event loop's.
+        """
+        return self._database.revision()
+
     def close(self) -> None:
         """Close all connections."""
         self._database.close()

@@ -42,6 +42,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._writer = threading.Lock()
+        self._watch: sqlite3.Connection | None = None
         self._shared = threading.local()
         """`connection` in the thread that is within `one_commit`."""
 
@@ -120,8 +121,19 @@ class Database:
         except sqlite3.Error as error:
             raise SnapshotFailed(_reason(error)) from error
 
+    def revision(self) -> int | None:
+        """Return a number that is another one after each commit, of whomever; None where it cannot be had at once."""
+        try:
+            if self._watch is None:
+                self._watch = _sqlite_watch(self._engine)
+            return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.OperationalError:  # busy: a log that is being folded in, another state being put in
+            return None
+
     def close(self) -> None:
         """Close all connections; the last one folds the write-ahead log into the file."""
+        if self._watch is not None:
+            self._watch.close()
         self._engine.dispose()
 
 
@@ -222,6 +234,11 @@ def _sqlite_engine(file: Path, *, is_scratch: bool = False) -> Engine:
     event.listen(engine, "connect", _scratch_connect if is_scratch else _sqlite_connect)
     event.listen(engine, "begin", _sqlite_begin)
     return engine
+
+
+def _sqlite_watch(engine: Engine) -> sqlite3.Connection:
+    """Return a connection that never writes and never waits; closed by another thread than it was made in."""
+    return sqlite3.connect(str(engine.url.database), timeout=0, isolation_level=None, check_same_thread=False)
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:

@@ -39,8 +39,8 @@ class OutboxState:
 
     depth: int
     """Deliveries that are still to be made."""
-    oldest_due_s: float
-    """For how long the oldest due delivery has been due; 0 where none is."""
+    oldest_due_at: float | None
+    """When the oldest of them is or was due; None where there is none."""
     dead_letters: int
     unforwarded: int
     """Dead letters that went to no hub yet."""
@@ -48,6 +48,10 @@ class OutboxState:
     """When the next secret is due to be followed by another; None without endpoints."""
     next_fetched: bool
     """Whether somebody was told the next secret: without that it does not take over."""
+
+    def oldest_due_s_at(self, now: float) -> float:
+        """Return for how long the oldest due delivery has been due; 0 where none is."""
+        return 0.0 if self.oldest_due_at is None else max(0.0, now - self.oldest_due_at)
 
     def rotation_at(self, now: float) -> Literal["ok", "due", "overdue"]:
         """Return whether a secret waits to be fetched (`due`), and whether it should have taken over (`overdue`)."""
@@ -93,7 +97,7 @@ class DeliveryLog:
         with self._database.read() as connection:
             return _dead(connection, connection.execute(query).all())
 
-    def state(self, *, now: float) -> OutboxState:
+    def state(self) -> OutboxState:
         """Return how much there is to do and what went wrong."""
         is_open = webhook_deliveries.c.status == "open"
         with self._database.read() as connection:
@@ -103,8 +107,7 @@ class DeliveryLog:
             counted = select(func.count(), func.count() - func.count(dead_letters.c.forwarded_at))
             dead, unforwarded = connection.execute(counted.select_from(dead_letters)).one()
             rotates_at, next_fetched = next_rotation(connection)
-        oldest_due_s = 0.0 if oldest is None else max(0.0, now - oldest)
-        return OutboxState(depth, oldest_due_s, dead, unforwarded, rotates_at, next_fetched)
+        return OutboxState(depth, oldest, dead, unforwarded, rotates_at, next_fetched)
 
 
 def _all(*more: Any) -> Any:
