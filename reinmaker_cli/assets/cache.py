@@ -59,8 +59,11 @@ class Memory:
     def __init__(self, cache: DigestCache | None, project: Project) -> None:
         self.fault = ""
         """Why nothing could be kept, in words; empty where nothing went wrong."""
-        self._cache = cache
         self._root = os.path.realpath(project.root)
+        if cache is not None and _lies_below(cache.folder, self._root):
+            self.fault = f"{cache.folder}: inside the asset folder"  # what is written there would be an asset
+            cache = None
+        self._cache = cache
         self._pages: dict[tuple[str, int], Page] = {}
         self._small: dict[str, _Small] = {}
         self._found_small: dict[str, _Small] = {}
@@ -196,6 +199,10 @@ class Memory:
 
     def _is_settled(self, status: Sequence[int]) -> bool:
         return max(status[1], status[2]) < self._read_from_ns - SETTLED_NS
+
+
+def _lies_below(folder: Path, root: str) -> bool:
+    return Path(os.path.realpath(folder)).is_relative_to(root)
 
 
 def _fingerprint_of_rules(project: Project) -> str:

@@ -2,6 +2,7 @@
 
     a line that names format, version and byte order
     a line with the root, as JSON
+    the length of all that follows the checksum, 8 bytes
     SHA-256 of all that follows, 32 bytes
     the length of the head, 4 bytes; the head, as JSON; the pages, one behind the other
 
@@ -27,11 +28,11 @@ from reinmaker_cli.assets.reading import open_regular
 SUFFIX: Final = ".digests"
 KEEP_UNUSED_S: Final = 90 * 24 * 3600  # a lesson that nobody looked at for so long may be hashed once more
 SWEEP_EVERY_S: Final = 24 * 3600
-_MAGIC: Final = f"reinmaker digests 1 {sys.byteorder}\n".encode()
+_MAGIC: Final = f"reinmaker digests 2 {sys.byteorder}\n".encode()
 _SWEPT: Final = "swept"
 _WRITING: Final = ".writing-"
 _LENGTH: Final = struct.Struct("<I")
-_CHECKSUM_BYTES: Final = 32
+_BODY: Final = struct.Struct("<Q32s")  # length and checksum of the body
 _MAX_LINE_BYTES: Final = 64 * 1024  # a path is at most 4,096 bytes; JSON writes some of them as six
 
 
@@ -50,15 +51,10 @@ def cache_path(folder: Path, root: str) -> Path:
 def read_cache(path: Path, root: str) -> Stored | None:
     """Return what the file holds; None where it is not there, or not exactly what this program wrote for this root."""
     try:
-        raw = _read_own(path)
+        body = _read_body(path, _MAGIC + _root_line(root))
     except OSError:
         return None
-    start = _MAGIC + _root_line(root)
-    if not raw.startswith(start):
-        return None
-    content = memoryview(raw)[len(start) :]
-    checksum, body = bytes(content[:_CHECKSUM_BYTES]), content[_CHECKSUM_BYTES:]
-    if hashlib.sha256(body).digest() != checksum:
+    if body is None:
         return None
     # From here on the bytes are those that were written: what is wrong now is a mistake of this program.
     (length,) = _LENGTH.unpack_from(body)
@@ -83,7 +79,8 @@ def write_cache(path: Path, root: str, head: Mapping[str, Any], pages: Sequence[
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     try:
         with open(descriptor, "wb") as file:
-            file.writelines([_MAGIC, _root_line(root), checksum.digest(), *body])
+            length = sum(map(len, body))
+            file.writelines([_MAGIC, _root_line(root), _BODY.pack(length, checksum.digest()), *body])
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -107,18 +104,19 @@ def sweep(folder: Path) -> None:
     with contextlib.suppress(OSError):
         marker.touch(mode=0o600)
         for path in folder.iterdir():
-            if path.suffix == SUFFIX:
-                is_of_use = _is_of_use(path, now)
-            else:
-                is_of_use = now - path.stat().st_mtime < SWEEP_EVERY_S or not path.name.startswith(_WRITING)
-            if not is_of_use:
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # one that cannot be looked at or removed keeps no other
+                if not _is_of_use(path, now):
+                    path.unlink()
 
 
 def _is_of_use(path: Path, now: float) -> bool:
-    if now - path.stat().st_mtime > KEEP_UNUSED_S:
+    age_s = now - path.stat().st_mtime
+    if path.suffix != SUFFIX:
+        return age_s < SWEEP_EVERY_S or not path.name.startswith(_WRITING)
+    if age_s > KEEP_UNUSED_S:
         return False
-    with path.open("rb") as file:
+    descriptor, _ = open_regular(os.fspath(path))
+    with open(descriptor, "rb") as file:
         if file.readline(_MAX_LINE_BYTES) != _MAGIC:
             return False
         try:
@@ -132,7 +130,8 @@ def _root_line(root: str) -> bytes:
     return json.dumps(root).encode() + b"\n"
 
 
-def _read_own(path: Path) -> bytes:
+def _read_body(path: Path, start: bytes) -> memoryview | None:
+    """Return what follows the checksum, None where that does not fit. Nothing is read of a file that cannot be ours."""
     descriptor, status = open_regular(os.fspath(path))
     with open(descriptor, "rb") as file:
         # Digests that another user could have put here would be believed.
@@ -140,4 +139,11 @@ def _read_own(path: Path) -> bytes:
             status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & (stat.S_IWGRP | stat.S_IWOTH)
         ):
             raise PermissionError(f"not ours alone: {path}")
-        return file.read()
+        head = file.read(len(start) + _BODY.size)
+        if len(head) != len(start) + _BODY.size or not head.startswith(start):
+            return None
+        length, checksum = _BODY.unpack_from(head, len(start))
+        if status.st_size != len(head) + length:  # damaged, it may be longer than the memory
+            return None
+        body = memoryview(file.read())
+    return body if hashlib.sha256(body).digest() == checksum else None

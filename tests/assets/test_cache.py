@@ -219,6 +219,44 @@ def test_the_cache_is_of_its_user_alone_and_never_in_the_folder(tmp_path: Path) 
     assert stat.S_IMODE((tmp_path / "cache").stat().st_mode) == 0o700
 
 
+def test_nothing_is_kept_where_the_cache_would_lie_in_the_asset_folder(tmp_path: Path) -> None:
+    told = lesson(tmp_path)
+    before = sorted(told.root.rglob("*"))
+    (tmp_path / "link").symlink_to(told.root)
+    for folder in (told.root, told.root / "audio" / "cache", tmp_path / "link" / "cache"):
+        scan = scan_folder(told, cache=DigestCache(folder))
+        assert scan.cache_fault.endswith("inside the asset folder")
+        assert same(replace(scan, cache_fault=""), scan_folder(told))
+    assert sorted(told.root.rglob("*")) == before
+
+
+def test_a_cache_longer_than_any_memory_is_replaced(tmp_path: Path) -> None:
+    told = lesson(tmp_path)
+    scan_folder(told, cache=cache_in(tmp_path))
+    (kept,) = (tmp_path / "cache").glob("*.digests")
+    size = kept.stat().st_size
+    try:
+        os.truncate(kept, 2**42)
+    except OSError:
+        pytest.skip("this file system holds no such file")
+    assert scan_folder(told, cache=cache_in(tmp_path)).stats.hashed == 10
+    assert kept.stat().st_size == size
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_what_is_no_file_in_the_place_of_the_cache_holds_up_nothing(tmp_path: Path) -> None:
+    told = lesson(tmp_path)
+    scan_folder(told, cache=cache_in(tmp_path))
+    (kept,) = (tmp_path / "cache").glob("*.digests")
+    other = kept.with_name("0" * 32 + kept.suffix)
+    for place in (kept, other):
+        place.unlink(missing_ok=True)
+        os.mkfifo(place)
+    (tmp_path / "cache" / "swept").unlink()
+    assert scan_folder(told, cache=cache_in(tmp_path)).stats.hashed == 10
+    assert scan_folder(told, cache=cache_in(tmp_path)).stats.hashed == 0
+
+
 def test_a_cache_that_others_may_write_is_not_believed(tmp_path: Path) -> None:
     told = lesson(tmp_path)
     scan_folder(told, cache=cache_in(tmp_path))
@@ -232,7 +270,7 @@ def test_a_cache_of_another_format_is_replaced(tmp_path: Path) -> None:
     told = lesson(tmp_path)
     scan_folder(told, cache=cache_in(tmp_path))
     (kept,) = (tmp_path / "cache").glob("*.digests")
-    kept.write_bytes(kept.read_bytes().replace(b"digests 1", b"digests 2", 1))
+    kept.write_bytes(kept.read_bytes().replace(b"digests 2", b"digests 1", 1))
     assert scan_folder(told, cache=cache_in(tmp_path)).stats.hashed == 10
     assert scan_folder(told, cache=cache_in(tmp_path)).stats.hashed == 0
 
