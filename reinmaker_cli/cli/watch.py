@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 # An export writes for seconds: changes count as one until nothing moves for a while, and are not waited for longer.
 SETTLED_MS = 150
 WAIT_AT_MOST_MS = 2_000
+# A folder that is removed and comes back, as by `git checkout`, sends no event to who watched the old one.
+LOOK_FOR_FOLDERS_EVERY_MS = 1_000
+
+
+_Places = dict[Path, tuple[int, int] | None]
+"""What tells whether each folder is still the same one; None where there is none."""
 
 
 class Look(NamedTuple):
@@ -50,19 +56,44 @@ def watch_folders(run: Run, paths: Sequence[Path], look: Callable[[], Look]) -> 
 
     What stops a look, a half-saved reinmaker.toml for one, is said, and the next change is waited for.
     """
-    roots = [folder.root.resolve() for folder in find_folders(paths)]
-    with _watcher(roots) as watcher:  # before the first look: what changes meanwhile is seen
-        watched = _Watched(run, look)
-        watched.look_first()
+    # The folders named too: in a catalogue, one more lesson may come.
+    roots = sorted({path.resolve() for path in (*paths, *(folder.root for folder in find_folders(paths)))})
+    watched = _Watched(run, look)
+    look_now: Callable[[], object] = watched.look_first
+    while True:
+        places = _places(roots)
+        with _watcher([root for root in roots if places[root] is not None]) as watcher:
+            look_now()  # after the watch began: what changes meanwhile is seen
+            _follow(run, watcher, watched, places)
+        look_now = watched.look_again
+
+
+def _follow(run: Run, watcher: RustNotify, watched: _Watched, places: _Places) -> None:
+    """Look after each change, until one of the folders is another: events tell of the old one only."""
+    while True:
+        if not run.output.flush():
+            raise KeyboardInterrupt  # nobody reads any more
+        run.output.note("watching; ^C ends it")
         while True:
-            if not run.output.flush():
-                raise KeyboardInterrupt  # nobody reads any more
-            run.output.note("watching; ^C ends it")
-            while True:
-                if watcher.watch(WAIT_AT_MOST_MS, SETTLED_MS, 0, None) == "signal":
-                    raise KeyboardInterrupt
-                if watched.look_again():
-                    break
+            seen = watcher.watch(WAIT_AT_MOST_MS, SETTLED_MS, LOOK_FOR_FOLDERS_EVERY_MS, None)
+            if seen == "signal":
+                raise KeyboardInterrupt
+            if _places(tuple(places)) != places:
+                return
+            if seen != "timeout" and watched.look_again():
+                break
+
+
+def _places(roots: Sequence[Path]) -> _Places:
+    places: _Places = {}
+    for root in roots:
+        try:
+            status = root.stat()
+        except OSError:
+            places[root] = None
+        else:
+            places[root] = status.st_dev, status.st_ino
+    return places
 
 
 class _Watched:
@@ -111,6 +142,8 @@ def _watcher(roots: Sequence[Path]) -> Iterator[RustNotify]:
 
     try:
         watcher = RustNotify([str(root) for root in roots], False, False, 300, True, True)
+    except FileNotFoundError:  # gone this instant: `_follow` sees it
+        watcher = RustNotify([], False, False, 300, True, True)
     except (OSError, WatchfilesRustInternalError) as error:
         raise UsageError(
             f"cannot watch the folder: {error}",

@@ -101,6 +101,40 @@ def test_a_broken_project_file_is_said_and_waited_out(work: Path) -> None:
         assert not any("error[" in line for line in told(process))
 
 
+def test_a_folder_that_goes_and_comes_back_is_watched_again(work: Path) -> None:
+    folder = lesson(work)
+    with watching("scan", folder) as process:
+        told(process)
+        folder.rename(work / "gone")
+        assert any("folder-not-found" in line for line in told(process))
+        another = lesson(work / "another")
+        put(another / "audio" / "b.wav", wav(50))
+        another.rename(folder)
+        assert told(process)[0].startswith("+ audio/b.wav")
+        put(folder / "audio" / "c.wav", wav(60))
+        assert told(process)[0].startswith("+ audio/c.wav")
+
+
+def test_a_lesson_that_comes_into_a_catalogue_is_seen(work: Path) -> None:
+    first = lesson(work / "catalogue")
+    first.rename(first.with_name("first"))
+    with watching("scan", work / "catalogue") as process:
+        told(process)
+        lesson(work).rename(work / "catalogue" / "second")
+        assert any("second/audio/a.wav" in line for line in told(process))
+
+
+def test_many_changes_at_once_are_one(work: Path) -> None:
+    folder = lesson(work)
+    with watching("scan", folder) as process:
+        told(process)
+        (work / "made").mkdir()
+        for number in range(200):
+            (work / "made" / f"{number}.wav").write_bytes(wav(number + 1))
+        (work / "made").rename(folder / "audio" / "more")
+        assert sum(line.startswith("+ audio/more/") for line in told(process)) == 200
+
+
 def test_build_writes_the_manifest_again(work: Path) -> None:
     folder = lesson(work)
     target = work / "watched.json"
