@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reinmaker_cli.assets.asset import Asset, Scan, ScanProgress, ScanStats
 from reinmaker_cli.assets.cache import DigestCache, Memory
@@ -34,6 +34,9 @@ from reinmaker_cli.assets.walked import STATUS, FolderFiles, WalkedFile
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
 from reinmaker_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from reinmaker_cli.assets.batch import Hashing
 
 __all__ = ["Asset", "Scan", "ScanProgress", "ScanStats", "scan_folder"]
 
@@ -54,12 +57,17 @@ def scan_folder(
     UsageError where the root is no folder, ContentInvalid where it holds neither an asset nor anything wrong.
     """
     _require_folder(project.root)
-    with _collector_paused():
-        memory = Memory(cache, project)
-        walk = walk_folder(project.root, ignore=project.ignore, written=written, own=memory.own_document)
-        scanner = _Scanner(project, walk, memory, wants_probe=probe)
+    memory = Memory(cache, project)
+    with _collector_paused(), _Scanner(project, memory, jobs, wants_probe=probe) as scanner:
+        walk = walk_folder(
+            project.root,
+            ignore=project.ignore,
+            written=written,
+            own=memory.own_document,
+            on_files=scanner.meet,
+        )
         try:
-            scan = scanner.scan(jobs, progress)
+            scan = scanner.scan(walk, progress)
         finally:
             memory.save()  # of an interrupted scan too: what is hashed is hashed
     return replace(scan, cache_fault=memory.fault)
@@ -99,81 +107,98 @@ class _Waiting(NamedTuple):
 
 
 class _Scanner:
-    """One scan: what its steps find."""
+    """One scan: what its steps find. Files are hashed from the moment on when the walk meets them."""
 
-    def __init__(self, project: Project, walk: Walk, memory: Memory, *, wants_probe: bool) -> None:
+    def __init__(self, project: Project, memory: Memory, jobs: int | None, *, wants_probe: bool) -> None:
         self._project = project
-        self._walk = walk
         self._memory = memory
+        self._jobs = jobs
         self._wants_probe = wants_probe
+        self._matcher: Matcher | None = None
+        self._hashing: Hashing | None = None
+        self._same: list[tuple[FolderFiles, Page]] = []
+        self._waiting: list[_Waiting] = []
         self._assets: list[Asset] = []
-        self._findings = list(walk.findings)
-        self._sidecars = _read_sidecars(walk, memory, self._findings)
+        self._findings: list[Finding] = []
+        self._sidecars: Mapping[str, Mapping[str, Any]] = {}
         self._hashed = self._cached = self._bytes = 0
 
-    def scan(self, jobs: int | None, progress: Callable[[ScanProgress], None] | None) -> Scan:
-        """Return what the walk's files are."""
-        self._look_at(self._not_as_they_were(), jobs, progress)
+    def __enter__(self) -> _Scanner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._hashing is not None:
+            self._hashing.stop()
+
+    def meet(self, folder: FolderFiles) -> None:
+        """Take in a folder that the walk passed: as it was, or to be looked at file by file."""
+        page = self._memory.page_of(folder, wants_probe=self._wants_probe)
+        if page is not None:
+            self._same.append((folder, page))
+            return
+        matches = self._match(folder)
+        known = self._memory.rows_of(folder, wants_probe=self._wants_probe)
+        self._waiting.append(_Waiting(folder, matches, known))
+        self._hash(
+            [file for file, match, row in zip(folder, matches, known, strict=True) if match is not None and row is None]
+        )
+
+    def scan(self, walk: Walk, progress: Callable[[ScanProgress], None] | None) -> Scan:
+        """Return what the walk's files are, after it met all of them."""
+        self._findings += walk.findings
+        self._sidecars = _read_sidecars(walk, self._memory, self._findings)
+        for folder, page in self._same:
+            self._take_page(folder, page)
+        self._look_at_waiting(progress)
         if not self._assets and not self._findings:
-            raise self._walk.no_assets()
+            raise walk.no_assets()
         return Scan(
             root=self._project.root,
             assets=tuple(sorted(self._assets, key=itemgetter(1, 0))),
             findings=tuple(sorted(self._findings, key=lambda finding: (finding.path or "", finding.code))),
-            ignored=self._walk.ignored,
+            ignored=walk.ignored,
             stats=ScanStats(
-                files=sum(map(len, self._walk.folders)),
+                files=sum(map(len, walk.folders)),
                 bytes=self._bytes,
                 hashed=self._hashed,
                 cached=self._cached,
             ),
         )
 
-    def _not_as_they_were(self) -> list[_Waiting]:
-        """Take the folders in which nothing changed, and return the others with what is known of them."""
-        waiting = []
-        matcher: Matcher | None = None
-        for folder in self._walk.folders:
-            page = self._memory.page_of(folder, wants_probe=self._wants_probe)
-            if page is not None:
-                self._take_page(folder, page)
-                continue
-            matcher = matcher or Matcher(self._project)
-            waiting.append(self._match(folder, matcher))
-        return waiting
-
-    def _match(self, folder: FolderFiles, matcher: Matcher) -> _Waiting:
+    def _match(self, folder: FolderFiles) -> list[Match | None]:
+        if self._matcher is None:
+            self._matcher = Matcher(self._project)
+        match, prefix = self._matcher.match, folder.prefix
         matches: list[Match | None] = []
         for name in folder.names:
-            verdict = matcher.match(folder.prefix + name)
+            verdict = match(prefix + name)
             if isinstance(verdict, Finding):
                 self._findings.append(verdict)
                 self._findings.extend(_guard_unmatched(folder.file(len(matches))))
                 matches.append(None)
             else:
                 matches.append(verdict)
-        return _Waiting(folder, matches, self._memory.rows_of(folder, wants_probe=self._wants_probe))
+        return matches
 
-    def _look_at(
-        self, waiting: Sequence[_Waiting], jobs: int | None, progress: Callable[[ScanProgress], None] | None
-    ) -> None:
-        files = [
-            file
-            for folder, matches, known in waiting
-            for file, match, row in zip(folder, matches, known, strict=True)
-            if match is not None and row is None
-        ]
-        outcomes: list[Digest | Finding | None] = [None] * len(files)
+    def _hash(self, files: Sequence[WalkedFile]) -> None:
+        if not files:
+            return
+        if self._hashing is None:
+            # Not at the top: what starts threads and processes is a tenth of the start, and often not needed.
+            from reinmaker_cli.assets.batch import Hashing
+
+            self._hashing = Hashing(jobs=self._jobs, look=Look(self._wants_probe))
+        self._hashing.add(files)
+
+    def _look_at_waiting(self, progress: Callable[[ScanProgress], None] | None) -> None:
+        outcomes: list[Digest | Finding | None] = []
         try:
-            if files:
-                # Not at the top: what starts threads and processes is a tenth of the start, and often not needed.
-                from reinmaker_cli.assets.batch import hash_files
-
-                advance = _advance(files, progress)
-                hash_files(files, jobs=jobs, look=Look(self._wants_probe), advance=advance, outcomes=outcomes)
+            if self._hashing is not None:
+                outcomes = self._hashing.outcomes
+                self._hashing.finish(_advance(self._hashing.files, progress))
         finally:
             done = iter(outcomes)
-            for one in waiting:
+            for one in self._waiting:
                 self._take_waiting(one, done)
 
     def _take_waiting(self, waiting: _Waiting, outcomes: Iterator[Digest | Finding | None]) -> None:

@@ -80,16 +80,26 @@ def _look_inside(file: WalkedFile) -> str | None:
     return own_document(file.os_path)
 
 
+OnFiles = Callable[[FolderFiles], None]
+"""Told of the files of each folder as soon as they are known."""
+
+
 def walk_folder(
-    root: Path, *, ignore: Sequence[str] = (), written: Collection[str] = (), own: OwnDocument = _look_inside
+    root: Path,
+    *,
+    ignore: Sequence[str] = (),
+    written: Collection[str] = (),
+    own: OwnDocument = _look_inside,
+    on_files: OnFiles | None = None,
 ) -> Walk:
     """Return what lies in the folder; `ignore` are the project's own patterns, in gitignore syntax.
 
-    `written` are paths that this very command writes: they are no assets. `own` is asked about every `.json` file.
+    `written` are paths that this very command writes: they are no assets. `own` is asked about every `.json` file,
+    `on_files` told of what will be in `folders`, in another order.
 
     A folder that cannot be listed is a finding, and so is the root itself; ConfigError for a bad pattern.
     """
-    walker = _Walker(os.path.realpath(root), frozenset(written), own)
+    walker = _Walker(os.path.realpath(root), frozenset(written), own, on_files)
     patterns = IgnorePatterns().with_layer("", ignore, origin=f"[ignore] in {PROJECT_FILE}")
     waiting = [_Folder(walker.root, "", patterns)]
     while waiting:
@@ -118,6 +128,7 @@ class _Walker:
     root: str
     written: frozenset[str]
     own: OwnDocument
+    on_files: OnFiles | None
     folders: list[FolderFiles] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
@@ -180,7 +191,11 @@ class _Walker:
                     self.findings.append(special_file(prefix + name, kind))
             except OSError as error:
                 self.findings.append(unreadable(prefix + name, error))
-        self.folders.extend(home.filled())
+        filled = home.filled()
+        self.folders.extend(filled)
+        if self.on_files is not None:
+            for files in filled:
+                self.on_files(files)
         return below
 
     def _may_pass_over(self, folder: _Folder, framed: str) -> bool:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reinmaker_cli.assets.batch import WORTH_PROCESSES, hash_files
+from reinmaker_cli.assets.batch import WORTH_PROCESSES, Hashing, hash_files
 from reinmaker_cli.assets.digest import SMALL_BYTES, Content, Digest, hash_file, hash_small, hash_walked
 from reinmaker_cli.assets.hashing_process import HashingProcess
 from reinmaker_cli.assets.looking import Look
@@ -278,6 +279,38 @@ def test_an_interrupt_ends_the_hashing_processes(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         hash_files(files, jobs=2, look=Look(False), advance=interrupt)
     assert children() == before
+
+
+FEW_DESCRIPTORS = """
+import os, resource, sys
+from pathlib import Path
+from reinmaker_cli.assets.batch import WORTH_PROCESSES, Hashing, hash_files
+from reinmaker_cli.assets.walk import walk_folder
+files = walk_folder(Path(sys.argv[1])).files * WORTH_PROCESSES
+expected = hash_files(files[:3], jobs=1)
+most = len(os.listdir("/proc/self/fd")) - 1 + int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+assert hash_files(files, jobs=4) == expected * WORTH_PROCESSES, "other digests"
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="nothing here counts descriptors")
+@pytest.mark.parametrize("free", [1, 5, 9])
+def test_where_the_system_grants_few_descriptors_fewer_processes_do_it_all(tmp_path: Path, free: int) -> None:
+    many_small(tmp_path, 3)
+    words = [sys.executable, "-c", FEW_DESCRIPTORS, str(tmp_path), str(free)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_hashing_begins_while_files_are_still_being_added(tmp_path: Path) -> None:
+    files = many_small(tmp_path, 3) * WORTH_PROCESSES
+    with Hashing(jobs=2) as hashing:
+        hashing.add(files)
+        assert len(children()) >= 1
+        hashing.add(files[:5])
+        hashing.finish()
+        assert hashing.outcomes == hash_files(files[:3], jobs=1) * WORTH_PROCESSES + hash_files(files[:5], jobs=1)
 
 
 def children() -> set[str]:
