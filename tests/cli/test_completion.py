@@ -74,6 +74,41 @@ def test_bash_offers_files_where_a_file_is_meant(tmp_path: Path, monkeypatch: py
     assert offered_by_bash("build", "-o", "less") == ["lesson"]
 
 
+def test_zsh_is_given_commands_and_starts_nothing() -> None:
+    zsh = shutil.which("zsh")
+    if zsh is None:
+        pytest.skip("no zsh here")
+    # What zsh itself would bring: words, and the function that shows what is offered.
+    script = f"""
+        compdef() {{ : }}
+        _describe() {{ print -l "${{(P@)2}}" }}
+        words=(reinmaker pub) CURRENT=2
+        source '{COMPLETIONS / "_reinmaker"}'
+        _reinmaker
+    """
+    ended = subprocess.run([zsh, "-f", "-c", script], capture_output=True, text=True, env={"PATH": ""}, check=False)
+    assert ended.stderr == ""
+    assert [line.split(":")[0] for line in ended.stdout.splitlines()] == list(tree.children())
+
+
+def test_fish_offers_commands_and_starts_nothing(tmp_path: Path) -> None:
+    fish = shutil.which("fish")
+    if fish is None:
+        pytest.skip("no fish here")
+    script = (
+        f"source '{COMPLETIONS / 'reinmaker.fish'}'; complete -C 'reinmaker pub'; complete -C 'reinmaker scan --no'"
+    )
+    ended = subprocess.run(
+        [fish, "--no-config", "-c", script],
+        capture_output=True,
+        text=True,
+        env={"PATH": str(tmp_path), "HOME": str(tmp_path)},
+        check=True,
+    )
+    assert ended.stderr == ""
+    assert [line.split("\t")[0] for line in ended.stdout.splitlines()] == ["publish", "--no-cache", "--no-probe"]
+
+
 @pytest.mark.parametrize(("shell", "flag"), [("bash", "-n"), ("zsh", "-n"), ("fish", "--no-execute")])
 def test_the_script_parses(reinmaker: Command, shell: str, flag: str) -> None:
     if shutil.which(shell) is None:
