@@ -1,22 +1,21 @@
-"""Scans of very many small files, cold and warm, beside what others do with the same files."""
+"""Scans, cold and warm, of large files and of very many small ones, beside what others do with the same files."""
 
 from __future__ import annotations
 
-import json
+import os
 import shlex
-import shutil
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.benchmarks import trees
+from tests.benchmarks.bench import REINMAKER, Bench
 from tests.benchmarks.measure import Comparison
 
-REINMAKER = str(Path(sys.executable).with_name("reinmaker"))
+TITLE = "Scanning"
 SIZES = (1_000, 10_000, 100_000)
 LARGEST = SIZES[-1]
+DVC_FILES = 10_000  # dvc takes minutes for ten times as many
 
 # What any program must do to find out that nothing changed.
 _BARE_LOOP = """
@@ -32,134 +31,99 @@ while waiting:
 """
 
 
-@dataclass(frozen=True)
-class Growth:
-    """One command on ten times as many files."""
-
-    name: str
-    few_s: float
-    many_s: float
-    peak_mib: float
-
-    def sentence(self) -> str:
-        """Return the outcome in words."""
-        return (
-            f"{self.name}: {self.few_s:.1f} s of CPU for 100,000 files, {self.many_s:.1f} s for 1,000,000 in 20"
-            f" manifests ({self.many_s / self.few_s:.1f} ×; aim: 8 to 12), peak {self.peak_mib:.0f} MiB (aim: 1,200)."
-        )
+def measure(bench: Bench) -> None:
+    """Measure what `scan` costs, page cache warm, start-up included; cold is without the cache of digests."""
+    bench.table([_large(bench.tree(trees.LARGE)), *_small(bench)])
+    bench.say("The same files and other tools:")
+    bench.table(list(_others(bench)))
 
 
-def comparisons(folder: Path, environment: Mapping[str, str]) -> list[tuple[Comparison, int]]:
-    """Make the trees, fill the cache, and return what is to be compared, with the number of runs."""
-    # In a process of its own: a child's peak memory counts from what its parent held.
-    subprocess.run([sys.executable, "-m", "tests.benchmarks.trees", str(folder), "small"], check=True)
-    found: list[tuple[Comparison, int]] = []
+def _large(tree: Path) -> Comparison:
+    cores = os.cpu_count() or 1
+    return Comparison(
+        "cold scan, 64 files of 32 MiB",
+        [REINMAKER, "scan", str(tree), "--quiet", "--no-cache"],
+        f"openssl dgst -sha256, xargs -P{cores}",
+        ["sh", "-c", piped(tree, f"-P{cores} -n8 openssl dgst -sha256")],
+        aim=1 / 0.9,
+    )
+
+
+def _small(bench: Bench) -> Iterator[Comparison]:
     for files in SIZES:
-        tree = folder / trees.small_name(files)
-        fill_cache(tree, environment)
-        found += _both(tree, files, runs=5 if files == LARGEST else 9)
-    return found + _others(folder, folder / trees.small_name(LARGEST), environment)
-
-
-def fill_cache(tree: Path, environment: Mapping[str, str]) -> None:
-    """Scan until every digest is kept: a file is, from two seconds after its last change on."""
-    while True:
-        said = subprocess.run(
-            [REINMAKER, "scan", str(tree), "--json"], env=environment, capture_output=True, check=True
-        )
-        if json.loads(said.stdout)["stats"]["hashed"] == 0:
-            return
-
-
-def _both(tree: Path, files: int, *, runs: int) -> list[tuple[Comparison, int]]:
-    cold = [REINMAKER, "scan", str(tree), "--quiet", "--no-cache"]
-    warm = [REINMAKER, "scan", str(tree), "--quiet"]
-    bare = [sys.executable, "-I", "-c", _BARE_LOOP, str(tree)]
-    made = f"{files:,} files of 2 KiB"
-    openssl = ["sh", "-c", _piped(tree, "openssl dgst -sha256")]
-    is_due = files == LARGEST
-    rows = [
-        Comparison(
-            f"scan, {made}, no probes, wall",
+        tree = bench.tree(trees.small_name(files))
+        is_due, runs = files == LARGEST, 5 if files == LARGEST else 9
+        openssl = ["sh", "-c", piped(tree, "openssl dgst -sha256")]
+        cold = [REINMAKER, "scan", str(tree), "--quiet", "--no-cache"]
+        made = f"{files:,} files of 2 KiB"
+        yield Comparison(
+            f"cold scan, {made}, no probes",
             [*cold, "--no-probe"],
             "openssl dgst -sha256",
             openssl,
-            "wall",
             1.5 if is_due else None,
-        ),
-        Comparison(
-            f"the same, CPU of all processes, {files:,}",
-            [*cold, "--no-probe"],
-            "openssl dgst -sha256",
-            openssl,
-            "cpu",
-            None,
-        ),
-        Comparison(f"scan with probes, {files:,}, wall", cold, "openssl dgst -sha256", openssl, "wall", None),
-        Comparison(f"warm scan, {made}, wall", warm, "bare scandir + stat", bare, "wall", 2 if is_due else None),
-    ]
-    if is_due:
-        manifest = shlex.quote(str(tree.with_suffix(".json")))
-        build = f"{REINMAKER} build {shlex.quote(str(tree))} -o {manifest} --quiet"
-        check = f"{REINMAKER} check {shlex.quote(str(tree))} --quiet"
-        rows += [
-            Comparison("build of 100,000 assets, warm, wall", ["sh", "-c", build], "warm scan", warm, "wall", 3),
-            Comparison("check of 100,000 assets, warm, wall", ["sh", "-c", check], "warm scan", warm, "wall", 3),
-        ]
-    return [(row, runs) for row in rows]
-
-
-def _others(folder: Path, tree: Path, environment: Mapping[str, str]) -> list[tuple[Comparison, int]]:
-    """Return the comparisons with tools that hash or watch a tree; one that is not here is said, and left out."""
-    cold = [REINMAKER, "scan", str(tree), "--quiet", "--no-cache", "--no-probe"]
-    warm = [REINMAKER, "scan", str(tree), "--quiet"]
-    git = f"git --git-dir={shlex.quote(str(folder / 'bench.git'))} --work-tree={shlex.quote(str(tree))}"
-    index = shlex.quote(str(folder / "bench.git"))
-    commands: Sequence[tuple[str, Sequence[str], str, str]] = (
-        ("scan", cold, "sha256sum", _piped(tree, "sha256sum")),
-        ("scan", cold, "git add", f"rm -rf {index}; {git} init -q; {git} add -A"),
-        ("warm scan", warm, "git status", f"{git} status --short"),
-        ("scan", cold, "rclone hashsum", f"rclone hashsum sha256 {shlex.quote(str(tree))}"),
-        ("scan", cold, "hashdeep", f"hashdeep -c sha256 -r {shlex.quote(str(tree))}"),
-    )
-    rows = []
-    for name, ours, other, command in commands:
-        tool = other.split()[0]
-        if shutil.which(tool, path=environment["PATH"]) is None:
-            print(f"not compared with {other}: `{tool}` is not installed", file=sys.stderr)
-            continue
-        rows.append(
-            (Comparison(f"{name}, {LARGEST:,} files, wall", ours, other, ["sh", "-c", command], "wall", None), 3)
+            runs=runs,
         )
-    return rows
+        yield Comparison(f"cold scan, {made}, probes", cold, "openssl dgst -sha256", openssl, runs=runs)
+        yield Comparison(
+            f"warm scan, {made}",
+            warm_scan(tree),
+            "bare scandir + stat",
+            [sys.executable, "-I", "-c", _BARE_LOOP, str(tree)],
+            2 if is_due else None,
+            runs=runs,
+        )
 
 
-def _piped(tree: Path, command: str) -> str:
-    return f"find {shlex.quote(str(tree / 'fx'))} -type f -print0 | xargs -0 {command}"
+def warm_scan(tree: Path) -> list[str]:
+    """Return the command of a scan that finds all digests kept."""
+    return [REINMAKER, "scan", str(tree), "--quiet"]
 
 
-def growth(folder: Path, environment: Mapping[str, str]) -> list[Growth]:
-    """Measure once how scan and build grow to 1,000,000 files in 20 manifests, which takes 4 GB of disk."""
-    subprocess.run([sys.executable, "-m", "tests.benchmarks.trees", str(folder), "million"], check=True)
-    few, many = folder / trees.small_name(LARGEST), folder / trees.MILLION
-    fill_cache(many, environment)
-    measured = []
-    for name, words in (("scan, cold", ["scan", "--no-cache"]), ("scan, warm", ["scan"]), ("build, warm", ["build"])):
-        few_s, _ = _cost([REINMAKER, *words, "--quiet", str(few)], environment)
-        many_s, peak_mib = _cost([REINMAKER, *words, "--quiet", str(many)], environment)
-        measured.append(Growth(name, few_s, many_s, peak_mib))
-    return measured
-
-
-def _cost(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float]:
-    """Return CPU seconds of a command with all its children, and its own peak memory."""
-    script = (
-        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True);"
-        "used = resource.getrusage(resource.RUSAGE_CHILDREN);"
-        "print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)"
+def _others(bench: Bench) -> Iterator[Comparison]:
+    """Yield the comparisons with tools that hash or watch a tree; one that is not here is said, and left out."""
+    tree = bench.tree(trees.small_name(LARGEST))
+    cold = [*warm_scan(tree), "--no-cache", "--no-probe"]
+    git = f"git --git-dir={shlex.quote(str(bench.folder / 'bench.git'))} --work-tree={shlex.quote(str(tree))}"
+    index = shlex.quote(str(bench.folder / "bench.git"))
+    kinds: Sequence[tuple[str, Sequence[str], str, str]] = (
+        ("cold scan", cold, "sha256sum", piped(tree, "sha256sum")),
+        ("cold scan", cold, "rclone hashsum", f"rclone hashsum sha256 {shlex.quote(str(tree))}"),
+        ("cold scan", cold, "hashdeep", f"hashdeep -c sha256 -r {shlex.quote(str(tree))}"),
+        ("cold scan", cold, "git add", f"rm -rf {index}; {git} init -q; {git} add -A"),
+        ("warm scan", warm_scan(tree), "git status", f"{git} status --short"),
     )
-    said = subprocess.run(
-        [sys.executable, "-I", "-c", script, *command], env=environment, capture_output=True, text=True, check=True
+    for name, ours, other, command in kinds:
+        if bench.has(other.split()[0], instead_of=other):
+            is_slow = other == "git add"  # a minute where the disk is slow
+            yield Comparison(
+                f"{name}, {LARGEST:,} files of 2 KiB",
+                ours,
+                other,
+                ["sh", "-c", command],
+                runs=2 if is_slow else 3,
+                warm_up=not is_slow,
+            )
+    yield from _dvc(bench)
+
+
+def _dvc(bench: Bench) -> Iterator[Comparison]:
+    if not bench.has("dvc", instead_of="dvc add and dvc status"):
+        return
+    tree = bench.tree(trees.small_name(DVC_FILES))
+    place = bench.folder / "dvc"
+    # Links instead of copies: what is measured is the hashing, not the disk.
+    again = (
+        f"rm -rf {shlex.quote(str(place))}; mkdir {shlex.quote(str(place))}; cd {shlex.quote(str(place))};"
+        f" dvc init -q --no-scm; dvc config core.analytics false; cp -rl {shlex.quote(str(tree))}/fx fx; dvc add -q fx"
     )
-    cpu_s, peak_mib = said.stdout.split()
-    return float(cpu_s), float(peak_mib)
+    files = f"{DVC_FILES:,} files of 2 KiB"
+    cold = [*warm_scan(tree), "--no-cache", "--no-probe"]
+    yield Comparison(f"cold scan, {files}", cold, "dvc add", ["sh", "-c", again], runs=2, warm_up=False)
+    status = f"cd {shlex.quote(str(place))}; dvc status -q"
+    yield Comparison(f"warm scan, {files}", warm_scan(tree), "dvc status", ["sh", "-c", status], runs=3)
+
+
+def piped(tree: Path, words: str) -> str:
+    """Return a shell command that gives all assets of a tree to a command, by xargs."""
+    return f"find {shlex.quote(str(tree / 'fx'))} -type f -print0 | xargs -0 {words}"

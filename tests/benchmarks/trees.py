@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 MIB = 1024 * 1024
 
 LARGE = "large"
+LESSON = "lesson"
 MANIFEST = "manifest.json"
 MILLION = "million"
 
@@ -31,13 +34,15 @@ type = "fx"
 """
 
 
-def large_files(folder: Path, *, files: int, size_bytes: int) -> None:
-    """Make a folder of equal large files of random bytes, with a reinmaker.toml."""
-    (folder / "fx").mkdir(parents=True)
-    (folder / "reinmaker.toml").write_text(TOML)
+def sized_files(folder: Path, sizes: Sequence[int]) -> None:
+    """Make a folder of files of random bytes, at most a thousand in each folder below, with a reinmaker.toml."""
     generator = random.Random(1)
-    for number in range(files):
-        (folder / "fx" / f"{number:03}.bin").write_bytes(generator.randbytes(size_bytes))
+    for number, size_bytes in enumerate(sizes):
+        below = folder / "fx" / f"{number // 1000:02}"
+        if number % 1000 == 0:
+            below.mkdir(parents=True)
+        (below / f"{number:05}.bin").write_bytes(generator.randbytes(size_bytes))
+    (folder / "reinmaker.toml").write_text(TOML)
 
 
 def small_name(files: int) -> str:
@@ -78,18 +83,29 @@ def large_manifest(path: Path, *, assets: int) -> None:
     path.write_text(json.dumps(document, indent=1))
 
 
-def main(folder: Path, which: str) -> None:
-    """Make the trees of one group."""
-    if which == "small":
-        for files in (1_000, 10_000, 100_000):
-            small_files(folder / small_name(files), files=files)
-    elif which == "million":
+def fill_cache(tree: Path) -> None:
+    """Scan until every digest is kept: a file is, from two seconds after its last change on."""
+    scan = [str(Path(sys.executable).with_name("reinmaker")), "scan", str(tree), "--json"]
+    while json.loads(subprocess.run(scan, capture_output=True, check=True).stdout)["stats"]["hashed"]:
+        pass
+
+
+def main(made: Path) -> None:
+    """Make one of the trees, by its name."""
+    if made.name == MANIFEST:
+        large_manifest(made, assets=100_000)
+        return
+    if made.name == LARGE:
+        sized_files(made, [32 * MIB] * 64)
+    elif made.name == LESSON:
+        sized_files(made, [32 * MIB] * 56 + [MIB] * 224 + [2048] * 16384)
+    elif made.name == MILLION:
         for number in range(20):
-            small_files(folder / MILLION / f"{number:02}", files=50_000, name=f"bench-{number:02}")
+            small_files(made / f"{number:02}", files=50_000, name=f"bench-{number:02}")
     else:
-        large_files(folder / LARGE, files=64, size_bytes=32 * MIB)
-        large_manifest(folder / MANIFEST, assets=100_000)
+        small_files(made, files=int(made.name.removeprefix("small-")))
+    fill_cache(made)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "large")
+    main(Path(sys.argv[1]))
