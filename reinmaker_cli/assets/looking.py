@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from reinmaker_cli.assets.digest import Content
+from reinmaker_cli.assets.digest import HEAD_BYTES, Content
 from reinmaker_cli.assets.guards import check_head, extension_of, looks_like_audio2face
 from reinmaker_cli.assets.probes import probe
+from reinmaker_cli.assets.reading import read_head, unreadable
 from reinmaker_cli.assets.walked import WalkedFile
 from reinmaker_cli.contract.findings import Finding
 
@@ -42,3 +43,13 @@ class Look:
         if self.wants_probe:
             return Seen(None, probe(content.open, extension, content.head, content.size), is_audio2face)
         return NOTHING_ASKED if is_audio2face is None else Seen(None, None, is_audio2face)
+
+
+def guard_unmatched(file: WalkedFile) -> list[Finding]:
+    """Return what is wrong with a file that no rule matches: a pointer there is two things to mend, said in one run."""
+    try:
+        head = read_head(file.os_path, HEAD_BYTES)
+    except OSError as error:
+        return [unreadable(file.path, error)]
+    guarded = check_head(file.path, head, file.size)
+    return [guarded] if guarded is not None else []

@@ -22,12 +22,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reinmaker_cli.assets.asset import Asset, Scan, ScanProgress, ScanStats
 from reinmaker_cli.assets.cache import DigestCache, Memory
-from reinmaker_cli.assets.digest import HEAD_BYTES, Digest
-from reinmaker_cli.assets.guards import check_head
-from reinmaker_cli.assets.looking import Look, Seen
+from reinmaker_cli.assets.digest import Digest
+from reinmaker_cli.assets.looking import Look, Seen, guard_unmatched
 from reinmaker_cli.assets.pages import Page, Row
 from reinmaker_cli.assets.project import Project
-from reinmaker_cli.assets.reading import read_head, unreadable
 from reinmaker_cli.assets.rules import Match, Matcher
 from reinmaker_cli.assets.walk import Walk, walk_folder
 from reinmaker_cli.assets.walked import STATUS, FolderFiles, WalkedFile
@@ -174,7 +172,7 @@ class _Scanner:
             verdict = match(prefix + name)
             if isinstance(verdict, Finding):
                 self._findings.append(verdict)
-                self._findings.extend(_guard_unmatched(folder.file(len(matches))))
+                self._findings.extend(guard_unmatched(folder.file(len(matches))))
                 matches.append(None)
             else:
                 matches.append(verdict)
@@ -286,16 +284,6 @@ def _merged(*sources: Mapping[str, Any] | None) -> Mapping[str, Any]:
     if not said:
         return _NO_METADATA
     return said[0] if len(said) == 1 else {name: value for source in said for name, value in source.items()}
-
-
-def _guard_unmatched(file: WalkedFile) -> list[Finding]:
-    # A pointer in an unmatched place is two things to mend; saying so now saves a run.
-    try:
-        head = read_head(file.os_path, HEAD_BYTES)
-    except OSError as error:
-        return [unreadable(file.path, error)]
-    guarded = check_head(file.path, head, file.size)
-    return [guarded] if guarded is not None else []
 
 
 def _not_audio2face(path: str) -> Finding:
