@@ -1,14 +1,20 @@
-"""What a test run says at its end, whether one process ran the tests or several did."""
+"""Who runs the tests keeps their clouds to themselves; and what a run says at its end, in however many processes."""
 
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+for name in [name for name in os.environ if name.startswith(("AWS_", "GOOGLE_", "AZURE_"))]:
+    del os.environ[name]
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"  # the role of this machine is none of ours either
+os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 
 _HELD: Counter[str] = Counter()
 """What the processes beside (pytest-xdist) held to each OpenAPI document."""

@@ -18,9 +18,10 @@ MAY_IMPORT = {
     "contract": {"contract"},
     "assets": {"assets", "contract", "errors"},
     "manifest": {"manifest", "assets", "contract", "errors"},
-    "client": {"client", "manifest", "assets", "contract", "errors"},
-    "server": {"server", "contract", "errors"},
-    "cli": {"cli", "server", "client", "manifest", "assets", "contract", "errors", "settings"},
+    "buckets": {"buckets", "contract", "errors"},
+    "client": {"client", "buckets", "manifest", "assets", "contract", "errors"},
+    "server": {"server", "buckets", "contract", "errors"},
+    "cli": {"cli", "server", "client", "buckets", "manifest", "assets", "contract", "errors", "settings"},
     "settings": {"assets", "contract", "errors"},
     "errors": {"contract"},
 }
@@ -62,12 +63,13 @@ HOMES = {
     "cryptography": ("server/",),
     "anyio": ("server/",),
     "boto3": ("server/forwarding_sqs.py",),
-    "botocore": ("server/forwarding_sqs.py",),
+    "botocore": ("server/forwarding_sqs.py", "buckets/access.py"),
+    "obstore": ("buckets/",),
 }
 """Library → where it may be imported. One without a home is a design question, not an import."""
 
 HEAVY = ("typer", "rich", "httpx", "pydantic", "jsonschema", "jsonschema_rs", "keyring", "starlette", "uvicorn")
-HEAVY += ("sqlalchemy", "pathspec", "yaml", "platformdirs", "ssl", "asyncio")
+HEAVY += ("sqlalchemy", "pathspec", "yaml", "platformdirs", "ssl", "asyncio", "obstore", "botocore")
 
 
 def sources() -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from reinmaker_cli.cli.findings import require_clean
 from reinmaker_cli.cli.run import Run
-from reinmaker_cli.cli.text import counted, human_size
+from reinmaker_cli.cli.text import counted
 from reinmaker_cli.cli.verdicts import Narrator, show_report
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
+    from reinmaker_cli.cli.pushing import Pushing
     from reinmaker_cli.cli.wanted import Wanted
     from reinmaker_cli.client.api import Api
     from reinmaker_cli.client.local import LocalControl
@@ -42,9 +43,19 @@ class Journey:
     """One publication from the words of the command line to its report."""
 
     def __init__(
-        self, run: Run, receipt: str | None, *, keep_going: bool = False, yes: bool = False, dry_run: bool = False
+        self,
+        run: Run,
+        receipt: str | None,
+        *,
+        keep_going: bool = False,
+        yes: bool = False,
+        dry_run: bool = False,
+        push_to: Sequence[tuple[str, Path]] | None = None,
     ) -> None:
+        """`push_to`: put the assets where their URLs say, with the folders of --map; None: somebody else does."""
         self._run, self._output = run, run.output
+        self._push_to = push_to
+        self._pushing: Pushing | None = None
         self._receipt, self._keep_going, self._yes, self._dry_run = receipt, keep_going, yes, dry_run
         self._started_at = datetime.now(UTC)
 
@@ -58,20 +69,20 @@ class Journey:
         as_new_version: bool,
     ) -> Wanted:
         """Build and check everything; the command ends here unless all is clean, or --keep-going."""
-        from reinmaker_cli.cli.assets import stats_of
         from reinmaker_cli.cli.receipts import prepare_target
-        from reinmaker_cli.cli.wanted import load_wanted
+        from reinmaker_cli.cli.wanted import load_wanted, tell_of
 
         self._allowed = frozenset(allow or ())
         wanted = load_wanted(
             self._run, paths or [], root=root, only=only or [], allow=allow or [], as_new_version=as_new_version
         )
-        self._stats = stats_of(wanted.scans)
+        if self._push_to is not None:
+            from reinmaker_cli.cli.pushing import Pushing, plan_uploads
+
+            wanted, plan = plan_uploads(wanted, self._push_to, allow or [])
+            self._pushing = Pushing(self._run, plan, keep_going=self._keep_going, dry_run=self._dry_run)
+        self._stats = tell_of(self._run, wanted)
         self._output.add(results=[], stats=self._stats)
-        for scan in wanted.scans:
-            size = human_size(sum(asset.bytes for asset in scan.assets))
-            self._output.note(f"scan      {counted(len(scan.assets), 'asset')}, {size}, in {scan.root}")
-        self._output.findings(wanted.findings, wanted.only_root)
         if not wanted.is_clean and not self._keep_going:
             self._output.add(results=[_unsent(item, wanted).to_json() for item in wanted.items])
             require_clean(wanted.findings, "; nothing was sent")
@@ -114,13 +125,15 @@ class Journey:
             Surroundings(
                 on_event=Narrator(self._output),
                 register=lambda manifest: self._register(manifest, wanted, server),
+                put_assets=None if self._pushing is None else self._pushing.put_assets,
                 confirm_removed=self._confirm_removed,
             ),
         )
         unsent = [_unsent(item, wanted) for item in wanted.items if item.manifest_id in broken]
         report = replace(report, results=(*report.results, *unsent))
         document = report.to_json()
-        self._output.add(results=document["results"], stats={**self._stats, **document["stats"]})
+        uploaded = {} if self._pushing is None else self._pushing.stats()
+        self._output.add(results=document["results"], stats={**self._stats, **uploaded, **document["stats"]})
         show_report(self._run, report, dry_run=self._dry_run)
         self._write_receipts(report, wanted, server)
         self._say_what_was_not_checked(report, server)

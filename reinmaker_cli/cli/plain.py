@@ -96,11 +96,18 @@ class PlainProgress:
 
     def hashing(self, files: int, total_files: int, done_bytes: int, total_bytes: int) -> None:
         """Say how much is hashed, how fast, and how long it will still take."""
+        self._moving("hashed", files, total_files, done_bytes, total_bytes)
+
+    def uploading(self, files: int, total_files: int, done_bytes: int, total_bytes: int) -> None:
+        """Say the same of an upload."""
+        self._moving("uploaded", files, total_files, done_bytes, total_bytes)
+
+    def _moving(self, word: str, files: int, total_files: int, done_bytes: int, total_bytes: int) -> None:
         if self._is_time():
             rate = done_bytes / max(self._clock() - self._started, 0.001)
             left_s = (total_bytes - done_bytes) / max(rate, 1.0)
             self._write(
-                f"hashed {files:,} of {counted(total_files, 'file')}, {human_size(done_bytes)}"
+                f"{word} {files:,} of {counted(total_files, 'file')}, {human_size(done_bytes)}"
                 f" of {human_size(total_bytes)}, {human_size(rate)}/s, {left_s:.0f} s left"
             )
 
@@ -125,6 +132,9 @@ class NoProgress:
     """Says nothing: `--quiet`, and after the end."""
 
     def hashing(self, files: int, total_files: int, done_bytes: int, total_bytes: int) -> None:
+        """Say nothing."""
+
+    def uploading(self, files: int, total_files: int, done_bytes: int, total_bytes: int) -> None:
         """Say nothing."""
 
     def doing(self, text: str) -> None:

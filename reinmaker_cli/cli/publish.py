@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reinmaker_cli.cli.files import files_and_folders
 from reinmaker_cli.cli.journey import Journey, Server
-from reinmaker_cli.cli.options import Allow, FoldersOrManifests, Only
+from reinmaker_cli.cli.options import Allow, FoldersOrManifests, KeepGoing, Map, Only, Root, parse_maps
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.verbs import PUBLISH, verb
 from reinmaker_cli.cli.verdicts import Narrator
@@ -22,13 +20,9 @@ if TYPE_CHECKING:
     from reinmaker_cli.client.local import LocalControl
 
 
-Root = Annotated[
-    Path | None, typer.Option("--root", metavar="DIR", help="Folder of the assets of a manifest file; hashed again.")
-]
 Receipt = Annotated[
     str | None, typer.Option("--receipt", metavar="FILE|DIR", help="Write what was published; several need a folder.")
 ]
-KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Send what is clean although something else is not.")]
 AsNewVersion = Annotated[
     bool, typer.Option("--as-new-version", help="Send a manifest file under the next free version.")
 ]
@@ -49,16 +43,29 @@ def publish(
     receipt: Receipt = None,
     keep_going: KeepGoing = False,
     as_new_version: AsNewVersion = False,
+    push: Annotated[
+        bool,
+        typer.Option("--push", help="Upload the assets too, to where their URLs say, before anything is submitted."),
+    ] = False,
+    map_: Map = None,
 ) -> None:
     """Build, check, submit, and wait for the verdict.
 
     Sends nothing unless everything is clean. Can be run again at any time: what is active stays, what is pending is
-    waited for.
+    waited for. With --push, what is missing in the bucket is uploaded first, and what could not be is not submitted.
     """
     from reinmaker_cli.cli.access import open_run_api
+    from reinmaker_cli.cli.wanted import require_root
+
+    maps = parse_maps(map_)
+    if push:
+        require_root(run, paths or [], root, "publish", "an upload")
+    elif maps:
+        raise UsageError("--map goes with --push", code=codes.USAGE, hint="a server has a --map of its own")
 
     def open_server() -> Iterator[Server]:
-        control = _control(run)
+        # What was uploaded is looked for where the URLs say, also by a local server.
+        control = None if push else _control(run)
         try:
             with open_run_api(run, on_token=Narrator(run.output).token) as api:
                 yield Server(api, control, run.environment.name, run.environment.api_url)
@@ -66,7 +73,7 @@ def publish(
             if control is not None:
                 control.close()
 
-    journey = Journey(run, receipt, keep_going=keep_going, yes=yes, dry_run=dry_run)
+    journey = Journey(run, receipt, keep_going=keep_going, yes=yes, dry_run=dry_run, push_to=maps if push else None)
     wanted = journey.load(paths, root, only, allow, as_new_version=as_new_version)
     journey.ask_before_production(wanted)
     with contextmanager(open_server)() as server:
@@ -88,21 +95,13 @@ def rehearse(
 
     The server reads and hashes the local files, and rejects what it cannot read.
     """
+    from reinmaker_cli.cli.wanted import require_root
+
     journey = Journey(run, receipt, keep_going=keep_going, yes=True)
-    _require_root(run, paths or [], root)
+    require_root(run, paths or [], root, "rehearse", "a rehearsal")
     wanted = journey.load(paths, root, only, allow, as_new_version=as_new_version)
     with _throw_away_server(run) as server:
         journey.go(wanted, server)
-
-
-def _require_root(run: Run, paths: list[Path], root: Path | None) -> None:
-    files, _ = files_and_folders(paths)
-    if files and root is None:
-        raise UsageError(
-            f"a rehearsal reads the assets, and nothing says where those of `{files[0]}` lie",
-            code=codes.USAGE,
-            hint=f"name their folder: `{run.again('rehearse', '--root', 'DIR')}`",
-        )
 
 
 def _control(run: Run) -> LocalControl | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reinmaker_cli.cli.options import parse_maps
 from reinmaker_cli.cli.receivers import check_ranges, parse_dead_letters, parse_webhook
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import Styled
@@ -156,7 +157,7 @@ def serve(
         host=host,
         port=port,
         data=None if ephemeral else run.data_folder,
-        maps=tuple(_parse_map(text) for text in map_ or ()),
+        maps=parse_maps(map_),
         verify=verify.value,
         validation=validation.value,
         clock=clock.value,
@@ -175,17 +176,6 @@ def serve(
         log=log.value,
     )
     serve_forever(config, lambda started: _say_ready(run, started, ephemeral=ephemeral))
-
-
-def _parse_map(text: str) -> tuple[str, Path]:
-    prefix, separator, folder = text.partition("=")
-    example = "--map s3://lotd-reinmaker-assets/=./content"
-    if not separator or "://" not in prefix or not folder:
-        raise UsageError(f"--map cannot be read: `{text}`", code=codes.USAGE, hint=f"write it as `{example}`")
-    path = Path(folder).expanduser()
-    if not path.is_dir():
-        raise UsageError(f"--map names no folder: `{folder}`", code=codes.FOLDER_NOT_FOUND, hint="check the path")
-    return prefix, path.resolve()
 
 
 def _data_source(run: Run) -> str:

@@ -143,19 +143,26 @@ class LiveProgress:
         self._clock = clock
         self._started = clock()
         self._live: Progress | None = None
-        self._is_hashing = False
+        self._is_moving = False
 
     def hashing(self, files: int, total_files: int, done_bytes: int, total_bytes: int) -> None:
         """Show files, bytes, rate and time left."""
+        self._moving("hashed", files, total_files, done_bytes, total_bytes)
+
+    def uploading(self, files: int, total_files: int, done_bytes: int, total_bytes: int) -> None:
+        """Show the same of an upload."""
+        self._moving("uploaded", files, total_files, done_bytes, total_bytes)
+
+    def _moving(self, word: str, files: int, total_files: int, done_bytes: int, total_bytes: int) -> None:
         if self._live is None and self._clock() - self._started < SHOW_AFTER_S:
             return
-        counts = f"{files:,} of {counted(total_files, 'file')}"
-        live = self._shown(counts, is_hashing=True)
+        counts = f"{word} {files:,} of {counted(total_files, 'file')}"
+        live = self._shown(counts, is_moving=True)
         live.update(live.task_ids[0], description=counts, completed=done_bytes, total=total_bytes)
 
     def doing(self, text: str) -> None:
         """Show what is waited for, and since when."""
-        live = self._shown(visible(text), is_hashing=False)
+        live = self._shown(visible(text), is_moving=False)
         live.update(live.task_ids[0], description=visible(text))
 
     def stop(self) -> None:
@@ -165,14 +172,14 @@ class LiveProgress:
             live, self._live = self._live, None
             live.stop()
 
-    def _shown(self, description: str, *, is_hashing: bool) -> Progress:
-        if self._live is not None and self._is_hashing == is_hashing:
+    def _shown(self, description: str, *, is_moving: bool) -> Progress:
+        if self._live is not None and self._is_moving == is_moving:
             return self._live
         if self._live is not None:
             self._live.stop()
-        self._is_hashing = is_hashing
+        self._is_moving = is_moving
         self._live = Progress(
-            *(_hashing_columns(self._console.width) if is_hashing else _doing_columns()),
+            *(_moving_columns(self._console.width) if is_moving else _doing_columns()),
             console=self._console,
             transient=True,
             redirect_stdout=False,
@@ -183,8 +190,8 @@ class LiveProgress:
         return self._live
 
 
-def _hashing_columns(width: int) -> tuple[ProgressColumn, ...]:
-    what = TextColumn("hashed {task.description}", markup=False)
+def _moving_columns(width: int) -> tuple[ProgressColumn, ...]:
+    what = TextColumn("{task.description}", markup=False)
     bar = (BarColumn(bar_width=20),) if width >= BAR_FROM_COLUMNS else ()
     size = DownloadColumn(binary_units=True, table_column=Column(no_wrap=True))
     return what, *bar, size, _Rate(table_column=Column(no_wrap=True)), TimeRemainingColumn()

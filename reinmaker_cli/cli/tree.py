@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "diff": ("reinmaker_cli.cli.diff:diff", "what publishing would change"),
     "publish": ("reinmaker_cli.cli.publish:publish", "build, check, submit, wait for the verdict"),
     "rehearse": ("reinmaker_cli.cli.publish:rehearse", "the same against a throw-away server inside the command"),
+    "push": ("reinmaker_cli.cli.push:push", "upload the assets to where their URLs say"),
     "status": ("reinmaker_cli.cli.remote:status", "what the API says about manifests"),
     "list": ("reinmaker_cli.cli.remote:list_manifests", "every manifest that the API knows"),
     "verify": (

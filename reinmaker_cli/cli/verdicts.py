@@ -23,6 +23,8 @@ class Narrator:
 
     def __init__(self, output: Output) -> None:
         self._output = output
+        self._to_push = (0, 0)
+        self._pushed = (0, 0)
 
     def __call__(self, event: Event) -> None:
         """Say one event."""
@@ -59,6 +61,13 @@ class Narrator:
             case events.Concluded() if event.outcome in _GOOD | {"rejected"}:
                 read = f"; {counted(event.hashed, 'asset')} hashed, from {event.source}" if event.hashed else ""
                 self._output.note((f"verdict   {event.manifest_id} {event.version}: ", styled(event.outcome), read))
+            case events.Looked(missing=number, missing_bytes=size, present=there):
+                self._to_push = number, size
+                self._output.verbose(f"look      {counted(number, 'object')} missing in the store, {there:,} there")
+            case events.Pushed(path=path, url=url, bytes=size):
+                self._output.verbose(f"uploaded  {path} to {url}")
+                self._pushed = self._pushed[0] + 1, self._pushed[1] + size
+                self._output.progress.uploading(self._pushed[0], self._to_push[0], self._pushed[1], self._to_push[1])
             case _:
                 pass
 

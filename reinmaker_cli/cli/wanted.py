@@ -11,6 +11,7 @@ from reinmaker_cli.assets.project import PROJECT_FILE, load_project
 from reinmaker_cli.cli.files import files_and_folders
 from reinmaker_cli.cli.folders import allowed_codes, judged, load_drafts
 from reinmaker_cli.cli.run import Run
+from reinmaker_cli.cli.text import counted, human_size
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding, count_errors
 from reinmaker_cli.errors import ContentDiffers, UsageError
@@ -127,3 +128,26 @@ def _refuse_repeated(items: Sequence[Draft | Manifest]) -> None:
                 hint="name each manifest once, as file or folder",
             )
         seen.add(item.manifest_id)
+
+
+def require_root(run: Run, paths: Sequence[Path], root: Path | None, verb: str, what: str) -> None:
+    """Raise UsageError where a manifest file was named and no folder of its assets, which `what` reads."""
+    files, _ = files_and_folders(paths)
+    if files and root is None:
+        raise UsageError(
+            f"{what} reads the assets, and nothing says where those of `{files[0]}` lie",
+            code=codes.USAGE,
+            hint=f"name their folder: `{run.again(verb, '--root', 'DIR')}`",
+        )
+
+
+def tell_of(run: Run, wanted: Wanted) -> dict[str, int]:
+    """Say what was scanned and what is wrong with it; return the `stats` of the document."""
+    from reinmaker_cli.cli.assets import stats_of
+
+    stats = stats_of(wanted.scans)
+    for scan in wanted.scans:
+        size = human_size(sum(asset.bytes for asset in scan.assets))
+        run.output.note(f"scan      {counted(len(scan.assets), 'asset')}, {size}, in {scan.root}")
+    run.output.findings(wanted.findings, wanted.only_root)
+    return stats

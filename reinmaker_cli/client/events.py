@@ -128,6 +128,27 @@ class Concluded(Event):
     source: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Looked(Event):
+    """The store was asked for every object."""
+
+    name: ClassVar[str] = "push.looked"
+    objects: int
+    missing: int
+    missing_bytes: int
+    present: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed(Event):
+    """An object was put where nothing was."""
+
+    name: ClassVar[str] = "push.uploaded"
+    path: str
+    url: str
+    bytes: int
+
+
 OnEvent = Callable[[Event], None]
 
 

@@ -27,6 +27,8 @@ SAID_FROM_S: Final = 1.0  # shorter waits for limits are the usual pace, and not
 
 Register = Callable[[Manifest], None]
 """Tells the local server where the bytes of a manifest lie."""
+PutAssets = Callable[[Sequence[str]], Mapping[str, ReinmakerError]]
+"""Puts the assets of manifests where their URLs say; returns the ids of those whose assets are not there, and why."""
 ConfirmRemoved = Callable[[str, Difference], bool]
 """Asks whether the assets of the active version that are missing are meant to be missing."""
 
@@ -56,6 +58,8 @@ class Surroundings:
 
     on_event: OnEvent = ignore
     register: Register | None = None
+    put_assets: PutAssets | None = None
+    """None: they lie there already, or somebody else puts them there."""
     confirm_removed: ConfirmRemoved | None = None
     """None: missing assets are a warning."""
     world: Clockwork = field(default_factory=Clockwork)

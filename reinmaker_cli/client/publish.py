@@ -28,15 +28,17 @@ def publish(wanted: Sequence[Wanted], api: Api, options: Options, around: Surrou
     """Publish manifests, many at a time, and return what came of each. A signal ends it early, with a report.
 
     1. Ask the server what it has, decide for each manifest, compare with what is active: all of them, first.
-    2. Stop where one cannot go (unless `keep_going`), or in a dry run. Until here nothing was sent.
-    3. Submit what is to be submitted, each once, as fast as the limits allow; collect the verdicts meanwhile.
+    2. Stop where one cannot go (unless `keep_going`). Until here nothing was sent.
+    3. Put the assets where their URLs say, where that was asked for; what fails there goes no further.
+    4. Submit what is to be submitted, each once, as fast as the limits allow; collect the verdicts
+       meanwhile. Not in a dry run.
 
     Running it again continues: the server is the journal. UsageError where `confirm_removed` says no.
     """
     journey = Journey(wanted, api, options, around or Surroundings())
     with api.turn_by_turn(journey.turns.apart):
         try:
-            plans = plan_all(journey)
+            plans = _with_assets_there(journey, plan_all(journey))
             if options.dry_run:
                 _leave_unsent(journey, plans)
             elif journey.is_clean or options.keep_going:
@@ -53,6 +55,19 @@ def publish(wanted: Sequence[Wanted], api: Api, options: Options, around: Surrou
             journey.turns.cut_off()
             raise
     return journey.report()
+
+
+def _with_assets_there(journey: Journey, plans: Mapping[int, Plan]) -> Mapping[int, Plan]:
+    """Return the plans of the manifests whose assets lie where their URLs say, or were not to be put there."""
+    put_assets = journey.around.put_assets
+    if put_assets is None or not (journey.is_clean or journey.options.keep_going):
+        return plans
+    errors = put_assets([journey.wanted[place].manifest_id for place in plans])
+    for place in plans:
+        error = errors.get(journey.wanted[place].manifest_id)
+        if error is not None:
+            journey.conclude_with(place, error)
+    return {place: plan for place, plan in plans.items() if journey.wanted[place].manifest_id not in errors}
 
 
 def _leave_unsent(journey: Journey, plans: Mapping[int, Plan]) -> None:

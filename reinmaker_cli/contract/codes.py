@@ -300,6 +300,21 @@ ASSET_IMMUTABLE = _finding(
     "put {sha256:8} into the `url` template, as `reinmaker init` writes it",
     allowable=False,
 )
+URL_NO_OBJECT = _finding(
+    "url-no-object",
+    "the asset's URL means no object that can be put there",
+    "An upload goes to where the URLs say, and these name no bucket: another scheme, a query, or a path that no key has."
+    " `reinmaker push` knows s3, gs and az, and what --map says.",
+    "write a URL such as `s3://bucket/{path}` under [manifest], or name a folder with `--map URL_PREFIX=DIR`",
+    allowable=False,
+)
+ASSET_TOO_LARGE = _finding(
+    "asset-too-large",
+    "file too large for one upload",
+    "An upload that never overwrites is one request, and stores take 5 GiB in one.",
+    "make the file smaller; an upload in parts could replace what is published",
+    allowable=False,
+)
 ASSETS_REMOVED = _warning(
     "assets-removed",
     "assets of the active version are missing",
@@ -987,6 +1002,37 @@ DEAD_LETTERS_UNUSABLE = _error(
     "dead letters cannot go there",
     "What `serve --dead-letters` names cannot be used: not there, not permitted, or something is missing on this machine.",
     "see the hint; without --dead-letters they stay in the server's table",
+)
+BUCKET_UNUSABLE = _error(
+    "bucket-unusable",
+    "the object store cannot be used from here",
+    "The extra `s3` is not installed, or variables and files say something that cannot be: another region, a profile that"
+    " is not there, plain http beyond this machine.",
+    "see the hint; `reinmaker doctor` looks at all of it",
+)
+BUCKET_CREDENTIALS = _error(
+    "bucket-credentials",
+    "no credentials for the object store",
+    "The store's own chain was asked, variables, files and the role of this machine, and gave none.",
+    "see the hint; docs/uploading.md has them for each store",
+)
+BUCKET_REFUSED = _error(
+    "bucket-refused",
+    "the object store refuses",
+    "The store answered, and said no: these credentials may not do that there, or they are not valid any more.",
+    "check who you are and what you may: reading and putting objects; docs/uploading.md has the policy that is needed",
+)
+BUCKET_MISSING = _error(
+    "bucket-missing",
+    "no such bucket",
+    "The store knows no bucket of that name, or keeps it from these credentials.",
+    "check `url` under [manifest], and under [manifest.url_for] for this environment",
+)
+BUCKET_UNREACHABLE = _error(
+    "bucket-unreachable",
+    "no answer from the object store",
+    "The network, or the store itself, failed several times in a row. What was uploaded is there, and nothing was replaced.",
+    "run the same command again: what is there is passed over",
 )
 CONFIRMATION_NEEDED = _error(
     "confirmation-needed",

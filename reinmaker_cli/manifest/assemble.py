@@ -20,6 +20,7 @@ from reinmaker_cli.assets.templates import UnknownCapture, expand, expand_url, f
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.canonical import ContentDigest, Digests
 from reinmaker_cli.contract.findings import Finding
+from reinmaker_cli.contract.object_urls import literal_url
 from reinmaker_cli.errors import ContentInvalid
 from reinmaker_cli.manifest.document import Manifest, load_manifest, manifest_from_document
 
@@ -112,11 +113,12 @@ def assemble(scan: Scan, project: Project, *, environment: str) -> Assembly:
 def copy_plan(drafts: Iterable[Draft], root: Path) -> Iterator[str]:
     """Yield one line per asset, local path TAB URL, for whoever uploads by other means.
 
+    Such tools take the key of an object as it is: `s3://bucket/a b.mp3`, where the manifest has `a%20b.mp3`.
     ContentInvalid where a path would make two lines or columns of one: a loop over them would upload what it names.
     """
     for draft in drafts:
         for url, path in draft.files.items():
-            line = f"{os.path.join(root, path)}\t{url}"  # noqa: PTH118 (100,000 of them)
+            line = f"{os.path.join(root, path)}\t{literal_url(url)}"  # noqa: PTH118 (100,000 of them)
             if line.count("\t") > 1 or len(line.splitlines()) > 1:
                 raise ContentInvalid(
                     f"a copy plan cannot hold the path of `{printable(path)}`",
