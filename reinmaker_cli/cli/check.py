@@ -21,6 +21,8 @@ from reinmaker_cli.contract.findings import Finding, count_errors
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reinmaker_cli.server.judgement import AssetRef
+
 
 @verb(flags=tuple(flag for flag in PUBLISH if flag not in ("timeout", "deadline")))
 def check(
@@ -110,10 +112,21 @@ def _check_online(run: Run, documents: Sequence[Mapping[str, Any]]) -> list[Find
         findings += [finding_of(error, manifest_id=name) for error in verdict.errors]
         unread = len(assets) - next(check.checked for check in verdict.checks if check.name == "asset-reachable")
         if unread:
-            fact = f"{counted(unread, 'asset')} not asked: this version reads http(s) URLs only"
-            hint = "the server reads them when it validates"
-            findings.append(codes.ASSET_UNVERIFIED.finding(fact, hint=hint, manifest_id=name).as_warning())
+            findings.append(_unread(run, assets, unread, name))
     return findings
+
+
+def _unread(run: Run, assets: Sequence[AssetRef], unread: int, manifest_id: str) -> Finding:
+    """Return the warning for assets that cannot be read from here, with what is in the way."""
+    from reinmaker_cli.buckets.access import obstacle
+    from reinmaker_cli.contract.object_urls import OBJECT_SCHEMES
+
+    schemes = sorted({asset.url.partition("://")[0].lower() for asset in assets} & set(OBJECT_SCHEMES))
+    reasons = dict.fromkeys(filter(None, (obstacle(scheme, run.variables) for scheme in schemes)))
+    why = "; ".join(reasons) or "these credentials may not read them"
+    fact = f"{counted(unread, 'asset')} not asked: {why}"
+    hint = "give this machine the means (docs/uploading.md); the server reads them when it validates, if it has them"
+    return codes.ASSET_UNVERIFIED.finding(fact, hint=hint, manifest_id=manifest_id).as_warning()
 
 
 def _as_json(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from typing import Final
 import httpcore
 import httpx
 
+from reinmaker_cli.contract.object_urls import without_query
 from reinmaker_cli.server.addresses import AddressPolicy, AddressRefused, Lookup, system_lookup
 from reinmaker_cli.server.connections import CheckedBackend, Deadline, Targets, tls_context
 from reinmaker_cli.server.folders import Content
-from reinmaker_cli.server.http_urls import NotHttp, checked_url, http_url, wire_url, without_query
+from reinmaker_cli.server.http_urls import NotHttp, checked_url, http_url, wire_url
 from reinmaker_cli.server.sources import origin_of
 
 MAX_REDIRECTS: Final = 3
@@ -51,6 +52,33 @@ class DownloadFailed(Exception):
     """Nothing usable came; the text says why and never holds a query, which may be signed."""
 
 
+def limit_s(expected_bytes: int, base_s: float = TIME_LIMIT_S) -> float:
+    """Return how long reading an asset of a size may take, in seconds."""
+    return min(base_s + expected_bytes // SLOWEST_BYTES_S, LONGEST_S)
+
+
+class Failures:
+    """Where nothing could be read several times in a row: the rest of it fails at once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, str]] = {}
+
+    def require_hope(self, origin: str) -> None:
+        """Raise DownloadFailed where the origin has failed too often."""
+        failures, reason = self._known.get(origin, (0, ""))
+        if failures >= MAX_FAILURES_IN_A_ROW:
+            raise DownloadFailed(f"{reason} (as {failures} times before; not asked again)")
+
+    def failed(self, origin: str, reason: str) -> DownloadFailed:
+        """Count a failure and return it to be raised."""
+        self._known[origin] = (self._known.get(origin, (0, ""))[0] + 1, reason)
+        return DownloadFailed(reason)
+
+    def passed(self, origin: str) -> None:
+        """Forget the failures of an origin that answers."""
+        self._known.pop(origin, None)
+
+
 class Downloader:
     """Reads assets over http(s); safe for several threads, each asset within its own time limit."""
 
@@ -65,7 +93,7 @@ class Downloader:
         self._stop = stop
         self._time_limit_s = time_limit_s
         self._deadline = Deadline()
-        self._failures: dict[str, tuple[int, str]] = {}
+        self._failures = Failures()
         self._pools = {
             scheme: httpcore.ConnectionPool(
                 ssl_context=tls_context(),
@@ -87,10 +115,8 @@ class Downloader:
         DownloadFailed where it serves nothing.
         """
         origin = origin_of(url)
-        failures, reason = self._failures.get(origin, (0, ""))
-        if failures >= MAX_FAILURES_IN_A_ROW:
-            raise DownloadFailed(f"{reason} (as {failures} times before; not asked again)")
-        self._deadline.start(min(self._time_limit_s + expected_bytes // SLOWEST_BYTES_S, LONGEST_S))
+        self._failures.require_hope(origin)
+        self._deadline.start(limit_s(expected_bytes, self._time_limit_s))
         try:
             try:
                 content = self._ask(url, expected_bytes)
@@ -99,10 +125,8 @@ class Downloader:
         except AddressRefused as error:
             raise DownloadFailed(str(error)) from error
         except _BROKEN as error:
-            reason = f"{_reason(error)}: `{origin}`"
-            self._failures[origin] = (failures + 1, reason)
-            raise DownloadFailed(reason) from error
-        self._failures.pop(origin, None)
+            raise self._failures.failed(origin, f"{_reason(error)}: `{origin}`") from error
+        self._failures.passed(origin)
         return content
 
     def _ask(self, url: str, expected_bytes: int) -> Content:

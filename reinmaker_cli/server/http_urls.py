@@ -5,6 +5,8 @@ from __future__ import annotations
 import httpcore
 import httpx
 
+from reinmaker_cli.contract.object_urls import without_query
+
 
 class NotHttp(Exception):
     """Not an http(s) URL that may be asked; the text says why and never holds a query, which may be signed."""
@@ -31,8 +33,3 @@ def checked_url(url: httpx.URL) -> httpx.URL:
 def wire_url(url: httpx.URL) -> httpcore.URL:
     """Return the URL as it is asked on the wire: without fragment, and the host in its ASCII form."""
     return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-
-
-def without_query(url: str) -> str:
-    """Return a URL fit to be shown: a query may hold a signature."""
-    return url.partition("#")[0].partition("?")[0]

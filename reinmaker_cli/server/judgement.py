@@ -10,7 +10,7 @@ from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.models import Check, Validation, ValidationError
 from reinmaker_cli.contract.names import MAX_ERRORS_LISTED
 from reinmaker_cli.server.folders import Content
-from reinmaker_cli.server.sources import OnTheWeb, Place, origin_of
+from reinmaker_cli.server.sources import InBucket, OnTheWeb, Place, origin_of
 
 
 class AssetRef(NamedTuple):
@@ -113,7 +113,7 @@ def judge(
             if strict:
                 _judge_unverified(judgement, asset)
         else:
-            _judge_reading(judgement, asset, result, "http" if isinstance(place, OnTheWeb) else "folder")
+            _judge_reading(judgement, asset, result, _source_of(place))
         hash_before = published.get(asset.index)
         judgement.immutable.checked += 1
         if hash_before is not None and hash_before.lower() != asset.sha256.lower():
@@ -127,6 +127,12 @@ def judge(
                 found=asset.sha256.lower(),
             )
     return judgement.to_validation(strict=strict)
+
+
+def _source_of(place: Place) -> str:
+    if isinstance(place, InBucket):
+        return "bucket"
+    return "http" if isinstance(place, OnTheWeb) else "folder"
 
 
 def _judge_unverified(judgement: _Judgement, asset: AssetRef) -> None:

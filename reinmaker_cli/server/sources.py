@@ -1,4 +1,4 @@
-"""Where an asset's bytes are: a registered folder, a mapped prefix, http(s), or nowhere that this server can read."""
+"""Where an asset's bytes are: a registered folder, a mapped prefix, http(s), a bucket, or nowhere that can be read."""
 
 from __future__ import annotations
 
@@ -7,8 +7,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
 
+from reinmaker_cli.buckets.access import obstacle
+from reinmaker_cli.contract.object_urls import (
+    OBJECT_SCHEMES,
+    NotAnObject,
+    ObjectUrl,
+    object_url,
+    path_parts,
+    rest_after,
+    without_query,
+)
 from reinmaker_cli.contract.rules import normalized_url
 from reinmaker_cli.server.addresses import AddressPolicy
 
@@ -31,7 +40,7 @@ class Sources:
     maps: tuple[tuple[str, Path], ...] = ()
     """`--map PREFIX=DIR`; the longest prefix that fits wins."""
     network: bool = True
-    """False: http(s) URLs count as unverified."""
+    """False: http(s) URLs and buckets count as unverified."""
     policy: AddressPolicy = field(default_factory=lambda: AddressPolicy(allow_private=True))
     """Which addresses http(s) URLs may lead to."""
 
@@ -52,6 +61,13 @@ class OnTheWeb:
 
 
 @dataclass(frozen=True, slots=True)
+class InBucket:
+    """The bytes are an object, in a store that this server has library and credentials for."""
+
+    target: ObjectUrl
+
+
+@dataclass(frozen=True, slots=True)
 class BadPlace:
     """A source claims the URL, and the path in it is refused; `reason` is for people."""
 
@@ -63,7 +79,7 @@ class Nowhere:
     """No source of this server reads such a URL."""
 
 
-Place = InFolder | OnTheWeb | BadPlace | Nowhere
+Place = InFolder | OnTheWeb | InBucket | BadPlace | Nowhere
 
 _NOWHERE = Nowhere()
 
@@ -73,6 +89,7 @@ class Locator:
 
     def __init__(self, sources: Sources) -> None:
         self._network = sources.network
+        self._readable: dict[str, bool] = {}
         self._registered = [
             (folder.root, {normalized_url(url): path for url, path in folder.files.items()})
             for folder in sources.folders
@@ -88,37 +105,35 @@ class Locator:
             if path is not None:
                 return _below(root, path.split("/"))
         for prefix, root in self._maps:
-            rest = _rest_after(prefix, url)
+            rest = rest_after(prefix, url)
             if rest is not None:
                 return _below_mapped(root, rest)
         if self._network and url.startswith(("https://", "http://")):
             return OnTheWeb(url)
+        scheme = url.partition("://")[0]
+        if self._network and scheme in OBJECT_SCHEMES and self._can_read(scheme):
+            return _in_bucket(url)
         return _NOWHERE
 
+    def _can_read(self, scheme: str) -> bool:
+        if scheme not in self._readable:
+            self._readable[scheme] = not obstacle(scheme, os.environ)
+        return self._readable[scheme]
 
-def _rest_after(prefix: str, url: str) -> str | None:
-    """Return what follows the prefix, only where it ends at a `/`: `s3://bucket` is no prefix of `s3://bucket-2/x`."""
-    if not url.startswith(prefix):
-        return None
-    rest = url[len(prefix) :]
-    if prefix.endswith("/"):
-        return rest
-    return rest[1:] if rest.startswith("/") else None
+
+def _in_bucket(url: str) -> Place:
+    try:
+        return InBucket(object_url(url))
+    except NotAnObject as error:
+        return BadPlace(str(error))
 
 
 def _below_mapped(root: Path, rest: str) -> Place:
-    """Return the file for the part of a URL after its prefix, percent-decoded once, without query and fragment."""
-    path = rest.partition("#")[0].partition("?")[0]
-    parts = []
-    for raw in path.split("/"):
-        try:
-            part = unquote_to_bytes(raw).decode("utf-8")
-        except UnicodeError:
-            return BadPlace(f"not UTF-8 in the path: `{path}`")
-        if "/" in part:
-            return BadPlace(f"encoded slash in the path: `{path}`")
-        parts.append(part)
-    return _below(root, parts)
+    """Return the file for the part of a URL after its prefix, without query and fragment."""
+    try:
+        return _below(root, path_parts(without_query(rest)))
+    except NotAnObject as error:
+        return BadPlace(str(error))
 
 
 def _below(root: Path, parts: list[str]) -> Place:

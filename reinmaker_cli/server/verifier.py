@@ -1,7 +1,8 @@
 """Manifest -> verdict: the asynchronous validation of a manifest's assets.
 
-1. Each URL is located: registered folder, `--map`, http(s), or nowhere (`sources.py`).
-2. What can be read is read, small files one by one, large files and URLs side by side (`folders.py`, `downloads.py`).
+1. Each URL is located: registered folder, `--map`, http(s), bucket, or nowhere (`sources.py`).
+2. What can be read is read, small files one by one, large files, URLs and objects side by side (`folders.py`,
+   `downloads.py`, `bucket_reads.py`).
 3. The published hashes of the URLs are looked up, for `asset-immutable`.
 4. All of it is judged, in the order of the manifest (`judgement.py`).
 
@@ -18,10 +19,11 @@ from functools import partial
 from typing import Final
 
 from reinmaker_cli.contract.models import Validation
+from reinmaker_cli.server.bucket_reads import BucketReader
 from reinmaker_cli.server.downloads import MAX_CONNECTIONS, Downloader, DownloadFailed
 from reinmaker_cli.server.folders import FileRefused, read_content
 from reinmaker_cli.server.judgement import AssetRef, Seen, Unreachable, judge
-from reinmaker_cli.server.sources import BadPlace, InFolder, Locator, OnTheWeb, Place, Sources
+from reinmaker_cli.server.sources import BadPlace, InBucket, InFolder, Locator, OnTheWeb, Place, Sources
 
 __all__ = ["AssetRef", "FindPublished", "Sources", "VerificationStopped", "never_stop", "verify"]
 
@@ -74,6 +76,7 @@ def _read_all(
     seen: list[Seen] = [None] * len(assets)
     large: list[int] = []
     remote: list[int] = []
+    objects: list[int] = []
     for position, (asset, place) in enumerate(zip(assets, places, strict=True)):
         if position % STOP_CHECK_EVERY == 0 and stop():
             raise VerificationStopped
@@ -84,6 +87,8 @@ def _read_all(
                 seen[position] = _read_file(place)
         elif isinstance(place, OnTheWeb):
             remote.append(position)
+        elif isinstance(place, InBucket):
+            objects.append(position)
         elif isinstance(place, BadPlace):
             seen[position] = Unreachable(place.reason)
     tasks = ((position, partial(_read_file, places[position])) for position in large)
@@ -95,6 +100,10 @@ def _read_all(
             _run_side_by_side(tasks, seen, MAX_CONNECTIONS, stop)
         finally:
             downloader.close()
+    if objects:
+        reader = BucketReader(stop)
+        tasks = ((position, partial(_read_object, reader, places[position], assets[position])) for position in objects)
+        _run_side_by_side(tasks, seen, MAX_CONNECTIONS, stop)
     return seen
 
 
@@ -124,6 +133,14 @@ def _read_file(place: Place) -> Seen:
     try:
         return read_content(place.root, place.parts)
     except FileRefused as error:
+        return Unreachable(str(error))
+
+
+def _read_object(reader: BucketReader, place: Place, asset: AssetRef) -> Seen:
+    assert isinstance(place, InBucket)
+    try:
+        return reader.read(place.target, asset.bytes)
+    except DownloadFailed as error:
         return Unreachable(str(error))
 
 

@@ -7,9 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ class Reinmaker:
             "LANG": "C.UTF-8",
             "REINMAKER_DATA": str(home / "data"),
             "PYTHONWARNINGS": "error::ResourceWarning",
+            "AWS_EC2_METADATA_DISABLED": "true",
         }
 
     def command(self, *words: str | Path) -> list[str]:
@@ -75,8 +77,8 @@ class Reinmaker:
 class Server:
     """`reinmaker serve` in a process of its own."""
 
-    def __init__(self, reinmaker: Reinmaker, *options: str | Path) -> None:
-        self._process = reinmaker.start("serve", "--port", "0", "--json", *options)
+    def __init__(self, reinmaker: Reinmaker, *options: str | Path, variables: Mapping[str, str]) -> None:
+        self._process = reinmaker.start("serve", "--port", "0", "--json", *options, **variables)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
@@ -104,8 +106,8 @@ def serve(reinmaker: Reinmaker) -> Iterator[Callable[..., Server]]:
     """Return a function that starts `reinmaker serve` with options; ended after the test."""
     started: list[Server] = []
 
-    def start(*options: str | Path) -> Server:
-        started.append(Server(reinmaker, *options))
+    def start(*options: str | Path, variables: Mapping[str, str] = MappingProxyType({})) -> Server:
+        started.append(Server(reinmaker, *options, variables=variables))
         return started[-1]
 
     yield start
