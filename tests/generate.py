@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,7 @@ EXIT_CODES = {
 }
 
 
+@functools.cache
 def generated() -> dict[str, str]:
     """Return every generated file: path below the checkout → text."""
     files = {f"completions/{name}": completion_script(shell) for shell, name in SCRIPTS.items()}
