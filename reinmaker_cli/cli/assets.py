@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from reinmaker_cli.assets.project import Project
     from reinmaker_cli.assets.scan import Asset, Scan
 
 
@@ -25,30 +26,43 @@ def scan(
     paths: Folders = None,
     ignored: Annotated[bool, typer.Option("--ignored", help="List what was passed over, and why.")] = False,
     no_probe: Annotated[bool, typer.Option("--no-probe", help="Read no metadata from images and audio.")] = False,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Counts by type and locale, and which persona lacks which locale.")
+    ] = False,
     allow: Allow = None,
     watch: Watch = False,
 ) -> None:
     """List the assets of a folder: type, size, hash; and everything that is wrong with them. Offline."""
     from reinmaker_cli.cli.folders import scan_folders
 
-    def look() -> list[Scan]:
-        scanned = scan_folders(run, paths or [], probe=not no_probe, allow=allow or [], needs_project=False)
-        return [one for _, one in scanned]
+    def look() -> tuple[tuple[Project, Scan], ...]:
+        return scan_folders(run, paths or [], probe=not no_probe, allow=allow or [], needs_project=False)
 
     if watch:
-        _watch(run, paths or [], look, with_ignored=ignored)
-    scans = look()
+        _watch(run, paths or [], lambda: [one for _, one in look()], with_ignored=ignored)
+    scanned = look()
+    scans = [one for _, one in scanned]
     run.output.add(stats=stats_of(scans))
     if run.output.wants_document:
         run.output.add(**_as_json(scans, with_ignored=ignored))
     for one in scans:
         run.output.ids(asset.id for asset in one.assets)
-        if run.output.shows_data:
+        if run.output.shows_data and not summary:
             _show(run, one, with_ignored=ignored)
+    if summary:
+        _summarise(run, scanned)
     findings = [finding for one in scans for finding in one.findings]
     run.output.findings(findings, scans[0].root if len(scans) == 1 else None)
     run.output.note(_conclusion(scans), f"{summary_of(findings)}; next: `{run.again('check')}`")
     require_clean(findings)
+
+
+def _summarise(run: Run, scanned: Sequence[tuple[Project, Scan]]) -> None:
+    from reinmaker_cli.cli.summary import show_summary, summarise
+
+    found = summarise(scanned, run.environment.name)
+    run.output.add(summary=found.to_json())
+    show_summary(run.output, found)
 
 
 def _watch(run: Run, paths: Sequence[Path], look: Callable[[], list[Scan]], *, with_ignored: bool) -> NoReturn:

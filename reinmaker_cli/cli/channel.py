@@ -35,6 +35,13 @@ class Channel:
 
         return TerminalWriter(self.plain, self._console)
 
+    @property
+    def columns(self) -> int | None:
+        """How wide the terminal is; None where pictures cannot be shown: no terminal, or not every character."""
+        if not self._is_drawn or not self.stream.is_unicode:
+            return None
+        return self._console.width
+
     @cached_property
     def plain(self) -> PlainWriter:
         """Where lines go that are the same everywhere."""

@@ -11,6 +11,7 @@ import typer
 from reinmaker_cli.cli.files import files_and_folders
 from reinmaker_cli.cli.findings import require_clean
 from reinmaker_cli.cli.options import FoldersOrManifests, Only
+from reinmaker_cli.cli.pictures import Branch, tree_lines
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import Line, Styled, counted, human_size
 from reinmaker_cli.cli.verbs import PUBLISH, verb
@@ -19,7 +20,7 @@ from reinmaker_cli.errors import ContentDiffers, UsageError
 
 if TYPE_CHECKING:
     from reinmaker_cli.manifest.assemble import Manifest
-    from reinmaker_cli.manifest.diff import AssetSide, Difference
+    from reinmaker_cli.manifest.diff import AssetChange, AssetSide, Difference
 
 Olds = Mapping[str, Mapping[str, Any] | None]
 """manifestId → the document to compare with; None where there is none."""
@@ -125,7 +126,11 @@ def _show(run: Run, manifest: Manifest, old: Mapping[str, Any] | None, differenc
         output.verbose(f"{manifest.manifest_id}: the same content")
         return
     state = "new" if old is None else f"against version {old.get('version')}"
-    output.data((Styled("bold", manifest.manifest_id), f": {state}"), *difference_lines(difference))
+    if output.columns is None:
+        output.data((Styled("bold", manifest.manifest_id), f": {state}"), *difference_lines(difference))
+    else:
+        head = Styled("bold", f"{manifest.manifest_id}: {state}")
+        output.data(*tree_lines([Branch(head, None, difference_branches(difference, manifest.files))], output.columns))
     for change in difference.moved_bytes:
         output.warn(f"`{change.id}` changed and keeps its URL", codes.ASSET_IMMUTABLE.cure)
 
@@ -145,6 +150,41 @@ def difference_lines(difference: Difference) -> Iterator[Line]:
             )
     for field in difference.fields:
         yield f"  ~ {field.pointer}: {_value(field.old)} → {_value(field.new)}"
+
+
+def difference_branches(
+    difference: Difference, files: Mapping[str, str], most: int | None = None
+) -> tuple[Branch, ...]:
+    """Return what changes as branches of a tree, by folder; `files` leads from URLs to paths, `most` bounds them."""
+    leaves = [(_place(side, files), "red", "-", side.bytes, "") for side in difference.removed]
+    leaves += [(_place(side, files), "green", "+", side.bytes, "") for side in difference.added]
+    leaves += [
+        (_place(change.new, files), "yellow", "~", change.new.bytes, f"  {_what_changes(change)}")
+        for change in difference.changed
+    ]
+    folders: dict[str, list[Branch]] = {}
+    for path, style, sign, size, more in sorted(leaves)[:most]:
+        folder, _, name = path.rpartition("/")
+        folders.setdefault(folder, []).append(Branch(Styled(style, f"{sign} {name}{more}"), size))  # type: ignore[arg-type]
+    branches = [*folders.pop("", [])]
+    branches += [
+        Branch(f"{folder}/", sum(one.size_bytes or 0 for one in inside), tuple(inside))
+        for folder, inside in folders.items()
+    ]
+    if most is not None and len(leaves) > most:
+        branches.append(Branch(f"and {len(leaves) - most:,} more"))
+    fields = [f"~ {one.pointer}: {_value(one.old)} → {_value(one.new)}" for one in difference.fields]
+    return (*branches, *(Branch(Styled("yellow", text)) for text in fields))
+
+
+def _place(side: AssetSide, files: Mapping[str, str]) -> str:
+    return files.get(side.url, side.id)
+
+
+def _what_changes(change: AssetChange) -> str:
+    grown = change.new.bytes - change.old.bytes
+    size = f", {'+' if grown > 0 else '-'}{human_size(abs(grown))}" if grown else ""
+    return ", ".join(change.members) + size
 
 
 def _side(side: AssetSide) -> str:

@@ -88,7 +88,7 @@ class Journey:
             require_clean(wanted.findings, "; nothing was sent")
         self._output.note(f"build     {counted(len(wanted.items), 'manifest')}, all checked")
         if self._receipt is not None:
-            prepare_target(self._receipt, len(wanted.items))
+            prepare_target(self._receipt, len(wanted.items), self._run.instead)
         return wanted
 
     def ask_before_production(self, wanted: Wanted) -> None:
@@ -98,7 +98,9 @@ class Journey:
         what = f"{counted(len(wanted.items), 'manifest')} to {self._run.environment.api_url}"
         if not self._run.may_ask:
             raise UsageError(
-                f"publishing {what} needs a yes", code=codes.CONFIRMATION_NEEDED, hint=codes.CONFIRMATION_NEEDED.cure
+                f"publishing {what} needs a yes",
+                code=codes.CONFIRMATION_NEEDED,
+                hint=f"if it is meant: `{self._run.with_option('--yes')}`",
             )
         if not self._run.confirm(f"publish {what}?"):
             raise UsageError("nothing was sent", code=codes.DECLINED, hint=codes.DECLINED.cure)
@@ -130,11 +132,16 @@ class Journey:
             ),
         )
         unsent = [_unsent(item, wanted) for item in wanted.items if item.manifest_id in broken]
-        report = replace(report, results=(*report.results, *unsent))
+        report = replace(report, results=(*(_placed(one, wanted) for one in report.results), *unsent))
         document = report.to_json()
         uploaded = {} if self._pushing is None else self._pushing.stats()
         self._output.add(results=document["results"], stats={**self._stats, **uploaded, **document["stats"]})
-        show_report(self._run, report, dry_run=self._dry_run)
+        show_report(
+            self._run,
+            report,
+            dry_run=self._dry_run,
+            files={item.manifest_id: item.files for item in wanted.items},
+        )
         self._write_receipts(report, wanted, server)
         self._say_what_was_not_checked(report, server)
         if report.signal_number is not None:
@@ -156,7 +163,8 @@ class Journey:
             raise UsageError(
                 f"{counted(len(difference.removed), 'asset')} of the active version would go: `{manifest_id}`",
                 code=codes.CONFIRMATION_NEEDED,
-                hint=f"look with `{self._run.again('diff', options=('only',))}`; pass --yes if it is meant",
+                hint=f"look with `{self._run.again('diff', options=('only',))}`;"
+                f" if it is meant: `{self._run.with_option('--yes')}`",
             )
         return self._run.confirm(
             f"publish `{manifest_id}` without {counted(len(difference.removed), 'asset')} it has now?"
@@ -216,6 +224,16 @@ class Journey:
 def _is_told_of(result: PublishResult) -> bool:
     """Return whether the server said how it came to its verdict: not where that was found in the listing."""
     return result.submission is not None and result.submission.status.is_final
+
+
+def _placed(result: PublishResult, wanted: Wanted) -> PublishResult:
+    """Return the result with the folder in the paths of what the server found, where there are several."""
+    from reinmaker_cli.cli.folders import judged
+
+    root = wanted.roots.get(result.manifest_id)
+    if wanted.only_root is not None or root is None:
+        return result
+    return replace(result, findings=judged(result.findings, root.as_posix(), frozenset()))
 
 
 def _hashed(result: PublishResult) -> int:

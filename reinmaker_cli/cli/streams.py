@@ -40,6 +40,11 @@ class Stream:
             self._bytes = None
 
     @property
+    def is_unicode(self) -> bool:
+        """Whether whoever reads expects UTF-8; what we write is UTF-8 in any case, and plain words are ASCII."""
+        return self.encoding.lower().replace("-", "") in ("utf8", "utf8sig")
+
+    @property
     def is_read(self) -> bool:
         """False once the reader has gone, as far as is known; a flush finds out."""
         return self._bytes is not None

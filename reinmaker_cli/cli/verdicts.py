@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reinmaker_cli.cli.output import Output
+from reinmaker_cli.cli.pictures import Branch, tree_lines
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import Cell, Styled, counted, human_size
 from reinmaker_cli.cli.times import duration_text
@@ -13,6 +16,9 @@ if TYPE_CHECKING:
     from reinmaker_cli.client.events import Event
     from reinmaker_cli.client.report import PublishResult, Report
     from reinmaker_cli.contract.models import TokenAnswer
+
+MAX_BRANCHES = 60  # a longer tree is no picture any more
+MAX_LEAVES = 12
 
 _GOOD = frozenset({"active", "unchanged"})
 _OPEN = frozenset({"pending", "skipped", "interrupted"})
@@ -84,16 +90,25 @@ def styled(outcome: str) -> Styled:
     return Styled("green" if outcome in _GOOD else "yellow" if outcome in _OPEN else "red", outcome)
 
 
-def show_report(run: Run, report: Report, *, dry_run: bool) -> None:
-    """Show one line for each manifest on stdout, what is wrong with it on stderr, and the trace ids to ask about."""
+def show_report(
+    run: Run, report: Report, *, dry_run: bool, files: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+) -> None:
+    """Show what came of each manifest on stdout, what is wrong with it on stderr, and the trace ids to ask about.
+
+    At a terminal it is a tree with what changes in each; `files` leads from manifest id and URL to a path.
+    """
     output = run.output
     for result in report.results:
         output.findings(result.findings)
-    output.table(
-        [_row(result, dry_run=dry_run) for result in report.results],
-        head=("outcome", "manifest", "version", "assets", "size", "changes"),
-        right=frozenset({3, 4}),
-    )
+    if output.columns is not None and len(report.results) <= MAX_BRANCHES:
+        branches = [_branch(result, files.get(result.manifest_id, {}), dry_run=dry_run) for result in report.results]
+        output.data(*tree_lines(branches, output.columns))
+    else:
+        output.table(
+            [_row(result, dry_run=dry_run) for result in report.results],
+            head=("outcome", "manifest", "version", "assets", "size", "changes"),
+            right=frozenset({3, 4}),
+        )
     output.ids(result.manifest_id for result in report.results if result.outcome in _GOOD or _is_left_pending(result))
     for result in report.results:
         if result.error is None:
@@ -124,6 +139,18 @@ def _row(result: PublishResult, *, dry_run: bool) -> list[Cell]:
         human_size(result.assets.bytes),
         _changes(result),
     ]
+
+
+def _branch(result: PublishResult, files: Mapping[str, str], *, dry_run: bool) -> Branch:
+    from reinmaker_cli.cli.diff import difference_branches
+
+    outcome, name, version, count, _, changes = _row(result, dry_run=dry_run)
+    assert isinstance(outcome, Styled)
+    about = ", ".join(str(part) for part in (version, count, changes) if part)
+    is_shown = result.difference is not None and result.outcome != "conflict"  # a conflict is told on stderr
+    below = difference_branches(result.difference, files, most=MAX_LEAVES) if is_shown and result.difference else ()
+    label = Styled(outcome.style, f"{outcome.text:<10}  {name}")
+    return Branch(label, result.assets.bytes, (Branch(about), *below))
 
 
 def _changes(result: PublishResult) -> str:

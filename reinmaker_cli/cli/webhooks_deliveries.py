@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reinmaker_cli.cli.pictures import Mark, time_line
 from reinmaker_cli.cli.run import Run
-from reinmaker_cli.cli.text import Cell, Line, Styled
+from reinmaker_cli.cli.text import Cell, Line, Styled, cells
 from reinmaker_cli.cli.times import duration_text, seconds_between
 from reinmaker_cli.cli.verbs import SERVER, verb
 from reinmaker_cli.cli.webhook_options import EndpointOption, local_webhooks
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 SHOWN = 20
 FOLLOWED = 200
 """Deliveries that are compared at each change; an older one that changes is not told of."""
+TIME_LINE_COLUMNS = 72
 KEPT = 1000
 """Attempts in the document of a command that follows."""
 
@@ -60,7 +62,7 @@ def deliveries(
     run.output.add(results=[delivery.to_json() for delivery in found])
     run.output.ids([delivery.delivery_id for delivery in found])
     for delivery in reversed(found):  # the newest last, where a terminal ends
-        run.output.data(*timeline(delivery))
+        run.output.data(*timeline(delivery, run.output.columns))
     if not found:
         run.output.note("no deliveries" if query else "no deliveries; `reinmaker webhooks trigger` makes an event")
 
@@ -77,14 +79,19 @@ def resend(
     run.output.data((f"{delivery}  ", *_answered(attempt)))
 
 
-def timeline(delivery: Delivery) -> list[Line]:
-    """Return one delivery as lines: what it is, then each attempt with the time since the event."""
+def timeline(delivery: Delivery, columns: int | None = None) -> list[Line]:
+    """Return one delivery as lines: what it is, then each attempt with the time since the event.
+
+    With `columns`, its attempts are drawn on a time line too, and what is due; its scale is logarithmic.
+    """
     status = Styled(_COLOURS.get(delivery.status, "bold"), delivery.status)  # type: ignore[arg-type]
     lines: list[Line] = [
         (f"{delivery.created_at}  {delivery.type}  ", status),
         f"  delivery {delivery.delivery_id}  event {delivery.event_id}  trace id {delivery.trace_id}",
         f"  to {delivery.endpoint_id}  {delivery.url}",
     ]
+    if columns is not None and delivery.attempts:
+        lines.append(("  ", *_drawn(delivery, min(columns - 4, TIME_LINE_COLUMNS))))
     for attempt in delivery.attempts:
         lines.append((_since(delivery, attempt.started_at), *_answered(attempt)))
     if delivery.due_at is not None and delivery.status == "open":
@@ -96,6 +103,17 @@ def _since(delivery: Delivery, time: str) -> str:
     """Return the beginning of a line on the time line: how long after the event, to the second."""
     since = duration_text(seconds_between(delivery.created_at, time), most_parts=4)
     return f"  {'+' + since:>12}  "
+
+
+def _drawn(delivery: Delivery, columns: int) -> tuple[Cell, ...]:
+    began = delivery.created_at
+    marks = [
+        Mark(seconds_between(began, one.started_at), *(("✓", "green") if one.outcome == "delivered" else ("✗", "red")))
+        for one in delivery.attempts
+    ]
+    if delivery.due_at is not None and delivery.status == "open":
+        marks.append(Mark(seconds_between(began, delivery.due_at), "○", "yellow"))
+    return cells(time_line(marks, columns))
 
 
 def _answered(attempt: Attempt) -> tuple[Cell, ...]:

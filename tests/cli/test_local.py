@@ -84,7 +84,7 @@ def test_a_person_sees_what_is_waited_for_and_a_clean_end_after_an_interrupt(loc
         session.process.send_signal(signal.SIGINT)
         shown = session.end()
     assert shown.code == 130
-    assert re.search(r"\x1b\[2K(\x1b\[[0-9;]*m)*outcome ", shown.raw), shown.raw
+    assert re.search(r"\x1b\[2K(\x1b\[[0-9;]*m)*interrupted ", shown.raw), shown.raw
     assert "interrupted  watched-en-US" in shown.text
 
 
