@@ -7,6 +7,7 @@ that no name can inject a command.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,12 +17,22 @@ from reinmaker_cli.contract.findings import Finding
 MAX_ANNOTATIONS = 9  # GitHub shows ten of a kind for one step; the tenth is our count of the rest
 
 
-def annotation_lines(findings: Sequence[Finding], folder: str) -> list[str]:
-    """Return workflow commands for the first findings and a count of the others; `folder` leads to the asset root."""
-    lines = [_annotation(finding, folder) for finding in findings[:MAX_ANNOTATIONS]]
-    rest = len(findings) - len(lines)
-    if rest > 0:
-        lines.append(f"::error title=reinmaker::and {counted(rest, 'more finding')}; see the log")
+def annotation_lines(findings: Sequence[Finding], folder: str, error: Mapping[str, Any] | None = None) -> list[str]:
+    """Return workflow commands for the first findings and a count of the others; `folder` leads to the asset root.
+
+    What stopped the command comes first where it is not a finding: credentials, network, usage. Errors before warnings.
+    """
+    ordered = sorted(findings, key=lambda finding: not finding.is_error)
+    lines = []
+    if error is not None and not any(finding.is_error for finding in ordered):
+        said = _data(f"{error['message']} ({error['hint']})")
+        lines.append(f"::error title={_property(str(error['code']))}::{said}")
+    room = MAX_ANNOTATIONS - len(lines)
+    lines += [_annotation(finding, folder) for finding in ordered[:room]]
+    rest = ordered[room:]
+    if rest:
+        command = "error" if rest[0].is_error else "warning"
+        lines.append(f"::{command} title=reinmaker::and {counted(len(rest), 'more finding')}; see the log")
     return lines
 
 
@@ -78,11 +89,28 @@ def _cell(value: object) -> str:
     return text
 
 
-def step_outputs(document: Mapping[str, Any]) -> str:
-    """Return `name=value` lines for `$GITHUB_OUTPUT`. Values are JSON or plain words, so none holds a line end."""
+def step_outputs(document: Mapping[str, Any], delimiter: str) -> str:
+    """Return what belongs into `$GITHUB_OUTPUT`: plain words as `name=value`, all else between two delimiters.
+
+    `delimiter` must be random: a value that held it could set outputs of its own.
+    """
     results: Sequence[Mapping[str, Any]] = document.get("results") or ()
     rows = [{key: row.get(key) for key in ("manifestId", "version", "outcome", "digest")} for row in results]
-    return (
-        f"ok={'true' if document['ok'] else 'false'}\nexit-code={document['exitCode']}\n"
-        f"findings={len(document.get('findings') or ())}\nresults={json.dumps(rows)}\n"
-    )
+    through = [str(row.get("manifestId")) for row in results if row.get("outcome") in ("active", "unchanged")]
+    error = document.get("error") or {"code": "", "hint": ""}
+    outputs = {
+        "ok": "true" if document["ok"] else "false",
+        "exit-code": str(document["exitCode"]),
+        "findings": str(len(document.get("findings") or ())),
+        "error-code": str(error["code"]),
+        "hint": visible(str(error["hint"])),
+        "published": "\n".join(visible(name) for name in through),
+        "results": json.dumps(rows),
+    }
+    return "".join(_output(name, value, delimiter) for name, value in outputs.items())
+
+
+def _output(name: str, value: str, delimiter: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9.-]*", value):
+        return f"{name}={value}\n"
+    return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"

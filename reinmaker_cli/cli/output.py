@@ -94,6 +94,11 @@ class Output:
         """Whether lines and tables for people are shown on stdout."""
         return not self._stdout_owner and not self.quiet
 
+    @property
+    def columns(self) -> int | None:
+        """How wide a picture on stdout may be; None where lines that any program can read are wanted."""
+        return self._people_out.columns if self.shows_data else None
+
     # --- data -------------------------------------------------------------------------------------------------------
 
     def data(self, *lines: Line) -> None:
@@ -133,6 +138,11 @@ class Output:
         """Set members of the document of `--json`; names as they appear there."""
         self._members |= members
 
+    def manifest_ids(self) -> list[str]:
+        """Return the ids of the manifests in the document."""
+        rows = [*self._members.get("results", ()), *self._members.get("manifests", ())]
+        return [row["manifestId"] for row in rows if isinstance(row, Mapping) and row.get("manifestId")]
+
     def event(self, kind: str, /, **fields: Any) -> None:
         """Write one line for `--events`."""
         if self._events is not None:
@@ -168,6 +178,11 @@ class Output:
         """Where it is said how far a long step is; nowhere with `--quiet`, and after the end."""
         return NoProgress() if self.quiet or self._has_ended else self._people_err.progress
 
+    @property
+    def shown_findings(self) -> Sequence[Finding]:
+        """The findings so far."""
+        return self._findings
+
     def stop_progress(self) -> None:
         """Take the line of progress away: the step is over, or somebody is asked."""
         self._people_err.clear()
@@ -187,11 +202,11 @@ class Output:
 
     def findings(self, findings: Iterable[Finding], folder: Path | None = None) -> None:
         """Show findings, grouped by file, and keep them for the document; `folder` is the asset root."""
+        self._folder = _from_workspace(folder, self._variables) if folder else self._folder
         fresh = list(findings)
         if not fresh:
             return
         self._findings += fresh
-        self._folder = _from_workspace(folder, self._variables) if folder else self._folder
         self._talk(*finding_lines(fresh))
 
     # --- the end ----------------------------------------------------------------------------------------------------
@@ -230,12 +245,16 @@ class Output:
     def _annotate(self, document: Mapping[str, Any]) -> None:
         if self._variables.get("GITHUB_ACTIONS") != "true":
             return
+        import secrets
+
         from reinmaker_cli.cli import github
 
-        self._stderr.write("".join(f"{line}\n" for line in github.annotation_lines(self._findings, self._folder)))
+        self._stderr.write(
+            "".join(f"{line}\n" for line in github.annotation_lines(self._findings, self._folder, document["error"]))
+        )
         for variable, text in (
             ("GITHUB_STEP_SUMMARY", github.step_summary(document)),
-            ("GITHUB_OUTPUT", github.step_outputs(document)),
+            ("GITHUB_OUTPUT", github.step_outputs(document, f"reinmaker-{secrets.token_hex(16)}")),
         ):
             if self._variables.get(variable):
                 try:
@@ -279,20 +298,26 @@ def _hint_lines(hint: str) -> tuple[Line, ...]:
     return ((Styled("cyan", "hint"), f": {hint}"),) if hint else ()
 
 
-def output_failed(where: str, error: OSError) -> UsageError:
-    """Return the error for a result that could not be written."""
-    return UsageError(
-        f"cannot write {where}: {error.strerror or error}",
-        code=codes.OUTPUT_FAILED,
-        hint="choose another place, or free some space",
-    )
+def output_failed(where: str, error: OSError, path: Path | None = None) -> UsageError:
+    """Return the error for a result that could not be written, to `path` where it is a file."""
+    import errno
+    import shlex
+
+    hint, folder = "choose another place, or free some space", shlex.quote(str(path.parent)) if path else "."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        hint = f"choose another place, or free some space: `df -h {folder}` shows how much there is"
+    elif error.errno == errno.ENOENT and path is not None:
+        hint = f"its folder is not there: `mkdir -p {folder}`"
+    elif path is not None:
+        hint = f"choose another place; `ls -ld {folder}` says who may write there"
+    return UsageError(f"cannot write {where}: {error.strerror or error}", code=codes.OUTPUT_FAILED, hint=hint)
 
 
 def _open_for_lines(path: Path) -> Stream:
     try:
         return Stream(path.open("w", encoding="utf-8"))
     except OSError as error:
-        raise output_failed(f"`{path}`", error) from error
+        raise output_failed(f"`{path}`", error, path) from error
 
 
 def _from_workspace(folder: Path, variables: Mapping[str, str]) -> str:

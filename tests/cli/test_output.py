@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reinmaker_cli.cli.findings import finding_lines
-from reinmaker_cli.cli.github import annotation_lines
+from reinmaker_cli.cli.github import annotation_lines, step_outputs
 from reinmaker_cli.cli.plain import PlainProgress, PlainWriter
 from reinmaker_cli.cli.streams import Stream
 from reinmaker_cli.cli.text import Item, Line, Styled, human_size, visible, wants_colour
@@ -114,6 +114,27 @@ def test_annotations_stop_at_nine_and_count_the_rest() -> None:
     assert lines[-1] == "::error title=reinmaker::and 3 more findings; see the log"
 
 
+def test_errors_come_before_warnings_and_what_stopped_the_command_before_both() -> None:
+    old = codes.SECRET_OLD.finding("old")
+    lines = annotation_lines([old] * 12, "", {"code": "credentials-refused", "message": "no", "hint": "log in: now"})
+    assert lines[0] == "::error title=credentials-refused::no (log in: now)"
+    assert (len(lines), lines[-1]) == (10, "::warning title=reinmaker::and 4 more findings; see the log")
+    first, second = annotation_lines(
+        [old, codes.EMPTY_FILE.finding("empty")], "", {"code": "x", "message": "", "hint": ""}
+    )
+    assert (first.split("::")[1], second.split("::")[1]) == ("error title=empty-file", "warning title=secret-old")
+
+
+def test_outputs_with_lines_stand_between_delimiters_that_nobody_can_guess(reinmaker: Command, runner: Path) -> None:
+    for _ in range(2):
+        assert reinmaker("build", "--json").document["ok"]
+    lines = (runner.parent / "GITHUB_OUTPUT").read_text().splitlines()
+    delimiters = [line.partition("<<")[2] for line in lines if line.startswith("results<<")]
+    assert len(set(delimiters)) == 2 and all(re.fullmatch("reinmaker-[0-9a-f]{32}", one) for one in delimiters)
+    text = step_outputs({"ok": True, "exitCode": 0, "results": [{"manifestId": "a\nb=c", "outcome": "active"}]}, "END")
+    assert "published<<END\na\\nb=c\nEND\n" in text
+
+
 def test_a_file_name_cannot_inject_a_command() -> None:
     finding = codes.EMPTY_FILE.finding("bad\n::set-env name=X::y", path="a,b:c%0A\n::stop-commands::x")
     (line,) = annotation_lines([finding], ".")
@@ -157,9 +178,10 @@ def test_on_actions_there_is_a_summary_and_outputs(reinmaker: Command, runner: P
     summary = (runner.parent / "GITHUB_STEP_SUMMARY").read_text()
     assert summary.startswith("### reinmaker build: ok (exit 0)")
     assert "| tiny-en-US |" in summary
-    outputs = dict(line.split("=", 1) for line in (runner.parent / "GITHUB_OUTPUT").read_text().splitlines())
-    assert outputs["ok"] == "true"
-    assert [row["manifestId"] for row in json.loads(outputs["results"])] == ["tiny-en-US", "tiny-fr-FR"]
+    lines = (runner.parent / "GITHUB_OUTPUT").read_text().splitlines()
+    assert lines[0] == "ok=true"
+    (results,) = (lines[number + 1] for number, line in enumerate(lines) if line.startswith("results<<"))
+    assert [row["manifestId"] for row in json.loads(results)] == ["tiny-en-US", "tiny-fr-FR"]
 
 
 def test_on_actions_a_summary_cell_is_text(reinmaker: Command, runner: Path) -> None:
