@@ -12,7 +12,7 @@ import re
 import tomllib
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -20,10 +20,10 @@ from typing import Final
 
 from reinmaker_cli.assets.layout import Family, Mode, find_families, locale_of
 from reinmaker_cli.assets.project import Project, project_from_document
-from reinmaker_cli.assets.proposal_text import Outline, ProposedRule, write_outline
+from reinmaker_cli.assets.proposal_text import Outline, ProposedRule, toml_text, write_outline
 from reinmaker_cli.assets.rules import Match, Matcher, default_type
 from reinmaker_cli.assets.templates import file_fields
-from reinmaker_cli.contract.names import LOCALES, PERSONAS
+from reinmaker_cli.contract.names import LOCALES, PERSONAS, PRODUCTS
 
 MAX_LIST: Final = 24  # a lesson has a handful of phases; more texts than this are no closed set
 
@@ -50,6 +50,27 @@ class Proposal:
     """What the names say: `agePersona`, `locale`, both or neither."""
     missing: tuple[str, ...]
     """What they do not say: empty in the text, which is refused until somebody completes it."""
+    is_asked: bool = False
+    """Whether somebody said which product it is, and was asked for what is missing."""
+
+
+Ask = Callable[[str, Sequence[str], str], str]
+"""A question, the answers that are known, and the one for nothing said → the answer."""
+
+
+def completed(proposal: Proposal, ask: Ask) -> Proposal:
+    """Return the proposal with what no file name says, as somebody answers; an empty answer leaves it open."""
+    toml = proposal.toml
+    product = ask("product", PRODUCTS, PRODUCTS[0])
+    toml = re.sub(r"(?m)^product = .*$", lambda _: f"product = {toml_text(product)}", toml, count=1)
+    missing = []
+    for name in proposal.missing:
+        answer = ask(name, {"locale": LOCALES, "agePersona": PERSONAS}[name], "")
+        if answer:
+            toml = re.sub(rf'(?m)^{name} = "".*$', f"{name} = {toml_text(answer)}", toml, count=1)
+        else:
+            missing.append(name)
+    return replace(proposal, toml=toml, missing=tuple(missing), is_asked=True)
 
 
 def propose_project(files: Sequence[str], *, folder_name: str, today: date, ignore_leftovers: bool = False) -> Proposal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 MAX_LEFTOVERS_SHOWN = 50
 
 
-@verb(flags=BARE)
+@verb(flags=(*BARE, "no_input"))
 def init(
     run: Run,
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder of assets.")] = Path(),
@@ -33,14 +34,18 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace a reinmaker.toml that is there.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the file instead of writing it.")] = False,
 ) -> None:
-    """Look at the names in a folder and write its reinmaker.toml."""
+    """Look at the names in a folder and write its reinmaker.toml.
+
+    At a terminal it asks what no file name says, shows the file, and writes it after a yes; elsewhere, or with
+    --no-input, it writes at once.
+    """
     from reinmaker_cli.assets.project import PROJECT_FILE
-    from reinmaker_cli.assets.propose import propose_project
+    from reinmaker_cli.assets.propose import completed, propose_project
     from reinmaker_cli.assets.walk import walk_folder
     from reinmaker_cli.cli.files import write_result
 
     target = directory / PROJECT_FILE
-    _require_place(directory, target, force=force or dry_run)
+    _require_place(run, directory, target, force=force or dry_run)
     walk = walk_folder(directory, written=written_paths(directory, [run.settings.events]))
     if not walk.files:
         raise walk.no_assets()
@@ -51,10 +56,15 @@ def init(
         ignore_leftovers=ignore_leftovers,
     )
     run.output.findings(walk.findings, directory)
+    asks = run.may_ask and not (dry_run or run.output.quiet or run.output.wants_document)
+    if asks:
+        proposal = completed(proposal, lambda question, known, default: _ask_one_of(run, question, known, default))
     run.output.add(file=target.as_posix(), written=not dry_run, toml=proposal.toml, leftovers=list(proposal.leftovers))
-    if dry_run:
+    if dry_run or asks:
         run.output.data(*proposal.toml.splitlines())
-    else:
+    if asks and not run.confirm(f"write this to {target}?", default=True):
+        raise UsageError("nothing was written", code=codes.DECLINED, hint=f"`{run.with_option('--dry-run')}` shows it")
+    if not dry_run:
         write_result(target, proposal.toml.encode())
         run.output.ids([str(target)])
         run.output.note(f"wrote {target}")
@@ -62,14 +72,27 @@ def init(
     _tell_next(run, proposal, directory, ignored=ignore_leftovers)
 
 
-def _require_place(directory: Path, target: Path, *, force: bool) -> None:
+def _ask_one_of(run: Run, question: str, known: Sequence[str], default: str) -> str:
+    """Ask until the answer is one of those known, or empty: then it is the default, which may be none."""
+    while True:
+        answer = run.ask(f"{question}, {' | '.join(known)} [{default or 'later'}]", default=default)
+        if answer in (*known, default):
+            return answer
+        run.output.note(f"one of {', '.join(known)}; nothing: {default or 'you complete it in the file'}")
+
+
+def _require_place(run: Run, directory: Path, target: Path, *, force: bool) -> None:
     from reinmaker_cli.assets.project import find_project_root
 
-    require_folder(directory)
+    require_folder(run, directory)
     if force:
         return
     if target.exists():
-        raise UsageError(f"it is there already: `{target}`", code=codes.CONFIG_EXISTS, hint=codes.CONFIG_EXISTS.cure)
+        raise UsageError(
+            f"it is there already: `{target}`",
+            code=codes.CONFIG_EXISTS,
+            hint=f"see what it makes of the folder: `{run.again('check')}`; `{run.with_option('--force')}` replaces it",
+        )
     # A nested project is a border: the one above would lose these files without a word.
     if (above := find_project_root(directory / "..")) is not None:
         raise UsageError(
@@ -95,7 +118,8 @@ def _tell_next(run: Run, proposal: Proposal, directory: Path, *, ignored: bool) 
     place = "" if directory == Path() else f" {shlex.quote(str(directory))}"
     if proposal.missing:
         run.output.note(f"complete [source] {' and '.join(proposal.missing)}: the file names do not say it")
-    run.output.note('check [manifest] product = "reinmaker": init cannot know it')
+    if not proposal.is_asked:
+        run.output.note('check [manifest] product = "reinmaker": init cannot know it')
     if ignored or not proposal.leftovers:
         run.output.note(f"next: `reinmaker check{place}`")
     else:

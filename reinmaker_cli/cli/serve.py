@@ -192,26 +192,44 @@ def _say_ready(run: Run, started: Started, *, ephemeral: bool) -> None:
         f"  data     {data}",
         f"  client   {started.client.client_id} (secret in client.json there)",
     )
-    output.data("", "try, in another terminal:")
-    if ephemeral or _data_source(run) in ("flag", "REINMAKER_DATA"):
-        output.data(f"  export REINMAKER_DATA={shlex.quote(str(data))}")
-    output.data("  reinmaker health", "  reinmaker publish examples/first-lesson")
     if started.client.control_url:
         output.add(controlUrl=started.client.control_url)
         output.data(f"  control  {started.client.control_url}")
-    if started.ca_file is not None:
-        _say_ca_file(run, started.ca_file)
+    output.data(f"  look     {started.url}/docs: the API, to be tried in a browser")
+    _say_what_to_try(run, started, must_name_data=ephemeral or _data_source(run) in ("flag", "REINMAKER_DATA"))
     output.ids([started.url])
     output.document_now()
     output.flush()
 
 
-def _say_ca_file(run: Run, file: Path) -> None:
-    """Say how the other commands come to trust the server's certificate."""
-    run.output.add(caFile=str(file))
-    option, variable = shlex.join(["--ca-file", str(file)]), f"export REINMAKER_CA_FILE={shlex.quote(str(file))}"
-    run.output.data("", "the certificate is of an authority of its own; for each command, or once:")
-    run.output.data(f"  {option}", f"  {variable}")
+def _say_what_to_try(run: Run, started: Started, *, must_name_data: bool) -> None:
+    """Say the exact commands: first the variables without which other terminals do not find or trust this server."""
+    first = []
+    if must_name_data:
+        first.append(f"export REINMAKER_DATA={shlex.quote(str(started.data.absolute()))}")
+    if started.ca_file is not None:
+        run.output.add(caFile=str(started.ca_file))
+        first.append(f"export REINMAKER_CA_FILE={shlex.quote(str(started.ca_file))}")  # of an authority of its own
+    if first:
+        run.output.data("", "in other terminals, first:", *(f"  {line}" for line in first))
+    to_try = (
+        ("reinmaker health", "is it up"),
+        (_publication(), "a lesson from here to `active`"),
+        ("reinmaker list", "what the server has then"),
+        ("reinmaker webhooks listen", "receive what it sends; `reinmaker webhooks trigger` causes it"),
+        ("reinmaker local clock advance 8h", "let time pass"),
+    )
+    run.output.data("", "try, in another terminal:", *(f"  {command:<34}  {what}" for command, what in to_try))
+
+
+def _publication() -> str:
+    """Return the command that publishes the nearest lesson, or makes one of the folder that one goes to."""
+    from reinmaker_cli.assets.project import PROJECT_FILE, find_project_root
+
+    lesson = find_project_root(Path()) or Path("examples/first-lesson").absolute()
+    if (lesson / PROJECT_FILE).is_file():
+        return shlex.join(["reinmaker", "publish", str(lesson)])
+    return "reinmaker init && reinmaker publish"
 
 
 def _process_id() -> int:

@@ -37,7 +37,14 @@ where to start, in a folder of assets:
   reinmaker init         look at the folder, write its reinmaker.toml
   reinmaker check        find everything that is wrong with the assets
   reinmaker rehearse     publish to a throw-away server on this machine
-  reinmaker publish      publish, and wait for the verdict
+
+then, against a server that stays:
+  reinmaker serve        the whole API on this machine; it says what to try
+  reinmaker publish      publish, and wait for the verdict; --env staging leaves this machine
+
+when something is wrong:
+  reinmaker doctor       everything that could stop a publication, each with its cure
+  reinmaker explain      what a finding or an error means
 
 `reinmaker --help` lists all commands, `reinmaker COMMAND --help` explains one.
 """
@@ -64,7 +71,7 @@ def find_verb(arguments: Sequence[str]) -> tuple[str, list[str]]:
         if longer in tree.COMMANDS:
             return longer, list(arguments[position + 1 :])
         if longer not in tree.GROUPS:
-            raise _unknown(name, word)
+            raise _unknown(name, arguments, position)
         name = longer
     return name, []
 
@@ -104,12 +111,16 @@ def _next_verb(group: str, arguments: Sequence[str], position: int) -> int | Non
     return None
 
 
-def _unknown(group: str, word: str) -> CommandLineError:
+def _unknown(group: str, arguments: Sequence[str], position: int) -> CommandLineError:
     import difflib
 
-    before = f"reinmaker {group}".rstrip()
+    before, word = f"reinmaker {group}".rstrip(), arguments[position]
     near = difflib.get_close_matches(word, tree.children(group), n=1, cutoff=0.5)
-    hint = f"did you mean `{before} {near[0]}`?" if near else f"`{before} --help` lists the commands"
+    hint = f"`{before} --help` lists the commands"
+    if near:
+        import shlex
+
+        hint = f"did you mean `{shlex.join([*before.split(), near[0], *arguments[position + 1 :]])}`?"
     return CommandLineError(f"no such command: `{before} {word}`", hint)
 
 

@@ -22,6 +22,29 @@ LIMIT_S = 30.0
 _SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
 
 
+def settled(raw: str) -> str:
+    """Return what stands on the terminal in the end: lines that were drawn and taken away again are gone.
+
+    Knows what rich writes: carriage return, one line up, erase the line, colours.
+    """
+    lines, row, column = [""], 0, 0
+    for piece in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", raw):
+        if piece == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif piece == "\r":
+            column = 0
+        elif piece.startswith("\x1b["):
+            if piece.endswith("A"):
+                row = max(row - int(piece[2:-1] or 1), 0)
+            elif piece.endswith("K"):
+                lines[row] = ""
+        else:
+            lines[row] = lines[row][:column].ljust(column) + piece + lines[row][column + len(piece) :]
+            column += len(piece)
+    return "\n".join(line.rstrip() for line in lines)
+
+
 @dataclass
 class Seen:
     """What a command wrote to its terminal."""

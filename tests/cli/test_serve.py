@@ -62,7 +62,7 @@ def test_a_person_is_told_of_the_file(work: Path) -> None:
         lines = [server.stdout.readline().strip() for _ in range(12)]
         server.terminate()
     file = work / "data folder" / "tls" / "ca.pem"
-    assert f"--ca-file '{file}'" in lines
+    assert f"export REINMAKER_CA_FILE='{file}'" in lines
     assert f"export REINMAKER_CA_FILE='{file}'" in lines
 
 
