@@ -1,5 +1,21 @@
 # Completion of reinmaker for powershell; written by `reinmaker completion powershell`.
 # Load it with: reinmaker completion powershell | Out-String | Invoke-Expression
+function __reinmaker_environments {
+  $files = @("$env:LOCALAPPDATA\reinmaker\config.toml", "$HOME/.config/reinmaker/config.toml")
+  if ($env:XDG_CONFIG_HOME) { $files = @("$env:XDG_CONFIG_HOME/reinmaker/config.toml") }
+  if ($env:REINMAKER_CONFIG) { $files = @($env:REINMAKER_CONFIG) }
+  foreach ($file in $files + 'reinmaker.toml') {
+    if (Test-Path -PathType Leaf $file) {
+      Get-Content $file | ForEach-Object { if ($_ -match '^\[env\.([A-Za-z0-9_-]+)\]') { $Matches[1] } }
+    }
+  }
+}
+function __reinmaker_manifests {
+  $cache = if ($env:XDG_CACHE_HOME) { $env:XDG_CACHE_HOME } else { "$HOME/.cache" }
+  foreach ($file in "$env:LOCALAPPDATA\reinmaker\Cache\manifests", "$cache/reinmaker/manifests") {
+    if (Test-Path -PathType Leaf $file) { Get-Content $file | Where-Object { $_ -match '^[A-Za-z0-9._-]+$' } }
+  }
+}
 Register-ArgumentCompleter -Native -CommandName reinmaker -ScriptBlock {
   param($current, $ast, $position)
   $words = @{
@@ -10,8 +26,8 @@ Register-ArgumentCompleter -Native -CommandName reinmaker -ScriptBlock {
     'telemetry' = @('send', 'check')
     'webhooks' = @('listen', 'verify', 'trigger', 'probe', 'endpoints', 'rotate', 'deliveries', 'resend', 'dead-letters', 'redrive')
     'spec' = @('openapi', 'postman', 'schema')
-    'init' = @('--ignore-leftovers', '--force', '--dry-run', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--help')
-    'scan' = @('--ignored', '--no-probe', '--allow', '--watch', '--id', '--product', '--phase-dna', '--locale', '--persona', '--base-url', '--jobs', '--no-cache', '-e', '--env', '--data', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
+    'init' = @('--ignore-leftovers', '--force', '--dry-run', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--no-input', '--help')
+    'scan' = @('--ignored', '--no-probe', '--summary', '--allow', '--watch', '--id', '--product', '--phase-dna', '--locale', '--persona', '--base-url', '--jobs', '--no-cache', '-e', '--env', '--data', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
     'build' = @('-o', '--output', '--copy-plan', '--only', '--allow', '--watch', '--id', '--product', '--phase-dna', '--locale', '--persona', '--base-url', '--jobs', '--no-cache', '-e', '--env', '--data', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
     'check' = @('--online', '--only', '--allow', '--id', '--product', '--phase-dna', '--locale', '--persona', '--base-url', '--jobs', '--no-cache', '-e', '--env', '--data', '--trace', '--ca-file', '--no-input', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--help')
     'diff' = @('--against', '--only', '--id', '--product', '--phase-dna', '--locale', '--persona', '--base-url', '--jobs', '--no-cache', '-e', '--env', '--data', '--trace', '--ca-file', '--no-input', '--json', '--events', '-q', '--quiet', '-v', '--verbose', '--color', '--config', '--timeout', '--help')
@@ -65,6 +81,7 @@ Register-ArgumentCompleter -Native -CommandName reinmaker -ScriptBlock {
   }
   $values = @{
     '--color' = @('auto', 'always', 'never')
+    '--allow' = @('magic-mismatch', 'unreadable', 'special-file', 'link-outside-root', 'case-collision', 'unicode-collision', 'unportable-name', 'unmatched-file', 'ambiguous-match', 'broken-sidecar', 'coverage-gap', 'duplicate-content', 'unknown-property', 'asset-unreachable', 'asset-bytes', 'asset-hash', 'asset-unverified', 'assets-removed', 'personal-name', 'personal-email', 'personal-phone', 'personal-birth-date', 'personal-address', 'secret-old', 'webhook-header-missing', 'webhook-header-malformed', 'webhook-timestamp-unreadable', 'webhook-too-old', 'webhook-too-new', 'webhook-other-version', 'webhook-secret-ended', 'webhook-secret-not-decoded', 'webhook-body-reserialised', 'webhook-wrong-secret', 'receiver-refuses-good', 'receiver-refuses-raw', 'receiver-refuses-rotation', 'receiver-refuses-unknown', 'receiver-refuses-duplicate', 'receiver-accepts-forgery', 'receiver-accepts-old', 'receiver-slow', 'receiver-redirects', 'receiver-fails-at-once')
     '-e' = @('local', 'staging', 'production')
     '--env' = @('local', 'staging', 'production')
     '--status' = @('open', 'delivered', 'dead')
@@ -87,7 +104,13 @@ Register-ArgumentCompleter -Native -CommandName reinmaker -ScriptBlock {
     if ($words.ContainsKey($longer)) { $verb = $longer } else { break }
   }
   $offer = $words[$verb]
-  if ($typed.Count -gt 0 -and $values.ContainsKey($typed[-1])) { $offer = $values[$typed[-1]] }
+  if ($verb -eq 'status') { $offer += @(__reinmaker_manifests) }
+  if ($verb -eq 'local decide') { $offer += @(__reinmaker_manifests) }
+  if ($typed.Count -gt 0 -and $values.ContainsKey($typed[-1])) {
+    $offer = $values[$typed[-1]]
+    if ($typed[-1] -ceq '-e') { $offer += @(__reinmaker_environments) }
+    if ($typed[-1] -ceq '--env') { $offer += @(__reinmaker_environments) }
+  }
   $offer | Where-Object { $_ -like "$current*" } | ForEach-Object {
     [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
   }

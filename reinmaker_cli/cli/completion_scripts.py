@@ -1,10 +1,13 @@
-"""The completion scripts, written from the command tree. Each is complete in itself and starts nothing."""
+"""The completion scripts, written from the command tree. Each is complete in itself and starts nothing.
+
+What is not fixed is looked up in small files by the functions of completion_values.py.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reinmaker_cli.cli import tree
+from reinmaker_cli.cli import completion_values, tree
 from reinmaker_cli.cli.completion_tree import Leaf, Option, leaves
 
 _HEADER = "# Completion of reinmaker for {0}; written by `reinmaker completion {0}`."
@@ -20,6 +23,12 @@ def _groups() -> Iterator[tuple[str, list[str]]]:
     yield "", tree.children()
     for group in tree.GROUPS:
         yield group, tree.children(group)
+
+
+def _looked_up(all_leaves: tuple[Leaf, ...]) -> dict[str, str]:
+    """Return the options whose values are looked up too, and what."""
+    options = (option for leaf in all_leaves for option in leaf.options if option.looked_up)
+    return {word: option.looked_up for option in options for word in option.words}
 
 
 def _value_options(all_leaves: tuple[Leaf, ...]) -> tuple[dict[str, tuple[str, ...]], list[str]]:
@@ -44,8 +53,11 @@ def _bash(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
     offered, free = _value_options(all_leaves)
     yield _HEADER.format("bash")
     yield "# Load it with: source <(reinmaker completion bash)"
+    yield completion_values.BASH.strip()
+    looked_up = _looked_up(all_leaves)
     yield "_reinmaker() {"
     yield '  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" verb="" words="" flags=""'
+    yield '  local looked_up=""'
     yield "  COMPREPLY=()"
     yield '  ((COMP_CWORD > 1)) && verb="${COMP_WORDS[1]}"'
     yield '  case "$verb" in'
@@ -53,7 +65,8 @@ def _bash(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
     yield "  esac"
     yield '  case "$previous" in'
     for word, values in offered.items():
-        yield f"    {word}) COMPREPLY=($(compgen -W '{' '.join(values)}' -- \"$current\")); return ;;"
+        more = f' _reinmaker_{looked_up[word]} "$current";' if word in looked_up else ""
+        yield f"    {word}) COMPREPLY=($(compgen -W '{' '.join(values)}' -- \"$current\"));{more} return ;;"
     yield f'    {"|".join(free)}) COMPREPLY=($(compgen -f -- "$current")); return ;;'
     yield "  esac"
     yield '  case "$verb" in'
@@ -62,7 +75,8 @@ def _bash(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
         yield f"    '{group}') words='{' '.join(words)}{extra}' ;;"
     for leaf in all_leaves:
         choices = f" words='{' '.join(leaf.choices)}'" if leaf.choices else ""
-        yield f"    '{leaf.name}') flags='{' '.join(_words_of(leaf))}'{choices} ;;"
+        more = f" looked_up={leaf.looked_up}" if leaf.looked_up else ""
+        yield f"    '{leaf.name}') flags='{' '.join(_words_of(leaf))}'{choices}{more} ;;"
     yield "  esac"
     yield '  if [[ "$current" == -* && -n "$flags" ]]; then'
     yield '    COMPREPLY=($(compgen -W "$flags" -- "$current"))'
@@ -70,6 +84,7 @@ def _bash(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
     yield '    COMPREPLY=($(compgen -W "$words" -- "$current"))'
     yield "  else"
     yield '    COMPREPLY=($(compgen -f -- "$current"))'
+    yield '    [[ -n "$looked_up" ]] && "_reinmaker_$looked_up" "$current"'
     yield "  fi"
     yield "}"
     yield "complete -o filenames -F _reinmaker reinmaker"
@@ -86,8 +101,10 @@ def _zsh(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
     yield "#compdef reinmaker"
     yield _HEADER.format("zsh")
     yield "# Load it with: source <(reinmaker completion zsh), or save it as _reinmaker in a folder of $fpath"
+    yield completion_values.ZSH.strip()
+    looked_up = _looked_up(all_leaves)
     yield "_reinmaker() {"
-    yield "  local verb=''"
+    yield "  local verb='' looked_up=''"
     yield "  local -a flags choices"
     yield '  ((CURRENT > 2)) && verb="${words[2]}"'
     yield '  case "$verb" in'
@@ -95,7 +112,8 @@ def _zsh(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
     yield "  esac"
     yield '  case "${words[CURRENT-1]}" in'
     for word, values in offered.items():
-        yield f"    {word}) choices=({' '.join(values)}); _describe 'value' choices; return ;;"
+        more = f" _reinmaker_{looked_up[word]};" if word in looked_up else ""
+        yield f"    {word}) choices=({' '.join(values)});{more} _describe 'value' choices; return ;;"
     yield f"    {'|'.join(free)}) _files; return ;;"
     yield "  esac"
     yield '  case "$verb" in'
@@ -105,13 +123,16 @@ def _zsh(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
     for leaf in all_leaves:
         flags = " ".join(_described(word, option.help) for option in leaf.options for word in option.words)
         chosen = f" choices=({' '.join(leaf.choices)})" if leaf.choices else ""
-        yield f"    '{leaf.name}') flags=({flags} '--help:show help');{chosen} ;;"
+        more = f" looked_up={leaf.looked_up}" if leaf.looked_up else ""
+        yield f"    '{leaf.name}') flags=({flags} '--help:show help');{chosen}{more} ;;"
     yield "  esac"
     yield '  if [[ "${words[CURRENT]}" == -* ]]; then'
     yield "    _describe -o 'option' flags"
     yield "  elif ((${#choices})); then"
     yield "    _describe 'value' choices"
     yield "  else"
+    yield '    [[ -n "$looked_up" ]] && "_reinmaker_$looked_up"'
+    yield "    ((${#choices})) && _describe 'value' choices"
     yield "    _files"
     yield "  fi"
     yield "}"
@@ -134,6 +155,7 @@ def _fish(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
     yield "  set -l last (math 1 + (count $argv))"
     yield '  test (count $typed) -ge $last; and test "$typed[2..$last]" = "$argv"'
     yield "end"
+    yield completion_values.FISH.strip()
     yield "complete -c reinmaker -n '__reinmaker_at' -f -l version -d 'print the version'"
     for group, words in _groups():
         condition = f"'__reinmaker_at {group}'" if group else "'__reinmaker_at'"
@@ -144,6 +166,8 @@ def _fish(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
         condition = f"'__reinmaker_in {leaf.name}'"
         if leaf.choices:
             yield f"complete -c reinmaker -n {condition} -f -a '{' '.join(leaf.choices)}'"
+        if leaf.looked_up:
+            yield f"complete -c reinmaker -n {condition} -a '(__reinmaker_{leaf.looked_up})'"
         for option in leaf.options:
             yield f"complete -c reinmaker -n {condition} {_fish_option(option)} -d {_fish_text(option.help)}"
 
@@ -151,7 +175,8 @@ def _fish(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
 def _fish_option(option: Option) -> str:
     parts = [f"-l {word[2:]}" if word.startswith("--") else f"-s {word[1:]}" for word in option.words]
     if option.choices:
-        parts.append(f"-x -a '{' '.join(option.choices)}'")
+        more = f" (__reinmaker_{option.looked_up})" if option.looked_up else ""
+        parts.append(f"-x -a '{' '.join(option.choices)}{more}'")
     elif option.takes_value:
         parts.append("-r -F")
     return " ".join(parts)
@@ -165,6 +190,7 @@ def _powershell(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
     offered, _ = _value_options(all_leaves)
     yield _HEADER.format("powershell")
     yield "# Load it with: reinmaker completion powershell | Out-String | Invoke-Expression"
+    yield completion_values.POWERSHELL.strip()
     yield "Register-ArgumentCompleter -Native -CommandName reinmaker -ScriptBlock {"
     yield "  param($current, $ast, $position)"
     yield "  $words = @{"
@@ -185,7 +211,14 @@ def _powershell(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
     yield "    if ($words.ContainsKey($longer)) { $verb = $longer } else { break }"
     yield "  }"
     yield "  $offer = $words[$verb]"
-    yield "  if ($typed.Count -gt 0 -and $values.ContainsKey($typed[-1])) { $offer = $values[$typed[-1]] }"
+    for leaf in all_leaves:
+        if leaf.looked_up:
+            yield f"  if ($verb -eq '{leaf.name}') {{ $offer += @(__reinmaker_{leaf.looked_up}) }}"
+    yield "  if ($typed.Count -gt 0 -and $values.ContainsKey($typed[-1])) {"
+    yield "    $offer = $values[$typed[-1]]"
+    for word, what in _looked_up(all_leaves).items():
+        yield f"    if ($typed[-1] -ceq '{word}') {{ $offer += @(__reinmaker_{what}) }}"
+    yield "  }"
     yield '  $offer | Where-Object { $_ -like "$current*" } | ForEach-Object {'
     yield "    [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)"
     yield "  }"

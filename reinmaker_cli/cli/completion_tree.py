@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from reinmaker_cli.cli import tree
+from reinmaker_cli.cli.completion_values import ENVIRONMENTS, MANIFESTS
 from reinmaker_cli.cli.verbs import load_verb
+from reinmaker_cli.contract import codes
 
+_TAKE_MANIFEST_IDS = ("status", "local decide")
 _ENVIRONMENTS = ("local", "staging", "production")
 
 
@@ -24,6 +27,8 @@ class Option:
     choices: tuple[str, ...]
     """Values to offer; none: files."""
     variable: str
+    looked_up: str = ""
+    """What is looked up for its values beside `choices`: "" or `environments`."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ class Leaf:
     """Metavar and help of each."""
     choices: tuple[str, ...]
     """Values to offer for the first argument; none: files."""
+    looked_up: str = ""
+    """What is looked up for its arguments, beside files: "" or `manifests`."""
 
 
 def leaves() -> tuple[Leaf, ...]:
@@ -61,6 +68,7 @@ def _leaf(name: str) -> Leaf:
         options=tuple(_option(one, context) for one in options),
         arguments=tuple((one.make_metavar(context), one.help or "") for one in arguments),
         choices=_first_choices(name, arguments),
+        looked_up=MANIFESTS if name in _TAKE_MANIFEST_IDS else "",
     )
 
 
@@ -70,17 +78,18 @@ def _option(option: Any, context: Any) -> Option:
     choices = tuple(str(choice) for choice in getattr(option.type, "choices", ()))
     if "--env" in words:
         choices = _ENVIRONMENTS
+    elif "--allow" in words:
+        choices = tuple(name for name, code in codes.ALL.items() if code.family == "finding" and code.allowable)
     elif not choices and "|" in metavar and metavar == metavar.lower():
         choices = tuple(metavar.split("|"))
     long = next((word for word in words if word.startswith("--")), words[0])
     variable = f"REINMAKER_{long.lstrip('-').replace('-', '_').upper()}"
-    return Option(words, option.help or "", not option.is_flag, metavar, choices, variable)
+    looked_up = ENVIRONMENTS if "--env" in words else ""
+    return Option(words, option.help or "", not option.is_flag, metavar, choices, variable, looked_up)
 
 
 def _first_choices(name: str, arguments: list[Any]) -> tuple[str, ...]:
     if name == "explain":
-        from reinmaker_cli.contract import codes
-
         return tuple(codes.ALL)
     if name == "spec schema":
         from reinmaker_cli.cli.spec import schema_names
