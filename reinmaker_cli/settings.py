@@ -200,7 +200,9 @@ def _checked(knob: Knob, value: Any, where: str) -> Any:
 def _bad_value(where: str, fact: str, wanted: str) -> UsageError:
     if where.startswith("`"):
         return ConfigError(f"{where}: {fact}", code=codes.CONFIG_INVALID, hint=f"give it {wanted}")
-    return UsageError(f"{where}: {fact}", code=codes.USAGE, hint=f"give it {wanted}")
+    is_variable = where.isupper()
+    hint = f"give it {wanted}, or `unset {where}`" if is_variable else f"give it {wanted}"
+    return UsageError(f"{where}: {fact}", code=codes.USAGE, hint=hint)
 
 
 def check_settings_table(document: Document, *, is_project: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -103,12 +104,16 @@ def project_from_flags(
         raise ConfigError(
             f"no {PROJECT_FILE} in `{root}`, and the flags lack {', '.join(missing)}",
             code=codes.CONFIG_MISSING,
-            hint=f"run `reinmaker init {root}`, or add the flags",
+            hint=f"`{_init(root)}` looks at the files and writes one; or add the flags",
         )
     manifest = {"id": id, "product": product, "base_url": base_url, "url": url, "version": version}
     source = {"phaseDNAId": phase_dna, "locale": locale, "agePersona": persona}
     document = {"manifest": {name: value for name, value in manifest.items() if value is not None}, "source": source}
     return project_from_document(document, root=root, path=None)
+
+
+def _init(root: Path) -> str:
+    return shlex.join(["reinmaker", "init", *([] if root == Path() else [str(root)])])
 
 
 def bare_project(root: Path) -> Project:

@@ -7,6 +7,7 @@ and one `stat` a file. Everything here is by path; the only contents looked at a
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import struct
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -63,7 +64,8 @@ class Walk:
         """Return the error for a folder without assets; its hint names the projects that the walk stopped at."""
         nested = nested_projects(self.ignored)
         shown = ", ".join(f"`{path}`" for path in nested[:3]) + (" and more" if len(nested) > 3 else "")
-        hint = f"not scanned, each a project of its own: {shown}" if nested else "check `reinmaker scan --ignored`"
+        look = f"`reinmaker scan {shlex.quote(str(self.root))} --ignored` lists what was passed over"
+        hint = f"not scanned, each a project of its own: {shown}" if nested else look
         return ContentInvalid(f"no assets in folder: `{self.root}`", code=codes.FOLDER_EMPTY, hint=hint)
 
 

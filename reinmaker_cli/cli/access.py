@@ -95,7 +95,7 @@ def open_local_control(run: Run) -> LocalControl:
         raise UsageError(
             f"`{run.verb}` is for the local server, not for `{run.environment.name}`",
             code=codes.LOCAL_ONLY,
-            hint=codes.LOCAL_ONLY.cure,
+            hint=f"for the local server: `{run.with_option('--env', None)}`",
         )
     client = local_client(run)
     if client is None:

@@ -46,7 +46,8 @@ def run_command_line(arguments: Sequence[str]) -> int:
         if rest:
             return _write_plain(usage.help_text(name))
         missing = usage.CommandLineError(
-            f"`reinmaker {name}` needs a second word", f"one of: {', '.join(tree.children(name))}"
+            f"`reinmaker {name}` needs a second word",
+            f"one of: {', '.join(tree.children(name))}; `reinmaker {name} --help` says what each does",
         )
         return _refuse_command_line(missing, arguments)
     return run_verb(name, rest)

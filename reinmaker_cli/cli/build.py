@@ -93,7 +93,7 @@ def _write_manifests(run: Run, manifests: Sequence[Manifest], target: str | None
             run.output.raw(manifest.to_bytes())
         return {}
     path = Path(target)
-    if is_one_file(target, len(manifests), flag="-o"):
+    if is_one_file(target, len(manifests), run.instead):
         files = {manifests[0].manifest_id: path}
     else:
         make_folder(path)

@@ -86,7 +86,7 @@ def check_variable_names(variables: Mapping[str, str], known: frozenset[str]) ->
         if not name.startswith("REINMAKER_") or name in known | CI_VARIABLES:
             continue
         near = difflib.get_close_matches(name, sorted(known), n=1)
-        hint = f"did you mean {near[0]}?" if near else codes.UNKNOWN_VARIABLE.cure
+        hint = f"did you mean {near[0]}? `unset {name}` and set that" if near else codes.UNKNOWN_VARIABLE.cure
         yield Warned("variables", f"nothing reads {name}", codes.UNKNOWN_VARIABLE, hint)
 
 

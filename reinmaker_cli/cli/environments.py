@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,9 +27,17 @@ _MEMBERS = ("api_url", "issuer", "token_url")
 
 
 def find_environment(
-    settings: Settings, project: Document | None, user: Document | None, data_folder: Path
+    settings: Settings,
+    project: Document | None,
+    user: Document | None,
+    data_folder: Path,
+    *,
+    instead: Callable[[str], str] = "--env {}".format,
 ) -> Environment:
-    """Return the environment that the settings name. Raises UsageError, ConfigError."""
+    """Return the environment that the settings name. Raises UsageError, ConfigError.
+
+    `instead` gives the command line with another environment, for the hint.
+    """
     name = settings.env
     if name == "local":
         return _local(data_folder, settings.local_host)
@@ -37,14 +45,14 @@ def find_environment(
         return Environment.checked(name, BUILT_IN[name], issuer=ISSUER)
     defined = environment_tables(project, user)
     if name not in defined:
-        raise _unknown(name, ["local", *BUILT_IN, *defined])
+        raise _unknown(name, ["local", *BUILT_IN, *defined], instead)
     table, document, defined_in = defined[name]
     return _from_table(name, table, document, defined_in)
 
 
-def _unknown(name: str, known: Sequence[str]) -> UsageError:
+def _unknown(name: str, known: Sequence[str], instead: Callable[[str], str]) -> UsageError:
     near = [one for one in known if one.startswith(name)] or difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean `--env {near[0]}`?" if near else f"known here: {', '.join(known)}"
+    hint = f"did you mean `{instead(near[0])}`?" if near else f"known here: {', '.join(known)}"
     return UsageError(f"no such environment: `{name}`", code=codes.UNKNOWN_ENVIRONMENT, hint=hint)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import shlex
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from reinmaker_cli.cli.output import output_failed
@@ -25,7 +24,7 @@ def write_result(path: Path, content: bytes) -> None:
             return
         _replace(path, content)
     except OSError as error:
-        raise output_failed(f"`{path}`", error) from error
+        raise output_failed(f"`{path}`", error, path) from error
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -54,7 +53,7 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise output_failed(f"`{path}`", error) from error
+        raise output_failed(f"`{path}`", error, path) from error
 
 
 def files_and_folders(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
@@ -62,20 +61,21 @@ def files_and_folders(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     return [path for path in paths if path.is_file()], [path for path in paths if not path.is_file()]
 
 
-def is_one_file(target: str, results: int, *, flag: str) -> bool:
+def is_one_file(target: str, results: int, instead: Callable[[str, str], str] = "{1}".format) -> bool:
     """Return whether `-o` or `--receipt` names the file of the only result; else it names a folder for all.
 
-    UsageError where several results are to go into what is a file, or is called like one.
+    UsageError where several results are to go into what is a file, or is called like one;
+    `instead` gives the command line with one word put right.
     """
     path = Path(target)
     is_folder = path.is_dir() or target.endswith(("/", os.sep))
     if results == 1:
         return not is_folder
     if not is_folder and (path.exists() or path.suffix == ".json"):
-        folder = shlex.quote(str(path.with_suffix(""))) if path.suffix else "DIR"
+        folder = f"{path.with_suffix('')}/" if path.suffix else "DIR/"
         raise UsageError(
             f"{results} results do not fit into one file: `{target}`",
             code=codes.USAGE,
-            hint=f"name a folder: `{flag} {folder}/`",
+            hint=f"name a folder: `{instead(target, folder)}`",
         )
     return False

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reinmaker_cli.cli.next_step import with_commands
 from reinmaker_cli.cli.own_output import written_paths
 from reinmaker_cli.cli.roots import find_folders, project_of
 from reinmaker_cli.cli.run import Run
@@ -69,7 +70,7 @@ def scan_folders(
     allowed = allowed_codes(allow)
     cache = None if run.settings.no_cache else DigestCache(run.cache_folder, is_believed=believes_cache)
     scanned = []
-    for folder in find_folders(paths):
+    for folder in find_folders(run, paths):
         project = project_of(run, folder, needs_project=needs_project)
         run.output.event("scan.started", root=folder.root.as_posix())
         scan = scan_folder(
@@ -82,7 +83,8 @@ def scan_folders(
         )
         for nested in nested_projects(scan.ignored):
             run.output.note(f"not scanned: `{folder.label and folder.label + '/'}{nested}` is a project of its own")
-        findings = judged(_with_pull_from_here(scan.findings, folder.root), folder.label, allowed)
+        cured = with_commands(_with_pull_from_here(scan.findings, folder.root), folder.root)
+        findings = judged(cured, folder.label, allowed)
         scanned.append((project, replace(scan, findings=findings)))
     # All of it is needed to the end, and none of it is garbage: going through 100,000 assets costs 30 ms each time.
     gc.freeze()
@@ -149,7 +151,7 @@ def load_drafts(
         findings += [*scan.findings, *judged(assembly.findings, label, allowed)]
         found += [(draft, scan.root) for draft in assembly.drafts]
     findings += judged(_repeated_ids(found), "", allowed)
-    chosen = {id(draft) for draft in select([draft for draft, _ in found], wanted)}
+    chosen = {id(draft) for draft in select([draft for draft, _ in found], wanted, instead=run.instead)}
     selected = [(draft, root) for draft, root in found if id(draft) in chosen]
     for draft, root in selected:
         manifest = draft.at(draft.version or today_version())

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reinmaker_cli.cli.access import open_local_control
+from reinmaker_cli.cli.next_step import nearest
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import human_size
 from reinmaker_cli.cli.verbs import SERVER, verb
 from reinmaker_cli.contract import codes
-from reinmaker_cli.errors import UsageError
+from reinmaker_cli.errors import ReinmakerError, UsageError
 
 if TYPE_CHECKING:
     from reinmaker_cli.client.local import Clock
@@ -58,10 +59,17 @@ def restore(run: Run, name: Annotated[str, typer.Argument(help="Of the snapshot.
     Its clock is set to what it was set to then, which may be back. Faults end, what was counted for limits is
     forgotten, and whatever was under way before counts no more.
     """
-    from reinmaker_cli.client.local_state import restore_snapshot
+    from reinmaker_cli.client.local_state import restore_snapshot, snapshots
 
     with open_local_control(run) as control:
-        _show_changed(run, f"restored  {name}", restore_snapshot(control, name))
+        try:
+            clock = restore_snapshot(control, name)
+        except ReinmakerError as error:
+            if error.code == codes.SNAPSHOT_NOT_FOUND:
+                meant = nearest(name, [one.name for one in snapshots(control)])
+                error.hint = f"did you mean `{run.instead(name, meant)}`?" if meant else error.hint
+            raise
+    _show_changed(run, f"restored  {name}", clock)
 
 
 @verb(flags=SERVER)

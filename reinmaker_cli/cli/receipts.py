@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,10 +51,10 @@ def write_receipts(
     return files
 
 
-def prepare_target(target: str, manifests: int) -> None:
+def prepare_target(target: str, manifests: int, instead: Callable[[str, str], str]) -> None:
     """Make sure, before anything is sent, that the receipts will have a place. Raises UsageError."""
     path = Path(target)
-    make_folder(path.parent if is_one_file(target, manifests, flag="--receipt") else path)
+    make_folder(path.parent if is_one_file(target, manifests, instead) else path)
 
 
 def git_commit(folder: Path) -> str | None:
@@ -75,6 +75,6 @@ def git_commit(folder: Path) -> str | None:
 
 def _files(target: str, ids: list[str]) -> list[Path]:
     path = Path(target)
-    if is_one_file(target, len(ids), flag="--receipt"):
+    if is_one_file(target, len(ids)):
         return [path]
     return [path / f"{manifest_id}.receipt.json" for manifest_id in ids]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reinmaker_cli.cli.next_step import nearest
 from reinmaker_cli.cli.options import Only
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import Cell, Styled, counted
@@ -35,11 +36,14 @@ def status(
 ) -> None:
     """Show what the API says about manifests: version, status, what players have. Exit 6 rejected, 8 pending."""
     from reinmaker_cli.cli.access import open_run_api
+    from reinmaker_cli.client import preflight
+    from reinmaker_cli.client.api import new_trace_id
     from reinmaker_cli.client.patience import Clockwork, Patience
 
     world, deadline_s = Clockwork(), run.settings.deadline
     deadline_at = None if deadline_s is None else world.clock() + deadline_s  # for all of the ids together
     ids = _manifest_ids(run, words or [], only or [])
+    known: Collection[str] = ()
     with open_run_api(run) as api:
         rows = [
             _look(
@@ -47,6 +51,10 @@ def status(
             )
             for manifest_id in ids
         ]
+        if None in rows:
+            known = (
+                preflight.list_manifests(api, patience=Patience(run.settings.timeout), trace_id=new_trace_id()) or ()
+            )
     run.output.add(results=[_as_json(name, submission) for name, submission in zip(ids, rows, strict=True)])
     run.output.ids(ids)
     run.output.table(
@@ -56,7 +64,8 @@ def status(
     for submission in rows:
         if submission is not None:
             run.output.findings(_findings_of(submission))
-    _conclude(run, rows)
+    _require_known(run, [name for name, row in zip(ids, rows, strict=True) if row is None], len(ids), known)
+    _conclude(run, [row for row in rows if row is not None])
 
 
 def _manifest_ids(run: Run, words: Sequence[str], only: Sequence[str]) -> list[str]:
@@ -90,14 +99,18 @@ def _look(run: Run, api: Api, manifest_id: str, patience: Patience, *, wait: boo
     return wait_for_verdict(api, seen, patience=patience, trace_id=trace_id)
 
 
-def _conclude(run: Run, rows: Sequence[Submission | None]) -> None:
-    found = [submission for submission in rows if submission is not None]
-    if len(found) < len(rows):
-        raise UsageError(
-            f"the server does not know {len(rows) - len(found)} of {counted(len(rows), 'manifest')}",
-            code=codes.MANIFEST_NOT_FOUND,
-            hint=codes.MANIFEST_NOT_FOUND.cure,
-        )
+def _require_known(run: Run, unknown: Sequence[str], asked: int, known: Collection[str]) -> None:
+    if not unknown:
+        return
+    meant = nearest(unknown[0], known)
+    raise UsageError(
+        f"the server does not know {len(unknown)} of {counted(asked, 'manifest')}",
+        code=codes.MANIFEST_NOT_FOUND,
+        hint=f"did you mean `{run.instead(unknown[0], meant)}`?" if meant else codes.MANIFEST_NOT_FOUND.cure,
+    )
+
+
+def _conclude(run: Run, found: Sequence[Submission]) -> None:
     if rejected := [one for one in found if one.status is names.Status.REJECTED]:
         raise ManifestRejected(
             f"{counted(len(rejected), 'manifest')} rejected", code=codes.REJECTED, hint=codes.REJECTED.cure

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,14 +34,14 @@ class Folder:
     """How findings name it where there are several; "" where it is the only one."""
 
 
-def find_folders(paths: Sequence[Path]) -> tuple[Folder, ...]:
+def find_folders(run: Run, paths: Sequence[Path]) -> tuple[Folder, ...]:
     """Return the asset roots that are meant; none given: the nearest project upward, else here."""
     if not paths:
         nearest = find_project_root(Path())
-        return (Folder(nearest, ""),) if nearest is not None else _folders_of(Path())
+        return (Folder(nearest, ""),) if nearest is not None else _folders_of(run, Path())
     found: dict[Path, Folder] = {}
     for path in paths:
-        for folder in _folders_of(path):
+        for folder in _folders_of(run, path):
             found.setdefault(folder.root.resolve(), folder)  # named twice, it is still one
     folders = tuple(found.values())
     if len(folders) == 1:
@@ -47,27 +49,40 @@ def find_folders(paths: Sequence[Path]) -> tuple[Folder, ...]:
     return tuple(replace(folder, label=folder.label or folder.root.as_posix()) for folder in folders)
 
 
-def require_folder(path: Path) -> None:
+def require_folder(run: Run, path: Path) -> None:
     """Raise UsageError where a path is no folder."""
     if not path.exists():
-        raise UsageError(f"no such folder or file: `{path}`", code=codes.FOLDER_NOT_FOUND, hint="check the path")
+        raise UsageError(
+            f"no such folder or file: `{path}`", code=codes.FOLDER_NOT_FOUND, hint=_near(run, path) or "check the path"
+        )
     if not path.is_dir():
         raise UsageError(
             f"a file where a folder is needed: `{path}`",
             code=codes.NOT_A_FOLDER,
-            hint=f"name the folder: `{path.parent}`",
+            hint=f"name the folder: `{run.instead(path, path.parent)}`",
         )
 
 
-def _folders_of(path: Path) -> tuple[Folder, ...]:
-    require_folder(path)
+def _near(run: Run, path: Path) -> str:
+    """Return the hint that names what is called nearly so beside it, or what to look at."""
+    if not path.parent.is_dir():
+        return _near(run, path.parent) if path.parent != path else ""
+    near = difflib.get_close_matches(path.name, [one.name for one in path.parent.iterdir()], n=1)
+    if near:
+        return f"did you mean `{run.instead(path, path.with_name(near[0]))}`?"
+    return f"`ls {shlex.quote(str(path.parent))}` shows what is there"
+
+
+def _folders_of(run: Run, path: Path) -> tuple[Folder, ...]:
+    require_folder(run, path)
     if (path / PROJECT_FILE).is_file():
         return (Folder(path, ""),)
     if (project := find_project_root(path)) is not None:
         raise UsageError(
             f"`{path}` lies inside the project `{project}`",
             code=codes.INSIDE_PROJECT,
-            hint=f"name the project's folder, `{project}`; select manifests with `--only FIELD=VALUE`",
+            hint=f"name the project's folder: `{run.instead(path, os.path.relpath(project))}`;"
+            " `--only FIELD=VALUE` selects some of its manifests",
         )
     catalogue = find_catalogue(path)
     if not catalogue:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from reinmaker_cli.cli.output import Output
-from reinmaker_cli.cli.text import visible
+from reinmaker_cli.cli.text import retyped, visible
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ConfigError, UsageError
 from reinmaker_cli.settings import PROJECT_FLAGS, Document, Settings, resolve_settings
@@ -36,6 +36,7 @@ class Run:
         project: Document | None = None,
         user: Document | None = None,
         typed: Mapping[str, Any] = MappingProxyType({}),
+        words: Sequence[str] = (),
     ) -> None:
         self.verb = verb
         self.settings = settings
@@ -44,31 +45,53 @@ class Run:
         self.project_document = project
         self.user_document = user
         self._typed = typed
+        self._words = tuple(words)
 
     @classmethod
     def start(
-        cls, verb: str, flags: Mapping[str, Any], values: Mapping[str, Any], output: Output, *, reads_files: bool
+        cls,
+        verb: str,
+        flags: Mapping[str, Any],
+        values: Mapping[str, Any],
+        output: Output,
+        *,
+        reads_files: bool,
+        words: Sequence[str],
     ) -> Run:
-        """Read the configuration files, resolve the settings, and set the output to them."""
+        """Read the configuration files, resolve the settings, and set the output to them; `words` are those typed."""
         variables = os.environ
         # What was typed decides how even a broken configuration file is reported.
         typed = resolve_settings(flags, variables, None, None)
         output.configure(typed, final=not reads_files)
         if not reads_files:
-            return cls(verb, typed, output, variables=variables, typed={**flags, **values})
+            return cls(verb, typed, output, variables=variables, typed={**flags, **values}, words=words)
         user = read_user_document(flags.get("config"), variables)
         project = read_project_document(_first_folder(values))
         settings = resolve_settings(flags, variables, project, user)
         output.configure(settings)
-        typed_words = {**flags, **values}
-        return cls(verb, settings, output, variables=variables, project=project, user=user, typed=typed_words)
+        return cls(
+            verb,
+            settings,
+            output,
+            variables=variables,
+            project=project,
+            user=user,
+            typed={**flags, **values},
+            words=words,
+        )
 
     @cached_property
     def environment(self) -> Environment:
         """The environment that --env chose; noted in the document."""
         from reinmaker_cli.cli.environments import find_environment
 
-        environment = find_environment(self.settings, self.project_document, self.user_document, self.data_folder)
+        environment = find_environment(
+            self.settings,
+            self.project_document,
+            self.user_document,
+            self.data_folder,
+            instead=lambda name: self.with_option("--env", name),
+        )
         self.output.add(environment={"name": environment.name, "apiUrl": environment.api_url})
         return environment
 
@@ -88,6 +111,18 @@ class Run:
 
         return Path(platformdirs.user_cache_dir(APP_NAME, appauthor=False)) / "digests"
 
+    def remember_manifests(self) -> None:
+        """Keep the manifest ids that this command has seen, for completion; where they cannot be kept nothing fails."""
+        ids = self.output.manifest_ids()
+        if not ids or self.settings.no_cache:
+            return
+        from reinmaker_cli.cli.completion_values import remember_manifests
+
+        try:
+            remember_manifests(ids, self.cache_folder.parent)
+        except OSError as error:
+            self.output.verbose(f"manifest ids are not kept for completion: {error.strerror}")
+
     @property
     def may_ask(self) -> bool:
         """Whether a person is there to answer: a terminal on both sides, and no --no-input."""
@@ -100,25 +135,60 @@ class Run:
 
         `options` are those of this verb that the other one takes too.
         """
-        words = ["reinmaker", verb, *map(str, self._typed.get("paths") or self._typed.get("words") or ())]
+        places = self._typed.get("paths") or self._typed.get("words") or [self._typed.get("directory") or Path()]
+        words = ["reinmaker", verb, *(str(place) for place in places if place != Path())]
         for name in ("env", "data", "config", *PROJECT_FLAGS, *options):
             value = self._typed.get(name)
             for one in value if isinstance(value, list) else [value]:
                 words += [f"--{name.replace('_', '-')}", str(one)] if one is not None else []
         return shlex.join([*words, *more])
 
-    def confirm(self, question: str) -> bool:
-        """Ask a question with y or n at the terminal; False where nobody may be asked."""
+    @property
+    def names_files(self) -> bool:
+        """Whether the command line names files, and not folders."""
+        return any(Path(path).is_file() for path in self._typed.get("paths") or ())
+
+    @property
+    def chose_environment(self) -> bool:
+        """Whether the environment was chosen by --env, and not by a variable that the next command has too."""
+        return self._typed.get("env") is not None
+
+    def line(self) -> str:
+        """Return this command line."""
+        return shlex.join(["reinmaker", *self.verb.split(), *self._words])
+
+    def instead(self, wrong: str | Path, right: str | Path) -> str:
+        """Return this command line with one word put right."""
+        return retyped(self.verb, self._words, str(wrong), str(right))
+
+    def with_option(self, option: str, value: str | None = "") -> str:
+        """Return this command line with an option: of that value, without one (""), or without the option (None)."""
+        short = {"--env": "-e"}.get(option, option)
+        words = list(self._words)
+        for index in reversed(range(len(words))):
+            if words[index] in (option, short):
+                del words[index : index + (1 if value == "" else 2)]
+            elif words[index].startswith(f"{option}="):
+                del words[index]
+        added = [] if value is None else [option, value] if value else [option]
+        return shlex.join(["reinmaker", *self.verb.split(), *words, *added])
+
+    def confirm(self, question: str, *, default: bool = False) -> bool:
+        """Ask a question with y or n; False where nobody may be asked, `default` where only Enter is pressed."""
         if not self.may_ask:
             return False
-        self.output.prompt(f"{question} [y/N] ")
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
+        self.output.prompt(f"{question} {'[Y/n]' if default else '[y/N]'} ")
+        line = sys.stdin.readline()
+        answer = line.strip().lower()
+        return answer in ("y", "yes") or (default and not answer and line.endswith("\n"))  # the end of input is no yes
 
-    def ask(self, question: str) -> str:
-        """Ask for a word. Raises UsageError where nobody may be asked, or nothing is answered."""
+    def ask(self, question: str, *, default: str | None = None) -> str:
+        """Ask for a word. UsageError where nobody may be asked, or nothing is answered and there is no `default`."""
         self._require_person(question)
         self.output.prompt(f"{question}: ")
         answer = sys.stdin.readline().strip()
+        if not answer and default is not None:
+            return default
         if not answer:
             raise UsageError(f"no {question} was given", code=codes.USAGE, hint=f"`reinmaker {self.verb} --help`")
         return answer
@@ -158,7 +228,11 @@ def read_user_document(flag: str | None, variables: Mapping[str, str]) -> Docume
 
         return Document(str(path), read_toml(path))
     if flag or variables.get("REINMAKER_CONFIG"):
-        raise ConfigError(f"no such file: `{path}`", code=codes.CONFIG_UNREADABLE, hint="check --config")
+        raise ConfigError(
+            f"no such file: `{path}`",
+            code=codes.CONFIG_UNREADABLE,
+            hint=f"`ls {shlex.quote(str(path.parent))}` shows what is there; without --config your own is used",
+        )
     return None
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,6 +55,15 @@ def counted(number: int, singular: str, plural: str = "") -> str:
 def shorten(text: str, most: int = 120) -> str:
     """Return the text, its middle left out where it is longer than `most` characters."""
     return text if len(text) <= most else f"{text[: most // 2]}…{text[-most // 2 + 1 :]}"
+
+
+def retyped(verb: str, words: Sequence[str], wrong: str, right: str) -> str:
+    """Return the command line with a word, or the value in `--option=value`, put right; added where it is not there."""
+    changed = [
+        right if word == wrong else f"{word[: -len(wrong)]}{right}" if word.endswith(f"={wrong}") else word
+        for word in words
+    ]
+    return shlex.join(["reinmaker", *verb.split(), *changed, *([right] if changed == list(words) else [])])
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,15 +18,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from reinmaker_cli.cli import tree
 from reinmaker_cli.cli.output import Output
-from reinmaker_cli.cli.text import shorten
+from reinmaker_cli.cli.text import retyped, shorten
 from reinmaker_cli.cli.usage import HELP_FLAGS
 from reinmaker_cli.contract import codes
-from reinmaker_cli.errors import UsageError
+from reinmaker_cli.errors import ReinmakerError, UsageError
 from reinmaker_cli.settings import BY_NAME, PROJECT_FLAGS, Knob
 
 if TYPE_CHECKING:
     import typer
     from typer.core import TyperCommand
+
+    from reinmaker_cli.cli.run import Run
 
 BARE = ("json", "events", "quiet", "verbose", "color")
 """For verbs that must work with a broken configuration file: no file is read."""
@@ -136,6 +138,26 @@ def call_verb(name: str, arguments: Sequence[str], output: Output) -> None:
     """Parse the words, resolve the settings, and run the verb."""
     from reinmaker_cli.cli.run import Run
 
+    run: Run | None = None
+
+    def started(*words: Any, **more: Any) -> Run:
+        nonlocal run
+        run = Run.start(*words, **more)
+        return run
+
+    try:
+        _call(name, arguments, output, started)
+    except ReinmakerError as error:
+        from reinmaker_cli.cli.next_step import name_next_step
+
+        name_next_step(error, name, run, output.shown_findings)
+        raise
+    finally:
+        if run is not None:
+            run.remember_manifests()
+
+
+def _call(name: str, arguments: Sequence[str], output: Output, start: Callable[..., Run]) -> None:
     found = load_verb(name)
     command = found.command(name)
     words = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
@@ -146,8 +168,7 @@ def call_verb(name: str, arguments: Sequence[str], output: Output) -> None:
     flags = {flag: values.pop(flag) for flag in found.flags}
     typed = {flag: value for flag, value in flags.items() if value is not None}
     _require_possible_paths(values)
-    run = Run.start(name, typed, values, output, reads_files=found.reads_files)
-    found.function(run, **values)
+    found.function(start(name, typed, values, output, reads_files=found.reads_files, words=arguments), **values)
 
 
 def _require_possible_paths(values: Mapping[str, Any]) -> None:
@@ -183,23 +204,24 @@ def _typed_values(command: TyperCommand, name: str, arguments: list[str]) -> dic
     import typer
 
     try:
-        with command.make_context(f"reinmaker {name}", arguments) as context:
+        with command.make_context(f"reinmaker {name}", list(arguments)) as context:  # it empties the list
             values: dict[str, Any] = command.invoke(context)
     except typer.TyperException as error:
-        raise _usage_error(name, error) from error
+        raise _usage_error(name, arguments, error) from error
     return values
 
 
-def _usage_error(name: str, error: typer.TyperException) -> UsageError:
+def _usage_error(name: str, arguments: Sequence[str], error: typer.TyperException) -> UsageError:
     message = error.format_message().rstrip(".")
     message = message[:1].lower() + message[1:]
     message, _, choices = message.partition(". Choose from:")
     possible = getattr(error, "possibilities", None)
     if choices:
-        hint = f"one of: {' '.join(choices.split())}"
+        hint = f"one of: {' '.join(choices.split())}; `reinmaker {name} --help` says what each does"
     elif possible:
         message = message.split(" (Possible")[0]
-        hint = f"did you mean `{_nearest(getattr(error, 'option_name', ''), possible)}`?"
+        wrong = getattr(error, "option_name", "")
+        hint = f"did you mean `{retyped(name, arguments, wrong, _nearest(wrong, possible))}`?"
     else:
         hint = f"`reinmaker {name} --help` lists the options"
     return UsageError(message, code=codes.USAGE, hint=hint)

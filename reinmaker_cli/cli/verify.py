@@ -35,7 +35,7 @@ def verify(
     project = load_project(root) if (root / PROJECT_FILE).is_file() else None
     loaded = {file: _load(file) for file in _files_of(documents)}
     for file, document in loaded.items():
-        _require_some_file(file, document, root)
+        _require_some_file(run, file, document, root)
     results: list[dict[str, Any]] = []
     findings: list[Finding] = []
     for file, drift in zip(loaded, verify_documents(list(loaded.values()), root, project), strict=True):
@@ -83,7 +83,7 @@ def _load(file: Path) -> dict[str, Any]:
     return document
 
 
-def _require_some_file(file: Path, document: dict[str, Any], root: Path) -> None:
+def _require_some_file(run: Run, file: Path, document: dict[str, Any], root: Path) -> None:
     """Raise ContentDiffers where none of a receipt's files is there: a wrong folder, and maybe a huge one."""
     from reinmaker_cli.manifest.receipt import is_receipt, subjects
     from reinmaker_cli.manifest.verify import names_files
@@ -95,5 +95,5 @@ def _require_some_file(file: Path, document: dict[str, Any], root: Path) -> None
         raise ContentDiffers(
             f"none of the {counted(len(published), 'file')} of `{file}` is in `{root}`",
             code=codes.CONTENT_DIFFERS,
-            hint="name their folder with --root",
+            hint=f"name their folder: `{run.with_option('--root', 'DIR')}`",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,7 +80,7 @@ def load_wanted(
         manifest = load_manifest(path)
         findings += _examined(run, manifest, path, allow)
         if root is not None:
-            manifest = _without_drift(run, manifest, root)
+            manifest = _without_drift(run, manifest, path, root)
             roots[manifest.manifest_id] = root
         items.append(draft_of(manifest) if as_new_version else manifest)
     if folders or not files:
@@ -102,7 +103,7 @@ def _examined(run: Run, manifest: Manifest, path: Path, allow: Sequence[str]) ->
     return list(judged(list(named), "", allowed_codes(allow)))
 
 
-def _without_drift(run: Run, manifest: Manifest, root: Path) -> Manifest:
+def _without_drift(run: Run, manifest: Manifest, path: Path, root: Path) -> Manifest:
     """Return the manifest with the local path of each asset, or raise ContentDiffers."""
     from reinmaker_cli.manifest.verify import check_folder
 
@@ -112,10 +113,15 @@ def _without_drift(run: Run, manifest: Manifest, root: Path) -> Manifest:
         raise ContentDiffers(
             f"the folder is no longer what `{manifest.manifest_id}` was built from",
             code=codes.DRIFT,
-            hint=codes.DRIFT.cure,
+            hint=f"restore the files, or build it again and review it: `{_build_again(manifest, path, root)}`",
             findings=check.findings,
         )
     return replace(manifest, files=check.files)
+
+
+def _build_again(manifest: Manifest, path: Path, root: Path) -> str:
+    only = f"manifestId={manifest.manifest_id}"
+    return shlex.join(["reinmaker", "build", str(root), "--only", only, "-o", str(path)])
 
 
 def _refuse_repeated(items: Sequence[Draft | Manifest]) -> None:

@@ -57,7 +57,7 @@ def watch_folders(run: Run, paths: Sequence[Path], look: Callable[[], Look]) -> 
     What stops a look, a half-saved reinmaker.toml for one, is said, and the next change is waited for.
     """
     # The folders named too: in a catalogue, one more lesson may come.
-    roots = sorted({path.resolve() for path in (*paths, *(folder.root for folder in find_folders(paths)))})
+    roots = sorted({path.resolve() for path in (*paths, *(folder.root for folder in find_folders(run, paths)))})
     watched = _Watched(run, look)
     look_now: Callable[[], object] = watched.look_first
     while True:

@@ -126,6 +126,8 @@ def _error_of(answer: Answer, problem: Problem | None, now: datetime | None) -> 
     code = codes.ALL.get(problem.code)
     hint = code.cure if code is not None else "see the trace id at the server"
     known = str(code) if code is not None else str(codes.ANSWER_UNUSABLE)
+    if code == codes.NOT_FOUND:
+        hint = "check the address with `reinmaker config show --origin`"
     if status in (401, 403):
         return AccessDenied(said, code=known, hint=hint)
     if status == 409:

@@ -7,12 +7,16 @@ redirects, time limits for every phase, and a limit on every answer: an endless 
 from __future__ import annotations
 
 import gzip
+import os
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass
 
 import httpx
 import truststore
@@ -42,6 +46,7 @@ SHOWN_HEADERS: Final = (
 TraceLog = Callable[[str], None]
 Apart = Callable[[Callable[[], httpx.Response]], httpx.Response]
 MAX_CONNECTIONS: Final = 40  # more than anybody has requests in flight, so that each finds its connection again
+Cause = TypeVar("Cause", bound=BaseException)
 
 
 def wait_alone(ask: Callable[[], httpx.Response]) -> httpx.Response:
@@ -260,15 +265,19 @@ class Connection:
         if isinstance(error, _AnswerTooLong):
             hint = "check the address with `reinmaker config show --origin`"
             return ServerUnreachable(f"unexpected answer from `{url}`: {error}", code=codes.ANSWER_UNUSABLE, hint=hint)
-        tls = _tls_error_below(error)
+        tls = _cause_of(error, ssl.SSLError)
         if tls is not None:
             reason = getattr(tls, "verify_message", "") or tls.reason or type(tls).__name__
             hint = "the server must speak TLS 1.3; name a certificate of your own with `--ca-file`"
             return ServerUnreachable(f"no safe connection to `{url}`: {reason}", code=codes.TLS_FAILED, hint=hint)
-        if stays_here(url, local_host=httpx.URL(url).host if url.startswith("http:") else None):
-            hint = "start one: `reinmaker serve`"
-        else:
-            hint = "check the network and proxy, then run the same command again"
+        stays = stays_here(url, local_host=httpx.URL(url).host if url.startswith("http:") else None)
+        proxy = None if stays else _proxy_variable(url)
+        if proxy is None and _cause_of(error, socket.gaierror) is not None:
+            fact = f"no address is known for the server of `{url}`"
+            return ServerUnreachable(fact, code=codes.NAME_UNKNOWN, hint=codes.NAME_UNKNOWN.cure)
+        hint = "start one: `reinmaker serve`" if stays else "check the network, then run the same command again"
+        if proxy is not None:
+            hint = f"requests go through the proxy that {proxy} names; if they should not: `unset {proxy}`"
         if isinstance(error, httpx.TimeoutException | _AnswerTooSlow):
             return ServerUnreachable(f"no answer in time from `{url}`", code=codes.SERVER_UNREACHABLE, hint=hint)
         if isinstance(error, httpx.ConnectError):
@@ -286,11 +295,20 @@ def _time_limits(wait_s: int, limit_s: float | None) -> httpx.Timeout:
     )
 
 
-def _tls_error_below(error: BaseException) -> ssl.SSLError | None:
-    """Return the TLS error that an HTTP library's error was raised from, or None."""
+def _proxy_variable(url: str) -> str | None:
+    """Return the variable that sends requests to this address through a proxy, or None."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.netloc):
+        return None
+    names = (f"{parts.scheme}_proxy", "all_proxy")
+    return next((one for name in names for one in (name, name.upper()) if os.environ.get(one)), None)
+
+
+def _cause_of(error: BaseException, kind: type[Cause]) -> Cause | None:
+    """Return the error of this kind that an HTTP library's error was raised from, or None."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, ssl.SSLError):
+        if isinstance(cause, kind):
             return cause
         cause = cause.__cause__ or cause.__context__
     return None

@@ -28,6 +28,7 @@ SECRET_FILE_VARIABLE: Final = "REINMAKER_CLIENT_SECRET_FILE"
 CLIENT_VARIABLES: Final = (ID_VARIABLE, SECRET_VARIABLE, SECRET_FILE_VARIABLE)
 ORIGIN_VARIABLE: Final = "REINMAKER_CLIENT_ORIGIN"
 
+_FILE_HINT: Final = f"name the file that holds the secret: `export {SECRET_FILE_VARIABLE}=…`"
 MAX_SECRET_FILE_BYTES: Final = 64 * 1024  # a secret is a line; a device or a wrong path must not fill the memory
 
 
@@ -171,13 +172,16 @@ def _given_by_variables(env: Environment, variables: Mapping[str, str]) -> Crede
         return None
     _require_binding(env, variables.get(ORIGIN_VARIABLE, ""))
     if not client_id:
-        raise _incomplete(f"a client secret is set and {ID_VARIABLE} is not", f"set {ID_VARIABLE}")
+        raise _incomplete(f"a client secret is set and {ID_VARIABLE} is not", f"`export {ID_VARIABLE}=…`")
     if secret and secret_file:
-        raise _incomplete(f"{SECRET_VARIABLE} and {SECRET_FILE_VARIABLE} are both set", "leave one of the two out")
+        raise _incomplete(
+            f"{SECRET_VARIABLE} and {SECRET_FILE_VARIABLE} are both set",
+            f"`unset {SECRET_FILE_VARIABLE}`, or the other one",
+        )
     if secret_file:
         return Credentials(client_id, _read_secret_file(secret_file), "file")
     if not secret:
-        hint = f"set {SECRET_VARIABLE} or {SECRET_FILE_VARIABLE}"
+        hint = f"`export {SECRET_VARIABLE}=…`, or {SECRET_FILE_VARIABLE}"
         raise _incomplete(f"{ID_VARIABLE} is set and the client secret is not", hint)
     return Credentials(client_id, secret, "variables")
 
@@ -209,15 +213,15 @@ def _read_secret_file(name: str) -> str:
         with Path(name).open("rb") as file:
             raw = file.read(MAX_SECRET_FILE_BYTES + 1)
         if len(raw) > MAX_SECRET_FILE_BYTES:
-            raise _incomplete(f"secret file is too large: `{name}`", f"check {SECRET_FILE_VARIABLE}")
+            raise _incomplete(f"secret file is too large: `{name}`", _FILE_HINT)
         text = raw.decode("utf-8")
     except OSError as error:
-        raise _incomplete(f"secret file cannot be read: `{name}`", f"check {SECRET_FILE_VARIABLE}") from error
+        raise _incomplete(f"secret file cannot be read: `{name}`", _FILE_HINT) from error
     except UnicodeDecodeError:
-        raise _incomplete(f"secret file is not UTF-8 text: `{name}`", f"check {SECRET_FILE_VARIABLE}") from None
+        raise _incomplete(f"secret file is not UTF-8 text: `{name}`", _FILE_HINT) from None
     secret = text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")  # one newline: editors add it
     if not secret:
-        raise _incomplete(f"secret file is empty: `{name}`", f"check {SECRET_FILE_VARIABLE}")
+        raise _incomplete(f"secret file is empty: `{name}`", _FILE_HINT)
     return secret
 
 

@@ -34,7 +34,7 @@ UNATTENDED_LIMIT_S: Final = 3.0  # nobody is there to unlock it
 INTERACTIVE_LIMIT_S: Final = 60.0  # time to find the dialog and type a password
 SAY_WAITING_AFTER_S: Final = 1.0
 
-_HINT = "set REINMAKER_CLIENT_ID and REINMAKER_CLIENT_SECRET for this run"
+_HINT = "for this session: `export REINMAKER_CLIENT_ID=… REINMAKER_CLIENT_SECRET=…`"
 
 
 def open_allowed_backend() -> KeyringBackend:

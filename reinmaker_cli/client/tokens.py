@@ -29,8 +29,8 @@ RENEW_BEFORE_S: Final = 60  # clocks differ; a token that dies in flight costs a
 _CURES: Final[dict[Source, str]] = {
     "local": "start the local server again, or `reinmaker local client rotate`",
     "keyring": "`reinmaker auth login --env NAME` with the secret that the issuer gave",
-    "variables": "check REINMAKER_CLIENT_ID and REINMAKER_CLIENT_SECRET",
-    "file": "check REINMAKER_CLIENT_ID and the file that REINMAKER_CLIENT_SECRET_FILE names",
+    "variables": "give what the issuer gave last: `export REINMAKER_CLIENT_ID=… REINMAKER_CLIENT_SECRET=…`",
+    "file": "keep what the issuer gave last in the file: `export REINMAKER_CLIENT_ID=… REINMAKER_CLIENT_SECRET_FILE=…`",
 }
 MAX_TOKEN_ANSWER_BYTES: Final = 1024 * 1024
 
@@ -218,7 +218,9 @@ def _refusal(said: TokenError, credentials: Credentials) -> AccessDenied:
 
 
 def _scope_refused(message: str) -> AccessDenied:
-    return AccessDenied(message, code=codes.SCOPE_REFUSED, hint="ask the issuer for the scope")
+    return AccessDenied(
+        message, code=codes.SCOPE_REFUSED, hint="ask the issuer for the scope; `reinmaker auth status` lists yours"
+    )
 
 
 def _discovery_failed(issuer: str, why: str) -> AccessDenied:

@@ -1061,7 +1061,7 @@ WEBHOOK_SECRET_MISSING = _error(
     "webhook-secret-missing",
     "no signing secret",
     "The command needs the secret of the endpoint, `whsec_…`. It is no argument: arguments are seen by everybody.",
-    "set REINMAKER_WEBHOOK_SECRET, or give --secret-file FILE or --secret-stdin",
+    "`export REINMAKER_WEBHOOK_SECRET=…`, or give --secret-file FILE or --secret-stdin",
 )
 WEBHOOK_SECRET_UNUSABLE = _error(
     "webhook-secret-unusable",

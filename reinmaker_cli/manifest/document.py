@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,10 +94,9 @@ def load_document(path: Path) -> Any:
         fact = f"cannot read `{path}`: {(error.strerror or str(error)).lower()}"
         raise UsageError(fact, code=codes.UNREADABLE, hint=codes.UNREADABLE.cure) from error
     except NotIJson as error:
-        finding = error.code.finding(error.detail, path=path.name)
-        raise ContentInvalid(
-            f"`{path}`: {error.detail}", code=error.code, hint=error.code.cure, findings=[finding]
-        ) from error
+        hint = error.code.cure.replace("FILE", shlex.quote(str(path)))
+        finding = error.code.finding(error.detail, path=path.name, hint=hint)
+        raise ContentInvalid(f"`{path}`: {error.detail}", code=error.code, hint=hint, findings=[finding]) from error
 
 
 def _text(document: Mapping[str, Any], name: str) -> str:

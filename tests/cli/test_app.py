@@ -85,7 +85,7 @@ def test_a_misspelt_command_suggests_the_nearest(reinmaker: Command, words: list
 def test_a_misspelt_flag_suggests_the_nearest(reinmaker: Command) -> None:
     ended = reinmaker("scan", "--ignord")
     assert ended.code == 2
-    assert "did you mean `--ignored`?" in ended.err
+    assert "did you mean `reinmaker scan --ignored`?" in ended.err
 
 
 def test_a_group_alone_asks_for_the_second_word(reinmaker: Command) -> None:

@@ -230,7 +230,8 @@ def test_settings_are_shown_with_their_origin_and_what_they_beat(
 def test_a_misspelt_variable_is_seen(local: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REINMAKER_CLIENT_SERCET", "hidden")
     one = found(local)["variables"]
-    assert (one["code"], one["hint"]) == ("unknown-variable", "did you mean REINMAKER_CLIENT_SECRET?")
+    hint = "did you mean REINMAKER_CLIENT_SECRET? `unset REINMAKER_CLIENT_SERCET` and set that"
+    assert (one["code"], one["hint"]) == ("unknown-variable", hint)
 
 
 def test_an_unknown_environment_is_seen(local: Command) -> None:

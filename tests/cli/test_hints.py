@@ -51,7 +51,7 @@ def test_several_results_do_not_become_a_folder_called_like_a_file(
     make_project(work)
     ended = reinmaker(*words)
     assert ended.code == 2
-    assert f"hint: name a folder: `{words[1]} m/`" in ended.err
+    assert f"hint: name a folder: `reinmaker {words[0]} {words[1]} m/`" in ended.err
     assert reinmaker(*words[:2], "../m/").code == 0
 
 
@@ -78,13 +78,16 @@ def test_a_folder_that_is_named_twice_is_one(reinmaker: Command, work: Path) -> 
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        (["build", "--env", "prod"], "did you mean `--env production`?"),
-        (["build", "--env", "stagign"], "did you mean `--env staging`?"),
+        (["build", "--env", "prod"], "did you mean `reinmaker build --env production`?"),
+        (["build", "--env", "stagign"], "did you mean `reinmaker build --env staging`?"),
         (["explain", "lfs"], "did you mean `reinmaker explain lfs-pointer`?"),
-        (["completion"], "one of: bash, zsh, fish, powershell"),
-        (["build", "--only", "local=fr-FR"], "did you mean `locale`?"),
-        (["build", "--only", "locale=fr"], "locale is one of: en-US, fr-FR"),
-        (["check", "--jsno"], "did you mean `--json`?"),
+        (["completion"], "one of: bash, zsh, fish, powershell; `reinmaker completion --help` says what each does"),
+        (["build", "--only", "local=fr-FR"], "did you mean `reinmaker build --only locale=fr-FR`?"),
+        (
+            ["build", "--only", "locale=fr"],
+            "locale is one of: en-US, fr-FR; did you mean `reinmaker build --only locale=fr-FR`?",
+        ),
+        (["check", "--jsno"], "did you mean `reinmaker check --json`?"),
     ],
 )
 def test_what_was_nearly_right_is_put_right(reinmaker: Command, work: Path, words: list[str], hint: str) -> None:

@@ -353,7 +353,8 @@ def test_verify_in_a_wrong_folder_says_just_that(reinmaker: Command, work: Path)
     ended = reinmaker("verify", receipt, "--root", "elsewhere", "--json")
     assert (ended.code, ended.document["findings"]) == (9, [])
     assert ended.document["error"]["message"] == f"none of the 2 files of `{receipt}` is in `elsewhere`"
-    assert ended.document["error"]["hint"] == "name their folder with --root"
+    hint = f"name their folder: `reinmaker verify {receipt} --json --root DIR`"
+    assert ended.document["error"]["hint"] == hint
 
 
 def test_verify_refuses_what_is_neither(reinmaker: Command, work: Path) -> None:

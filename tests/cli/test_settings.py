@@ -209,4 +209,4 @@ def test_a_damaged_client_file_is_a_clear_error(reinmaker: Command, work: Path) 
 def test_errors_carry_a_hint() -> None:
     with pytest.raises(ReinmakerError) as caught:
         resolve_settings({}, {"REINMAKER_COLOR": "red"}, None, None)
-    assert caught.value.hint == "give it auto | always | never"
+    assert caught.value.hint == "give it auto | always | never, or `unset REINMAKER_COLOR`"

@@ -67,7 +67,7 @@ def test_a_narrow_terminal_breaks_cells_and_not_the_table(work: Path) -> None:
 
 
 def test_commands_in_hints_are_never_broken_by_us(work: Path) -> None:
-    assert "`reinmaker init .`, or add the flags\n" in seen("build", columns=30).text
+    assert "`reinmaker init` looks at the files and writes one; or add the flags\n" in seen("build", columns=30).text
 
 
 def test_names_are_neither_markup_nor_links_nor_emoji(work: Path) -> None:

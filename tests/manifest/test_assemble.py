@@ -234,7 +234,7 @@ def test_only_selects_manifests_by_field(tmp_path: Path) -> None:
     assert len(select(drafts, {"manifestId": drafts[0].manifest_id})) == 1
     with pytest.raises(UsageError, match="no manifest has the field `local`") as caught:
         select(drafts, {"local": "fr-FR"})
-    assert caught.value.hint == "did you mean `locale`?"
+    assert caught.value.hint == "did you mean `locale=fr-FR`?"
     with pytest.raises(UsageError, match="no manifest has locale=de-DE") as caught:
         select(drafts, {"locale": "de-DE"})
     assert caught.value.code == codes.NOTHING_SELECTED and "en-US, es-ES, fr-FR" in caught.value.hint

@@ -1,0 +1,170 @@
+"""Mistakes with credentials, against a real issuer and a real keyring."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from reinmaker_cli.server.running import Started
+from tests.cli.terminals import Session, needs_terminals
+from tests.trial.world import World
+
+needs_keyring = pytest.mark.skipif(
+    not all(map(shutil.which, ("dbus-daemon", "gnome-keyring-daemon"))), reason="no Secret Service here"
+)
+
+
+@contextmanager
+def secret_service(world: World) -> Iterator[None]:
+    """Have a bus of its own with GNOME's keyring on it, unlocked and empty."""
+    runtime = world.work.parent / "run"
+    runtime.mkdir(mode=0o700)
+    world.monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    bus = subprocess.Popen(
+        ["dbus-daemon", "--session", "--nofork", "--print-address"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert bus.stdout is not None
+    world.monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.stdout.readline().decode().strip())
+    keyring = subprocess.Popen(
+        ["gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert keyring.stdin is not None and keyring.stdout is not None
+    keyring.stdin.write(b"pw")
+    keyring.stdin.close()
+    keyring.stdout.readline()  # what it says once it is on the bus
+    try:
+        yield
+    finally:
+        for process in (keyring, bus):
+            process.terminate()
+            process.wait()
+        keyring.stdout.close()
+        bus.stdout.close()
+
+
+def given(world: World, started: Started, *, secret: str = "") -> None:
+    """Set the variables of a pipeline."""
+    world.monkeypatch.setenv("REINMAKER_CLIENT_ID", started.client.client_id)
+    world.monkeypatch.setenv("REINMAKER_CLIENT_SECRET", secret or started.client.client_secret)
+
+
+PUBLISH = "reinmaker publish lesson --env mirror --no-input"
+
+
+@needs_keyring
+@needs_terminals
+def test_nobody_logged_in(world: World) -> None:
+    """An environment that nobody logged in to."""
+    with world.server() as started, secret_service(world):
+        world.mirror(started.url)
+        world.mistake(PUBLISH, code="credentials-missing")
+        line = world.next()
+        assert line == "reinmaker auth login --env mirror"
+        with Session(line.split()[1:]) as session:
+            session.wait_for("client id: ")
+            session.type(f"{started.client.client_id}\n")
+            session.wait_for("secret of ")
+            session.type(f"{started.client.client_secret}\n")
+            assert session.end().code == 0
+        world.cured(line, again=True)
+
+
+def test_no_keyring(world: World) -> None:
+    """A machine without a keyring.
+
+    A container, or a session without a desktop.
+    """
+    with world.server() as started:
+        world.mirror(started.url)
+        world.mistake(PUBLISH, code="keyring-unavailable")
+        client = started.client
+        world.cure(filled={"ID=…": f"ID={client.client_id}", "SECRET=…": f"SECRET={client.client_secret}"})
+
+
+@needs_keyring
+def test_locked_keyring(world: World) -> None:
+    """A keyring that is locked, and nobody there to unlock it."""
+    with world.server() as started, secret_service(world):
+        world.mirror(started.url)
+        lock = "dbus-send --session --print-reply --dest=org.freedesktop.secrets /org/freedesktop/secrets "
+        lock += "org.freedesktop.Secret.Service.Lock array:objpath:/org/freedesktop/secrets/collection/login"
+        world.ready(lock)
+        world.mistake(PUBLISH, code="keyring-locked")
+        client = started.client
+        world.cure(filled={"ID=…": f"ID={client.client_id}", "SECRET=…": f"SECRET={client.client_secret}"})
+
+
+def test_wrong_secret(world: World) -> None:
+    """A secret that was copied without its end."""
+    with world.server() as started:
+        world.mirror(started.url)
+        given(world, started, secret=started.client.client_secret[:-3])
+        world.mistake(PUBLISH, code="credentials-refused")
+        client = started.client
+        world.cure(filled={"ID=…": f"ID={client.client_id}", "SECRET=…": f"SECRET={client.client_secret}"})
+
+
+def test_expired_secret(world: World) -> None:
+    """A secret that has expired.
+
+    The issuer ends a secret after 90 days; its clock was moved there.
+    """
+    with world.server(clock="virtual") as started:
+        world.mirror(started.url)
+        given(world, started)
+        world.ready("reinmaker local clock advance 91d")
+        world.mistake(PUBLISH, code="credentials-refused")
+        world.monkeypatch.delenv("REINMAKER_CLIENT_ID")
+        world.ready("reinmaker local client rotate")
+        fresh = json.loads((started.data / "client.json").read_text())
+        world.monkeypatch.setenv("REINMAKER_CLIENT_ID", fresh["clientId"])
+        world.cure(filled={"ID=…": f"ID={fresh['clientId']}", "SECRET=…": f"SECRET={fresh['clientSecret']}"})
+
+
+def test_variables_for_another_address(world: World) -> None:
+    """A project file that sends a secret to an address of its own."""
+    with world.server() as started:
+        world.mirror(started.url, where="project")
+        given(world, started)
+        world.mistake(PUBLISH, code="credentials-unbound")
+        world.cure()
+
+
+def test_secret_forgotten(world: World) -> None:
+    """A client id without its secret."""
+    with world.server() as started:
+        world.mirror(started.url)
+        world.monkeypatch.setenv("REINMAKER_CLIENT_ID", started.client.client_id)
+        world.mistake(PUBLISH, code="secret-unusable")
+        world.cure(filled={"…": started.client.client_secret})
+
+
+def test_secret_file_not_there(world: World) -> None:
+    """A secret file that is not there."""
+    with world.server() as started:
+        world.mirror(started.url)
+        (world.work.parent / "secret").write_text(started.client.client_secret)
+        world.monkeypatch.setenv("REINMAKER_CLIENT_ID", started.client.client_id)
+        world.monkeypatch.setenv("REINMAKER_CLIENT_SECRET_FILE", "/run/secrets/reinmaker")
+        world.mistake(PUBLISH, code="secret-unusable")
+        world.cure(filled={"…": str(world.work.parent / "secret")})
+
+
+def test_scope_missing(world: World) -> None:
+    """A client that may not publish."""
+    with world.server() as started:
+        world.mirror(started.url)
+        made = world.run("reinmaker local client add --name reader --scope reinmaker.telemetry.write --json").document
+        (client,) = made["results"]
+        world.monkeypatch.setenv("REINMAKER_CLIENT_ID", client["clientId"])
+        world.monkeypatch.setenv("REINMAKER_CLIENT_SECRET", client["clientSecret"])
+        world.mistake(PUBLISH, code="scope-refused")
+        world.not_cured("only the issuer grants scopes")
