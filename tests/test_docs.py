@@ -7,10 +7,12 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import reinmaker_cli
 from reinmaker_cli import errors
 from reinmaker_cli.assets.project import load_project
 from reinmaker_cli.cli import tree
@@ -97,3 +99,33 @@ def test_the_documented_project_file_is_one(tmp_path: Path) -> None:
     assert (project.version, len(project.rules), dict(project.values["lang"])["fr"]) == ("auto", 1, "fr-FR")
     for heading in ("manifest", "source", "values", "rule", "ignore", "extra", "coverage"):
         assert f"[{heading}]" in page
+
+
+def test_the_page_about_python_runs(tmp_path: Path) -> None:
+    """In a process of its own, as a script would run it: what it leaves in memory disturbs nobody."""
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    assert len(examples) == 4
+    lesson = shutil.copytree(ROOT / "examples" / "first-lesson", tmp_path / "lesson")
+    script = "\n".join(examples)
+    command = [sys.executable, "-W", "error", "-c", script]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(command, cwd=lesson, env=environment, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+def test_the_page_about_python_names_all_that_is_public() -> None:
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    table = page.partition("## All names")[2]
+    assert set(re.findall(r"`([A-Za-z_]+)`", table.replace("`reinmaker.toml`", ""))) == set(reinmaker_cli.__all__) - {
+        "__version__"
+    }
+
+
+def test_public_names_lead_somewhere_and_load_nothing_before() -> None:
+    look = "import sys, reinmaker_cli; print([name for name in sys.modules if name.startswith('reinmaker_cli.')])"
+    loaded = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert loaded.stdout == "[]\n"
+    assert all(getattr(reinmaker_cli, name) is not None for name in reinmaker_cli.__all__)
+    with pytest.raises(AttributeError):
+        reinmaker_cli.no_such_name  # noqa: B018
