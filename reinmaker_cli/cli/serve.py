@@ -184,7 +184,7 @@ def _data_source(run: Run) -> str:
 
 
 def _say_ready(run: Run, started: Started, *, ephemeral: bool) -> None:
-    """Say where the server is; the secret stays in client.json."""
+    """Say where the server is; the client's secret stays in client.json."""
     output, data = run.output, started.data.absolute()
     output.add(url=started.url, data=str(data), clientId=started.client.client_id, pid=_process_id())
     output.data(
@@ -192,6 +192,10 @@ def _say_ready(run: Run, started: Started, *, ephemeral: bool) -> None:
         f"  data     {data}",
         f"  client   {started.client.client_id} (secret in client.json there)",
     )
+    inspector = _inspector_address(run, started)
+    if inspector is not None:
+        output.add(inspectorUrl=inspector)
+        output.data(f"  inspect  {inspector}")
     if started.client.control_url:
         output.add(controlUrl=started.client.control_url)
         output.data(f"  control  {started.client.control_url}")
@@ -230,6 +234,14 @@ def _publication() -> str:
     if (lesson / PROJECT_FILE).is_file():
         return shlex.join(["reinmaker", "publish", str(lesson)])
     return "reinmaker init && reinmaker publish"
+
+
+def _inspector_address(run: Run, started: Started) -> str | None:
+    """Return the inspector's address with the control token in its fragment, which no browser sends anywhere."""
+    address = started.inspector_url
+    if address is None or run.variables.get("GITHUB_ACTIONS") == "true":  # its log is for many to read
+        return address
+    return f"{address}#token={started.client.control_token}"
 
 
 def _process_id() -> int:

@@ -21,6 +21,7 @@ from reinmaker_cli.server.routes.documents import document_resources
 from reinmaker_cli.server.routes.edge import Edge
 from reinmaker_cli.server.routes.entitlements import entitlement_resources
 from reinmaker_cli.server.routes.faults import fault_resources
+from reinmaker_cli.server.routes.inspector import inspector_page, inspector_resources
 from reinmaker_cli.server.routes.journal import journal_resources
 from reinmaker_cli.server.routes.keys import key_resources
 from reinmaker_cli.server.routes.manifests import manifest_resources
@@ -49,6 +50,7 @@ CONTROL_ROUTES = (
     journal_resources,
     fault_resources,
     key_resources,
+    inspector_resources,
 )
 """What `contract/control-openapi.yaml` describes."""
 
@@ -76,7 +78,7 @@ def build_apps(base: Foundation, started: Callable[[Services], None], is_stoppin
             yield {"services": services}
 
     place = base.listening
-    control = (*CONTROL_ROUTES, viewer_resources)
+    control = (*CONTROL_ROUTES, viewer_resources, inspector_page)
     table = _table(API_ROUTES if place.control_is_apart else (*API_ROUTES, *control))
     edge = Edge(
         Router(redirect_slashes=False, default=table, lifespan=lifespan),

@@ -28,6 +28,8 @@ NEWS: Final = CONTROL_PATH + "/requests"
 _READS: Final = ("GET", "HEAD", "OPTIONS")
 _METHODS: Final = (*_READS, "POST", "PUT", "PATCH", "DELETE")
 _CAUSE_NOTHING: Final = ("/oauth/token",)
+PAGES: Final = frozenset({"/", "/inspector/{file}", "/docs", "/docs/{file}"})
+"""Routes of what people look at in a browser: no requests to the API."""
 
 
 @dataclass(slots=True)
@@ -95,7 +97,7 @@ class Journal:
         """Write a request down. What only reads the control API is left out: whoever follows would follow itself."""
         method = method if method in _METHODS else "OTHER"  # whoever asks may write anything there
         is_control = route.startswith(CONTROL_PATH + "/")
-        if is_control and method in _READS:
+        if method in _READS and (is_control or route in PAGES):
             return
         if not is_control:
             self.requests += 1

@@ -90,6 +90,11 @@ class Windows:
         last_to_leave = stamps[len(stamps) - quota]
         return Exceeded(self._leaves_in_s(stamps[0], now), self._leaves_in_s(last_to_leave, now))
 
+    def used(self, key: str | bytes, now: float) -> int:
+        """Return how many of the key's requests are in the window that ends `now`; counts nothing."""
+        stamps = self._recent.get(key) or self._earlier.get(key) or array("d")
+        return bisect_right(stamps, now) - bisect_right(stamps, now - self._window_s)
+
     def _stamps(self, key: str | bytes, now: float) -> array[float]:
         age_s = now - self._recent_since
         if age_s >= self._window_s or age_s < 0:
@@ -111,7 +116,8 @@ class Limits:
     def __init__(self, clock: Clock, raised: Mapping[tuple[str, str], int], *, is_on: bool = True) -> None:
         """`raised`: client id and name of a policy → the quota that this client has instead of the policy's."""
         self._clock = clock
-        self._is_on = is_on
+        self.is_on = is_on
+        """False: nothing is counted."""
         self.begin_again(raised)
 
     def begin_again(self, raised: Mapping[tuple[str, str], int]) -> None:
@@ -127,13 +133,17 @@ class Limits:
         """Return the client's quota under each policy."""
         return {name: self.quota(client_id, policy) for name, policy in POLICIES.items()}
 
+    def used(self, policy: Policy, client_id: str) -> int:
+        """Return how many requests of the client are in the window that ends now; of a policy without addresses."""
+        return self._windows[policy.name].used(client_id, self._clock.now())
+
     def change(self, client_id: str, quotas: Mapping[str, int]) -> None:
         """Give a client quotas of its own; what was counted stays counted."""
         self._raised |= {(client_id, name): quota for name, quota in quotas.items()}
 
     def take(self, policy: Policy, client_id: str, address: str = "") -> Counted | Exceeded | None:
         """Count a request of a client, from an address where the policy counts by address too; None: no limits."""
-        if not self._is_on:
+        if not self.is_on:
             return None
         # Who asks for tokens is not known yet, and may call itself whatever it likes, at any length.
         key = _short_key(client_id, address) if address else client_id

@@ -55,6 +55,12 @@ class Started:
     address: tuple[str, int] | None = None
     """Where it listens, which is not what `url` says behind a proxy."""
 
+    @property
+    def inspector_url(self) -> str | None:
+        """The page of the inspector without the control token that it wants; None where the control API is off."""
+        place = self.client.control_url
+        return None if place is None else f"{place or self.client.api_url}/"
+
 
 def serve_forever(config: ServerConfig, ready: Callable[[Started], None], *, clock: MovableClock | None = None) -> None:
     """Serve in the main thread until SIGTERM or SIGINT; `ready` is called once, when the server answers.

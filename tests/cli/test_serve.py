@@ -55,14 +55,27 @@ def test_the_file_that_is_printed_is_all_that_the_other_commands_need(
     assert [one["state"] for one in reinmaker("local", "keys", "--json").document["results"]] == ["signing"]
 
 
+def test_the_inspector_is_named_with_its_token_but_not_in_a_log_for_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving("--data", tmp_path) as ready:
+        token = json.loads((tmp_path / "client.json").read_text())["controlToken"]
+        assert ready["inspectorUrl"] == f"{ready['url']}/#token={token}"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    with serving("--data", tmp_path) as ready:
+        assert ready["inspectorUrl"] == f"{ready['url']}/"
+
+
 def test_a_person_is_told_of_the_file(work: Path) -> None:
     words = ("serve", "--port", "0", "--log", "off", "--tls", "--data", work / "data folder")
     with subprocess.Popen(command_line(*words), stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        lines = [server.stdout.readline().strip() for _ in range(12)]
+        lines = [server.stdout.readline().strip() for _ in range(13)]
         server.terminate()
+    token = json.loads((work / "data folder" / "client.json").read_text())["controlToken"]
+    (inspect,) = (line for line in lines if line.startswith("inspect"))
+    assert inspect.endswith(f"/#token={token}")
     file = work / "data folder" / "tls" / "ca.pem"
-    assert f"export REINMAKER_CA_FILE='{file}'" in lines
     assert f"export REINMAKER_CA_FILE='{file}'" in lines
 
 

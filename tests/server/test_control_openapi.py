@@ -51,7 +51,7 @@ def watched(caller: Caller, witness: Witness) -> Caller:
 
 
 def url_of(path: str, caller: Caller) -> str:
-    return path.replace("{clientId}", caller.started.client.client_id)
+    return path.replace("{clientId}", caller.started.client.client_id).replace("{view}", "overview")
 
 
 def ask(caller: Caller, method: str, path: str, body: Any = None, **more: Any):
@@ -208,6 +208,13 @@ def test_bodies_that_are_none(caller, method, path):
 def test_bodies_that_do_not_come(caller, method, path, monkeypatch):
     monkeypatch.setattr("reinmaker_cli.server.routes.exchange.IDLE_LIMIT_S", 0)
     assert problem_code(ask(caller, method, path, b"{}")) == "request-timeout"
+
+
+def test_the_inspector(caller):
+    shown = ask(caller, "GET", "/_local/inspector/{view}")
+    known = {"If-None-Match": shown.headers["etag"], "Prefer": "wait=0"}
+    assert ask(caller, "GET", "/_local/inspector/{view}", headers=known).status_code == 304
+    assert problem_code(ask(caller, "GET", "/_local/inspector/nothing")) == "not-found"
 
 
 def test_keys(caller):

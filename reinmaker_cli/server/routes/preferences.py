@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from starlette.requests import Request
@@ -45,10 +46,26 @@ async def answer_when_changed(
     request: Request, changes: Changes, news: str, look: Callable[[], Awaitable[dict[str, Any]]]
 ) -> Response:
     """Answer with a document and its ETag; with If-None-Match and `Prefer: wait`, once it is another one."""
+
+    async def encoded() -> bytes:
+        return json.dumps(await look(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    return await answer_when_other(request, changes, (news,), encoded, "application/json")
+
+
+async def answer_when_other(
+    request: Request,
+    changes: Changes,
+    news: Sequence[str],
+    look: Callable[[], Awaitable[bytes]],
+    media_type: str,
+    fields: Mapping[str, str] = MappingProxyType({}),
+) -> Response:
+    """Answer with bytes and their ETag; with If-None-Match and `Prefer: wait`, once there are others."""
     wait_s = preferred_wait(request)
 
     async def tagged() -> tuple[bytes, str]:
-        text = json.dumps(await look(), ensure_ascii=False, separators=(",", ":")).encode()
+        text = await look()
         return text, f'"{hashlib.sha256(text).hexdigest()[:32]}"'
 
     def is_another(latest: tuple[bytes, str]) -> bool:
@@ -56,8 +73,8 @@ async def answer_when_changed(
 
     text, etag = await tagged()
     if wait_s is not None and is_known(request, etag):
-        text, etag = await changes.wait_until(news, tagged, is_another, timeout_s=wait_s)
-    headers = {"ETag": etag, "Cache-Control": "no-cache"} | waited(wait_s)
+        text, etag = await changes.wait_for_any(news, tagged, is_another, timeout_s=wait_s)
+    headers = {"ETag": etag, "Cache-Control": "no-cache", **fields, **waited(wait_s)}
     if is_known(request, etag):
         return Response(status_code=304, headers=headers)
-    return Response(text, headers=headers, media_type="application/json")
+    return Response(text, headers=headers, media_type=media_type)

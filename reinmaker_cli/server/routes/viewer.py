@@ -16,26 +16,13 @@ from starlette.responses import Response
 from reinmaker_cli.contract import codes
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.documents import openapi_json
+from reinmaker_cli.server.routes.pages import answer_file, page_headers
 from reinmaker_cli.server.routes.resource import Resource
 from reinmaker_cli.server.services import Services
 
 DOCS_PATH: Final = "/docs"
-FILES: Final = {
-    "swagger-ui-bundle.js": "text/javascript",
-    "swagger-ui.css": "text/css",
-    "page.js": "text/javascript",
-    "page.css": "text/css",
-}
-HEADERS: Final = {
-    # The viewer sets styles from its script, which `style-src` does not touch; `data:` are the pictures of its own CSS.
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
+FILES: Final = ("swagger-ui-bundle.js", "swagger-ui.css", "page.js", "page.css")
+HEADERS: Final = page_headers("data:")  # the pictures in the viewer's own CSS
 
 
 def viewer_resources() -> list[Resource]:
@@ -44,8 +31,7 @@ def viewer_resources() -> list[Resource]:
 
 
 async def _page(_: Request, services: Services) -> Response:
-    content = await services.threads.examine(_shipped, "page.html")
-    return Response(content, media_type="text/html", headers=HEADERS)
+    return await answer_file(services, "viewer", "page.html", HEADERS)
 
 
 async def _file(request: Request, services: Services) -> Response:
@@ -55,12 +41,7 @@ async def _file(request: Request, services: Services) -> Response:
         return Response(content, media_type="application/json", headers=HEADERS)
     if name not in FILES:
         raise ApiProblem(codes.NOT_FOUND, f"no such route: `{DOCS_PATH}/{name[:200]}`")
-    content = await services.threads.examine(_shipped, name)
-    return Response(content, media_type=FILES[name], headers=HEADERS)
-
-
-def _shipped(name: str) -> bytes:
-    return resources.files("reinmaker_cli.server").joinpath("viewer", name).read_bytes()
+    return await answer_file(services, "viewer", name, HEADERS)
 
 
 @functools.cache

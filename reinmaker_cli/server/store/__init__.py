@@ -16,6 +16,7 @@ from reinmaker_cli.server.store.endpoints import Endpoints
 from reinmaker_cli.server.store.entitlements import Entitlements
 from reinmaker_cli.server.store.facts import Facts
 from reinmaker_cli.server.store.folders import AssetFolders
+from reinmaker_cli.server.store.history import History
 from reinmaker_cli.server.store.outbox import Outbox
 from reinmaker_cli.server.store.people import People
 from reinmaker_cli.server.store.published import PublishedAssets
@@ -41,6 +42,7 @@ class Store:
         self.entitlements = Entitlements(database)
         self.facts = Facts(database)
         self.folders = AssetFolders(database)
+        self.history = History(database)
         self.outbox = Outbox(database)
         self.people = People(database)
         self.published = PublishedAssets(database)

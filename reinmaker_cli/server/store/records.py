@@ -46,6 +46,7 @@ class StoredSubmission:
     digest: str
     content_digest: str
     status: Status
+    asset_count: int
     body_bytes: int
     submitted_at: float
     updated_at: float

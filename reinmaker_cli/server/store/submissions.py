@@ -73,9 +73,9 @@ class Submissions:
             .limit(limit)
             .subquery()
         )
-        query = _with_active().join(newest, newest.c.no == submissions.c.no).order_by(submissions.c.manifest_id)
+        query = with_active().join(newest, newest.c.no == submissions.c.no).order_by(submissions.c.manifest_id)
         with self._database.read() as connection:
-            return tuple(_submission(row) for row in connection.execute(query).mappings())
+            return tuple(submission_of(row) for row in connection.execute(query).mappings())
 
     def body(self, no: int) -> bytes:
         """Return the gzip of the manifest as it was received."""
@@ -148,7 +148,7 @@ _OPEN = (Status.PENDING.value, Status.VALIDATING.value)
 _active_submissions = submissions.alias("active_submissions")
 
 
-def _with_active() -> Select[Any]:
+def with_active() -> Select[Any]:
     """Return the query of submissions with the active version of their manifest beside them."""
     return (
         select(
@@ -163,10 +163,10 @@ def _with_active() -> Select[Any]:
 
 
 # Made once: to build such a query takes five times as long as SQLite takes to answer it.
-_BY_NO = _with_active().where(submissions.c.no == bindparam("wanted_no"))
-_BY_ID = _with_active().where(submissions.c.submission_id == bindparam("wanted_id"))
+_BY_NO = with_active().where(submissions.c.no == bindparam("wanted_no"))
+_BY_ID = with_active().where(submissions.c.submission_id == bindparam("wanted_id"))
 _NEWEST = (
-    _with_active()
+    with_active()
     .where(submissions.c.manifest_id == bindparam("wanted_manifest"))
     .order_by(submissions.c.no.desc())
     .limit(1)
@@ -183,10 +183,11 @@ def _newest(connection: Connection, manifest_id: str, version: str | None) -> St
 
 def _one(connection: Connection, query: Select[Any], **wanted: str | int) -> StoredSubmission | None:
     row = connection.execute(query, wanted).mappings().one_or_none()
-    return None if row is None else _submission(row)
+    return None if row is None else submission_of(row)
 
 
-def _submission(row: RowMapping) -> StoredSubmission:
+def submission_of(row: RowMapping) -> StoredSubmission:
+    """Return a row of `with_active` as what it is."""
     active = None
     if row["active_version"] is not None:
         active = StoredVersion(row["active_version"], row["active_digest"], row["active_content_digest"])
@@ -198,6 +199,7 @@ def _submission(row: RowMapping) -> StoredSubmission:
         digest=row["digest"],
         content_digest=row["content_digest"],
         status=Status(row["status"]),
+        asset_count=row["asset_count"],
         body_bytes=row["body_bytes"],
         submitted_at=row["submitted_at"],
         updated_at=row["updated_at"],
