@@ -31,6 +31,7 @@ def open_run_api(run: Run, *, scope: str | None = names.Scope.CONTENT_WRITE, on_
         ca_file=ca_file(run),
         trace=trace_log(run),
         on_token=on_token,
+        clock=run.world.clock,
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from reinmaker_cli.cli.output import Output
+    from reinmaker_cli.client.patience import Clockwork
     from reinmaker_cli.errors import ReinmakerError
 
 
@@ -22,8 +23,11 @@ def main() -> NoReturn:
     sys.exit(run_command_line(sys.argv[1:]))
 
 
-def run_command_line(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code; nothing escapes but what Python itself raises at exit."""
+def run_command_line(arguments: Sequence[str], world: Clockwork | None = None) -> int:
+    """Run one command line and return its exit code; nothing escapes but what Python itself raises at exit.
+
+    `world` is the time in which limits, pauses and time limits pass; without it, real time.
+    """
     if arguments and arguments[0] in ("--version", "-V"):
         from reinmaker_cli import __version__
 
@@ -50,10 +54,10 @@ def run_command_line(arguments: Sequence[str]) -> int:
             f"one of: {', '.join(tree.children(name))}; `reinmaker {name} --help` says what each does",
         )
         return _refuse_command_line(missing, arguments)
-    return run_verb(name, rest)
+    return run_verb(name, rest, world)
 
 
-def run_verb(name: str, arguments: Sequence[str]) -> int:
+def run_verb(name: str, arguments: Sequence[str], world: Clockwork | None = None) -> int:
     """Run one verb with the words after it and return its exit code."""
     from reinmaker_cli.cli.output import Output
     from reinmaker_cli.cli.signals import interrupts_as_exceptions
@@ -61,13 +65,15 @@ def run_verb(name: str, arguments: Sequence[str]) -> int:
     output = Output.for_command(name, arguments, os.environ)
     with interrupts_as_exceptions():
         try:
-            error = _outcome(name, arguments, output)
+            error = _outcome(name, arguments, output, world)
             return output.finish(error)
         except KeyboardInterrupt:  # while the last report was written
             return output.finish(_interruption())
 
 
-def _outcome(name: str, arguments: Sequence[str], output: Output) -> ReinmakerError | BaseException | None:
+def _outcome(
+    name: str, arguments: Sequence[str], output: Output, world: Clockwork | None
+) -> ReinmakerError | BaseException | None:
     """Run the verb; return what stopped it, or None."""
     from reinmaker_cli.cli.document import exit_code_of
     from reinmaker_cli.cli.signals import received
@@ -76,7 +82,7 @@ def _outcome(name: str, arguments: Sequence[str], output: Output) -> ReinmakerEr
     try:
         from reinmaker_cli.cli.verbs import call_verb
 
-        call_verb(name, arguments, output)
+        call_verb(name, arguments, output, world)
     except Interrupted as error:
         return error if exit_code_of(error) == 128 + received() else _interruption()
     except ReinmakerError as error:

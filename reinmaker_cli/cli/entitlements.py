@@ -25,7 +25,7 @@ def entitlements(run: Run, user_id: UserId) -> None:
     from reinmaker_cli.client.api import new_trace_id
     from reinmaker_cli.client.patience import Patience
 
-    patience, trace_id = Patience(run.settings.timeout), new_trace_id()
+    patience, trace_id = Patience(run.settings.timeout, world=run.world), new_trace_id()
     with open_run_api(run, scope=names.Scope.ENTITLEMENT_READ) as api:
         found = patience.ask(lambda: api.entitlements(user_id, trace_id=trace_id, limit_s=patience.left_s()))
     show_entitlements(run, found.entitlements)

@@ -129,6 +129,7 @@ class Journey:
                 register=lambda manifest: self._register(manifest, wanted, server),
                 put_assets=None if self._pushing is None else self._pushing.put_assets,
                 confirm_removed=self._confirm_removed,
+                world=self._run.world,
             ),
         )
         unsent = [_unsent(item, wanted) for item in wanted.items if item.manifest_id in broken]

@@ -38,9 +38,9 @@ def status(
     from reinmaker_cli.cli.access import open_run_api
     from reinmaker_cli.client import preflight
     from reinmaker_cli.client.api import new_trace_id
-    from reinmaker_cli.client.patience import Clockwork, Patience
+    from reinmaker_cli.client.patience import Patience
 
-    world, deadline_s = Clockwork(), run.settings.deadline
+    world, deadline_s = run.world, run.settings.deadline
     deadline_at = None if deadline_s is None else world.clock() + deadline_s  # for all of the ids together
     ids = _manifest_ids(run, words or [], only or [])
     known: Collection[str] = ()
@@ -167,7 +167,9 @@ def list_manifests(run: Run) -> None:
     from reinmaker_cli.client.patience import Patience
 
     with open_run_api(run) as api:
-        found = preflight.list_manifests(api, patience=Patience(run.settings.timeout), trace_id=new_trace_id())
+        found = preflight.list_manifests(
+            api, patience=Patience(run.settings.timeout, world=run.world), trace_id=new_trace_id()
+        )
     if found is None:
         raise ServerUnreachable(
             "the server has no listing",

@@ -19,6 +19,7 @@ from reinmaker_cli.settings import PROJECT_FLAGS, Document, Settings, resolve_se
 
 if TYPE_CHECKING:
     from reinmaker_cli.client.environment import Environment
+    from reinmaker_cli.client.patience import Clockwork
 
 APP_NAME = "reinmaker"
 
@@ -37,6 +38,7 @@ class Run:
         user: Document | None = None,
         typed: Mapping[str, Any] = MappingProxyType({}),
         words: Sequence[str] = (),
+        world: Clockwork | None = None,
     ) -> None:
         self.verb = verb
         self.settings = settings
@@ -46,6 +48,7 @@ class Run:
         self.user_document = user
         self._typed = typed
         self._words = tuple(words)
+        self._world = world
 
     @classmethod
     def start(
@@ -57,6 +60,7 @@ class Run:
         *,
         reads_files: bool,
         words: Sequence[str],
+        world: Clockwork | None = None,
     ) -> Run:
         """Read the configuration files, resolve the settings, and set the output to them; `words` are those typed."""
         variables = os.environ
@@ -64,7 +68,7 @@ class Run:
         typed = resolve_settings(flags, variables, None, None)
         output.configure(typed, final=not reads_files)
         if not reads_files:
-            return cls(verb, typed, output, variables=variables, typed={**flags, **values}, words=words)
+            return cls(verb, typed, output, variables=variables, typed={**flags, **values}, words=words, world=world)
         user = read_user_document(flags.get("config"), variables)
         project = read_project_document(_first_folder(values))
         settings = resolve_settings(flags, variables, project, user)
@@ -78,7 +82,15 @@ class Run:
             user=user,
             typed={**flags, **values},
             words=words,
+            world=world,
         )
+
+    @cached_property
+    def world(self) -> Clockwork:
+        """The time in which limits, pauses and time limits pass."""
+        from reinmaker_cli.client.patience import Clockwork
+
+        return self._world or Clockwork()
 
     @cached_property
     def environment(self) -> Environment:

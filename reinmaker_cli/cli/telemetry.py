@@ -122,10 +122,9 @@ def _send(run: Run, checker: Checker, events: BinaryIO, file: str, *, events_kno
     """Send what the checker lets through; `events_known` is how many there are, None for a pipe."""
     from reinmaker_cli.cli.access import open_run_api
     from reinmaker_cli.client.api import new_trace_id
-    from reinmaker_cli.client.patience import Clockwork
     from reinmaker_cli.client.telemetry import Pace, Sent, cut_into_batches, send_events
 
-    sent, trace_id, is_complete, world = Sent(), new_trace_id(), False, Clockwork()
+    sent, trace_id, is_complete, world = Sent(), new_trace_id(), False, run.world
     deadline_s = run.settings.deadline
     pace = Pace(
         run.settings.timeout,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typer.core import TyperCommand
 
     from reinmaker_cli.cli.run import Run
+    from reinmaker_cli.client.patience import Clockwork
 
 BARE = ("json", "events", "quiet", "verbose", "color")
 """For verbs that must work with a broken configuration file: no file is read."""
@@ -134,7 +135,7 @@ def load_verb(name: str) -> Verb:
     return found
 
 
-def call_verb(name: str, arguments: Sequence[str], output: Output) -> None:
+def call_verb(name: str, arguments: Sequence[str], output: Output, world: Clockwork | None = None) -> None:
     """Parse the words, resolve the settings, and run the verb."""
     from reinmaker_cli.cli.run import Run
 
@@ -142,7 +143,7 @@ def call_verb(name: str, arguments: Sequence[str], output: Output) -> None:
 
     def started(*words: Any, **more: Any) -> Run:
         nonlocal run
-        run = Run.start(*words, **more)
+        run = Run.start(*words, **more, world=world)
         return run
 
     try:

@@ -61,8 +61,12 @@ class _Budget:
 
     def within(self, now: float) -> list[tuple[float, float]]:
         """Return those of ours that may still be counted."""
+        return self.ours[bisect_right(self.ours, now, key=self._leaves_at) :]
+
+    def _leaves_at(self, one: tuple[float, float]) -> float:
+        """Return when one of ours has left the window for certain."""
         assert self.quota is not None
-        return self.ours[bisect_right(self.ours, (now - self.quota[1] - DRIFT_S, float("inf"))) :]
+        return one[0] + self.quota[1] + DRIFT_S
 
     def left(self, now: float) -> int | None:
         """Return how many may be sent now; None: nothing is known."""
@@ -78,13 +82,13 @@ class _Budget:
         is_theirs_first = self.others and (not ours or self.free_at < ours[0][0] + window_s - LONGEST_WAY_S)
         if is_theirs_first or -left >= len(ours):
             return max(0.0, self.free_at - now)
-        return ours[-left][0] + window_s + DRIFT_S - now
+        return self._leaves_at(ours[-left]) - now
 
     def take(self, now: float) -> None:
         """Count a request that is about to be sent."""
         if (left := self.left(now)) is not None and left <= 0:
             # The oldest of others has left; how many more, the next answer says, so nobody else goes before it.
-            self.others, self.free_at = self.others - 1, now + 1.0
+            self.others, self.free_at = max(0, self.others - 1), now + 1.0
         if self.quota is not None:  # an answer that was held open speaks of a window that began earlier
             del self.ours[: bisect_right(self.ours, (now - 2 * self.quota[1], 0.0))]
         insort(self.ours, (now + LONGEST_WAY_S, now))

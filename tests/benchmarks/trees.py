@@ -61,6 +61,46 @@ def small_files(folder: Path, *, files: int, name: str = "bench-{locale}") -> No
     (folder / "reinmaker.toml").write_text(TOML.replace("bench-{locale}", name))
 
 
+LESSON = """\
+[manifest]
+id = "{day}-{{locale}}-{{agePersona}}"
+product = "curious_kelly"
+url = "s3://lotd-reinmaker-assets/{day}/{{dir}}{{stem}}.{{sha256:8}}{{ext}}"
+
+[source]
+phaseDNAId = "{day}"
+locale = "{{lang}}"
+agePersona = "{{age}}"
+
+[values]
+age = ["2-5", "6-12", "13-17", "18-35", "36-60", "61-102"]
+lang = {{ en = "en-US", es = "es-ES", fr = "fr-FR" }}
+
+[[rule]]
+match = "audio/{{age}}-{{phase}}-{{lang}}.bin"
+type = "audio"
+
+[coverage]
+locale = ["en-US", "es-ES", "fr-FR"]
+"""
+AGES = ("2-5", "6-12", "13-17", "18-35", "36-60", "61-102")
+LANGUAGES = ("en", "es", "fr")
+MANIFESTS_A_LESSON = len(AGES) * len(LANGUAGES)
+
+
+def catalogue(folder: Path, *, lessons: int, phases: int) -> None:
+    """Make a catalogue: a folder of lessons, 18 manifests each, and in each of those so many files of 2 KiB."""
+    generator = random.Random(lessons)
+    for number in range(lessons):
+        audio = folder / f"lesson-{number:03}" / "audio"
+        audio.mkdir(parents=True)
+        (audio.parent / "reinmaker.toml").write_text(LESSON.format(day=f"day-{number:03}"))
+        for age in AGES:
+            for language in LANGUAGES:
+                for phase in range(phases):
+                    (audio / f"{age}-p{phase:02}-{language}.bin").write_bytes(generator.randbytes(2048))
+
+
 def large_manifest(path: Path, *, assets: int) -> None:
     """Make a manifest file of so many assets."""
     document = {

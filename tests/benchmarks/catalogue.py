@@ -1,0 +1,150 @@
+"""A year of lessons published to a server whose limits are real and whose time passes only by waiting.
+
+The full size is 365 lessons × 18 manifests; a test runs the same on a few lessons.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from reinmaker_cli.client.local import LocalControl, read_local_client
+
+POSTS_A_MINUTE, GETS_A_MINUTE = 300, 120
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a publication ended."""
+
+    code: int
+    document: dict[str, Any]
+    minutes: float
+    """Of the server's time."""
+    refused: int
+    """Answers that were 429."""
+    cpu_s: float
+    peak_mib: float
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        """How many manifests came to which end."""
+        return Counter(result["outcome"] for result in self.document["results"])
+
+    @property
+    def requests(self) -> int:
+        """Requests under limits, those for tokens not counted."""
+        return int(self.document["stats"]["requests"])
+
+    @property
+    def manifests_a_minute(self) -> float:
+        """Manifests a minute of the server's time."""
+        return len(self.document["results"]) / max(self.minutes, 1 / 60)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A server with a clock that is moved, and commands that move it."""
+
+    data: Path
+    environment: Mapping[str, str]
+
+    def publish(self, catalogue: Path, *words: str) -> Ended:
+        """Publish the catalogue to its end."""
+        before = self._now()
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            process = self._start(catalogue, "--json", "--trace", *words, stdout=out, stderr=err)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            out.seek(0)
+            err.seek(0)
+            refused = sum(line.startswith(b"< 429") for line in err)
+            document = json.load(out)
+        minutes = (self._now() - before).total_seconds() / 60
+        cpu_s, peak_mib = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+        return Ended(process.returncode, document, minutes, refused, cpu_s, peak_mib)
+
+    def kill_after(self, catalogue: Path, submitted: int, number: int = signal.SIGKILL) -> subprocess.Popen[bytes]:
+        """Publish, and send a signal when so many manifests more were taken; return the process, which has ended."""
+        process = self._start(catalogue, "--quiet", "--events", "-", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert process.stdout is not None
+        with process:
+            for line in process.stdout:
+                submitted -= b'"event": "submitted"' in line
+                if submitted <= 0:
+                    process.send_signal(number)
+                    break
+            process.stdout.read()
+        return process
+
+    def submissions(self) -> list[tuple[str, str]]:
+        """Return manifest id and status of every submission that the server ever made."""
+        with sqlite3.connect(f"file:{min(self.data.glob('*.sqlite*'))}?mode=ro", uri=True) as connection:
+            return connection.execute("SELECT manifest_id, status FROM submissions").fetchall()
+
+    @contextmanager
+    def control(self) -> Iterator[LocalControl]:
+        """The control API of the server."""
+        client = read_local_client(self.data)
+        assert client is not None
+        with LocalControl(client.api_url, client.control_token) as control:
+            yield control
+
+    def refuse_listing(self) -> None:
+        """Let the server be one without a listing."""
+        self._run("local", "fault", "add", "no-listing", "--times", "always", "--for", "7d")
+
+    def _now(self) -> datetime:
+        with self.control() as control:
+            return datetime.fromisoformat(control.clock().time)
+
+    def _run(self, *words: str) -> None:
+        command = [sys.executable, "-m", "reinmaker_cli", *words, "--data", str(self.data)]
+        subprocess.run(command, env=self.environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def _start(self, catalogue: Path, *words: str, **streams: Any) -> subprocess.Popen[bytes]:
+        module = [sys.executable, "-m", "tests.benchmarks.moved_time", str(self.data)]
+        return subprocess.Popen(
+            [*module, "publish", str(catalogue), "--data", str(self.data), "--trust-cache", *words],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            **streams,
+        )
+
+
+@contextmanager
+def stage(folder: Path, environment: Mapping[str, str]) -> Iterator[Stage]:
+    """Start a server whose clock stands still, with limits and validation as in the contract."""
+    folder.mkdir(parents=True)
+    data = folder / "data"
+    command = [sys.executable, "-m", "reinmaker_cli", "serve", "--port", "0", "--json", "--log", "off"]
+    env = {**environment, "PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen(
+        [*command, "--clock", "virtual", "--data", str(data)], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()  # it is ready
+            yield Stage(data, env)
+        finally:
+            process.terminate()
+
+
+def killed_instants(manifests: int, times: int) -> list[int]:
+    """Return after how many submissions to kill, each counted from where the run before was killed."""
+    instants = sorted(random.Random(manifests).sample(range(1, manifests), times))
+    return [later - earlier for earlier, later in zip([0, *instants], instants, strict=False)]
