@@ -12,14 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reinmaker_cli.assets.project import PROJECT_FILE, bare_project
 from reinmaker_cli.cli.next_step import with_commands
 from reinmaker_cli.cli.own_output import written_paths
-from reinmaker_cli.cli.roots import find_folders, project_of
+from reinmaker_cli.cli.roots import Folder, find_folders, project_of
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
-from reinmaker_cli.errors import UsageError
+from reinmaker_cli.errors import ConfigError, ContentInvalid, ReinmakerError, UsageError
 
 if TYPE_CHECKING:
     from reinmaker_cli.assets.project import Project
@@ -38,15 +39,13 @@ class Loaded:
     scans: tuple[Scan, ...]
     roots: tuple[tuple[Draft, Path], ...]
     """Each draft with the folder that its files lie in."""
+    stopped: frozenset[str]
+    """Ids of the manifests in a folder with an error that names no manifest."""
 
     @property
     def only_root(self) -> Path | None:
         """The one folder; None where there are several, whose findings carry the folder themselves."""
         return self.scans[0].root if len(self.scans) == 1 else None
-
-    def root_of(self, draft: Draft) -> Path:
-        """Return the folder that the draft was made from."""
-        return next(root for one, root in self.roots if one is draft)
 
 
 def scan_folders(
@@ -70,17 +69,23 @@ def scan_folders(
     allowed = allowed_codes(allow)
     cache = None if run.settings.no_cache else DigestCache(run.cache_folder, is_believed=believes_cache)
     scanned = []
-    for folder in find_folders(run, paths):
-        project = project_of(run, folder, needs_project=needs_project)
+    folders = find_folders(run, paths)
+    for folder in folders:
         run.output.event("scan.started", root=folder.root.as_posix())
-        scan = scan_folder(
-            project,
-            jobs=run.settings.jobs,
-            probe=probe,
-            written=written_paths(folder.root, [run.settings.events]),
-            cache=cache,
-            progress=_shower(run),
-        )
+        try:
+            project = project_of(run, folder, needs_project=needs_project)
+            scan = scan_folder(
+                project,
+                jobs=run.settings.jobs,
+                probe=probe,
+                written=written_paths(folder.root, [run.settings.events]),
+                cache=cache,
+                progress=_shower(run),
+            )
+        except (ConfigError, ContentInvalid) as error:
+            if len(folders) == 1:
+                raise
+            project, scan = bare_project(folder.root), _unusable(folder, error)
         for nested in nested_projects(scan.ignored):
             run.output.note(f"not scanned: `{folder.label and folder.label + '/'}{nested}` is a project of its own")
         cured = with_commands(_with_pull_from_here(scan.findings, folder.root), folder.root)
@@ -91,6 +96,14 @@ def scan_folders(
     run.output.stop_progress()
     _tell_of_cache(run, [scan for _, scan in scanned])
     return tuple(scanned)
+
+
+def _unusable(folder: Folder, error: ReinmakerError) -> Scan:
+    """Return the scan of a lesson that cannot be looked at: one of many must not hide what is wrong with the others."""
+    from reinmaker_cli.assets.scan import Scan, ScanStats
+
+    finding = Finding(code=error.code, message=error.message, hint=error.hint, path=PROJECT_FILE)
+    return Scan(folder.root, (), (finding,), (), ScanStats(0, 0, 0, 0))
 
 
 def _tell_of_cache(run: Run, scans: Sequence[Scan]) -> None:
@@ -138,19 +151,24 @@ def load_drafts(
     from reinmaker_cli.manifest.assemble import assemble
     from reinmaker_cli.manifest.examine import examine
     from reinmaker_cli.manifest.select import select
+    from reinmaker_cli.manifest.together import shared_ids, shared_urls
 
     environment = run.environment
     allowed = allowed_codes(allow)
     wanted = selection(only)
     found: list[tuple[Draft, Path]] = []
     findings: list[Finding] = []
+    stopped: set[str] = set()
     scanned = scan_folders(run, paths, allow=allow, probe=probe, believes_cache=believes_cache)
     for project, scan in scanned:
         assembly = assemble(scan, project, environment=environment.name)
         label = project.root.as_posix() if len(scanned) > 1 else ""
-        findings += [*scan.findings, *judged(assembly.findings, label, allowed)]
+        own = [*scan.findings, *judged(assembly.findings, label, allowed)]
+        findings += own
+        if any(finding.is_error and finding.manifest_id is None for finding in own):
+            stopped |= {draft.manifest_id for draft in assembly.drafts}
         found += [(draft, scan.root) for draft in assembly.drafts]
-    findings += judged(_repeated_ids(found), "", allowed)
+    findings += judged([*shared_ids(found), *shared_urls(found)], "", allowed)
     chosen = {id(draft) for draft in select([draft for draft, _ in found], wanted, instead=run.instead)}
     selected = [(draft, root) for draft, root in found if id(draft) in chosen]
     for draft, root in selected:
@@ -158,7 +176,7 @@ def load_drafts(
         label = root.as_posix() if len(scanned) > 1 else ""
         findings += judged(examine(manifest, local=environment.is_local), label, allowed)
     drafts = tuple(draft for draft, _ in selected)
-    return Loaded(drafts, tuple(findings), tuple(scan for _, scan in scanned), tuple(selected))
+    return Loaded(drafts, tuple(findings), tuple(scan for _, scan in scanned), tuple(selected), frozenset(stopped))
 
 
 def today_version() -> str:
@@ -192,18 +210,6 @@ def selection(only: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"--only: `{name}` twice", code=codes.USAGE, hint="run the command once for each value")
         wanted[name] = value
     return wanted
-
-
-def _repeated_ids(found: Sequence[tuple[Draft, Path]]) -> list[Finding]:
-    """Two folders of a catalogue must not make the same manifest: the later would replace the earlier."""
-    first: dict[str, Path] = {}
-    repeated = []
-    for draft, root in found:
-        other = first.setdefault(draft.manifest_id, root)
-        if other is not root:
-            message = f"`{draft.manifest_id}` is made by `{other}` and by `{root}`"
-            repeated.append(codes.MANIFEST_ID.finding(message, manifest_id=draft.manifest_id))
-    return repeated
 
 
 def judged(findings: Sequence[Finding], label: str, allowed: frozenset[str]) -> tuple[Finding, ...]:

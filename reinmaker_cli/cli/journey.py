@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,7 +14,8 @@ from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted
 from reinmaker_cli.cli.verdicts import Narrator, show_report
 from reinmaker_cli.contract import codes
-from reinmaker_cli.errors import Interrupted, UsageError
+from reinmaker_cli.contract.findings import Finding, count_errors
+from reinmaker_cli.errors import Interrupted, PartlyDone, UsageError
 
 if TYPE_CHECKING:
     from reinmaker_cli.cli.pushing import Pushing
@@ -84,7 +86,7 @@ class Journey:
         self._stats = tell_of(self._run, wanted)
         self._output.add(results=[], stats=self._stats)
         if not wanted.is_clean and not self._keep_going:
-            self._output.add(results=[_unsent(item, wanted).to_json() for item in wanted.items])
+            self._output.add(results=[one.to_json() for one in _unsent(wanted.items, wanted)])
             require_clean(wanted.findings, "; nothing was sent")
         self._output.note(f"build     {counted(len(wanted.items), 'manifest')}, all checked")
         if self._receipt is not None:
@@ -111,7 +113,6 @@ class Journey:
         from reinmaker_cli.client.publish import publish as publish_all
 
         settings = self._run.settings
-        broken = wanted.broken()
         options = Options(
             today=self._started_at.date(),
             timeout_s=settings.timeout,
@@ -120,6 +121,7 @@ class Journey:
             dry_run=self._dry_run,
             keep_going=self._keep_going,
         )
+        broken = wanted.broken()
         report = publish_all(
             [item for item in wanted.items if item.manifest_id not in broken],
             server.api,
@@ -132,7 +134,7 @@ class Journey:
                 world=self._run.world,
             ),
         )
-        unsent = [_unsent(item, wanted) for item in wanted.items if item.manifest_id in broken]
+        unsent = _unsent([item for item in wanted.items if item.manifest_id in broken], wanted)
         report = replace(report, results=(*(_placed(one, wanted) for one in report.results), *unsent))
         document = report.to_json()
         uploaded = {} if self._pushing is None else self._pushing.stats()
@@ -151,6 +153,12 @@ class Journey:
             )
         if report.error is not None:
             raise report.error
+        if not wanted.is_clean:  # --keep-going, and a folder of which there is not even a manifest
+            raise PartlyDone(
+                f"{counted(count_errors(wanted.findings), 'problem')} in folders that gave no manifest",
+                code=codes.PARTLY_DONE,
+                hint=codes.PARTLY_DONE.cure,
+            )
 
     def _register(self, manifest: Manifest, wanted: Wanted, server: Server) -> None:
         root = wanted.roots.get(manifest.manifest_id)
@@ -243,8 +251,12 @@ def _hashed(result: PublishResult) -> int:
     return next((check.checked for check in checks if check.name == "asset-hash"), 0)
 
 
-def _unsent(item: Draft | Manifest, wanted: Wanted) -> PublishResult:
+def _unsent(items: Sequence[Draft | Manifest], wanted: Wanted) -> list[PublishResult]:
+    """Return the results of manifests that are not sent, because of their findings or those of others."""
     from reinmaker_cli.client.ledger import unsent_result
 
-    findings = [finding for finding in wanted.findings if finding.manifest_id == item.manifest_id]
-    return unsent_result(item, findings, is_broken=item.manifest_id in wanted.broken())
+    found: defaultdict[str | None, list[Finding]] = defaultdict(list)
+    for finding in wanted.findings:
+        found[finding.manifest_id].append(finding)
+    broken = wanted.broken()
+    return [unsent_result(item, found[item.manifest_id], is_broken=item.manifest_id in broken) for item in items]

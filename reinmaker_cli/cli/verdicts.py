@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,10 @@ MAX_LEAVES = 12
 _GOOD = frozenset({"active", "unchanged"})
 _OPEN = frozenset({"pending", "skipped", "interrupted"})
 
+FEW = 50
+"""Manifests, up to which each has its own lines. Of more, what goes well is counted, and what does not is shown."""
+MAX_TOLD = 100  # of what went wrong with manifests: more than anyone reads; `--json` has all
+
 
 class Narrator:
     """Takes the events of a publication: a line for people, a line of JSON for `--events`."""
@@ -31,6 +36,7 @@ class Narrator:
         self._output = output
         self._to_push = (0, 0)
         self._pushed = (0, 0)
+        self._tell = output.note
 
     def __call__(self, event: Event) -> None:
         """Say one event."""
@@ -38,10 +44,11 @@ class Narrator:
 
         fields = event.to_json()
         self._output.event(fields.pop("event"), **fields)
-        if isinstance(event, events.Concluded):
+        if isinstance(event, events.Concluded) and not self._is_of_many:
             self._output.stop_progress()
         match event:
             case events.PreflightStarted(manifests=number):
+                self._tell = self._output.note if number <= FEW else self._output.verbose
                 self._output.note(f"compare   {counted(number, 'manifest')} with what the server has")
             case events.Estimated(requests=number, seconds=seconds):
                 self._output.note(
@@ -51,7 +58,7 @@ class Narrator:
                 # The verdict says as much a moment later; what was tried before is worth a line of its own.
                 again, say = (f", try {attempt}", self._output.note) if attempt > 1 else ("", self._output.verbose)
                 say(f"submit    {name} {version} ({human_size(size)}{again})")
-                self._output.progress.doing(f"waiting for the answer on {name} {version}")
+                self._doing(f"waiting for the answer on {name} {version}")
             case events.Submitted(manifest_id=name, version=version, status=status, reconciled=reconciled):
                 how = "; its answer was lost, and read back" if reconciled else ""
                 self._output.verbose(f"accepted  {name} {version}: {status}{how}")
@@ -61,12 +68,13 @@ class Narrator:
                 what = f", which replaces {replaces}" if replaces else ""
                 self._output.note(f"taken     {name} {version} by somebody else; going on as {following}{what}")
             case events.Waiting(manifest_id=name, version=version, status=status):
-                self._output.progress.doing(f"waiting for the verdict on {name} {version}: {status}")
+                self._doing(f"waiting for the verdict on {name} {version}: {status}")
             case events.Limited(seconds=seconds):
                 self._output.note(f"limited   the server asks to wait {seconds:.0f} s")
             case events.Concluded() if event.outcome in _GOOD | {"rejected"}:
                 read = f"; {counted(event.hashed, 'asset')} hashed, from {event.source}" if event.hashed else ""
-                self._output.note((f"verdict   {event.manifest_id} {event.version}: ", styled(event.outcome), read))
+                say = self._tell if event.outcome in _GOOD else self._output.note
+                say((f"verdict   {event.manifest_id} {event.version}: ", styled(event.outcome), read))
             case events.Looked(missing=number, missing_bytes=size, present=there):
                 self._to_push = number, size
                 self._output.verbose(f"look      {counted(number, 'object')} missing in the store, {there:,} there")
@@ -76,6 +84,14 @@ class Narrator:
                 self._output.progress.uploading(self._pushed[0], self._to_push[0], self._pushed[1], self._to_push[1])
             case _:
                 pass
+
+    @property
+    def _is_of_many(self) -> bool:
+        return self._tell != self._output.note
+
+    def _doing(self, text: str) -> None:
+        if not self._is_of_many:
+            self._output.progress.doing(text)
 
     def token(self, client_id: str, answer: TokenAnswer) -> None:
         """Say that a token was fetched; never the token."""
@@ -95,33 +111,46 @@ def show_report(
 ) -> None:
     """Show what came of each manifest on stdout, what is wrong with it on stderr, and the trace ids to ask about.
 
-    At a terminal it is a tree with what changes in each; `files` leads from manifest id and URL to a path.
+    At a terminal it is a tree with what changes in each; `files` leads from manifest id and URL to a path. Of more than
+    a few manifests only those are shown that are not through, or would change.
     """
-    output = run.output
-    for result in report.results:
-        output.findings(result.findings)
-    if output.columns is not None and len(report.results) <= MAX_BRANCHES:
-        branches = [_branch(result, files.get(result.manifest_id, {}), dry_run=dry_run) for result in report.results]
+    output, results = run.output, report.results
+    output.findings(finding for result in results for finding in result.findings)
+    is_many = len(results) > FEW
+    shown = [one for one in results if not is_many or one.outcome not in _GOOD]
+    if output.columns is not None and 0 < len(shown) <= MAX_BRANCHES:
+        branches = [_branch(result, files.get(result.manifest_id, {}), dry_run=dry_run) for result in shown]
         output.data(*tree_lines(branches, output.columns))
     else:
         output.table(
-            [_row(result, dry_run=dry_run) for result in report.results],
-            head=("outcome", "manifest", "version", "assets", "size", "changes"),
-            right=frozenset({3, 4}),
+            [_row(result, dry_run=dry_run) for result in shown],
+            head=("outcome", "manifest", "version", "assets", "size", "changes", "to upload"),
+            right=frozenset({3, 4, 6}),
         )
-    output.ids(result.manifest_id for result in report.results if result.outcome in _GOOD or _is_left_pending(result))
-    for result in report.results:
-        if result.error is None:
-            continue
-        if result.error is not report.error:  # that one is said at the end
+    if is_many:
+        output.data(_summary(results, dry_run=dry_run))
+    output.ids(result.manifest_id for result in results if result.outcome in _GOOD or _is_left_pending(result))
+    failed = [result for result in results if result.error is not None]
+    for result in failed[:MAX_TOLD]:
+        if result.error is not None and result.error is not report.error:  # that one is said at the end
             output.error_of(result.manifest_id, result.error)
         if result.trace_id:
             output.note(f"trace id of {result.manifest_id}: {result.trace_id}")
         _show_difference(output, result)
+    if len(failed) > MAX_TOLD:
+        output.note(f"and {counted(len(failed) - MAX_TOLD, 'manifest')} more; `--json` says what is wrong with each")
     if dry_run:
         output.note("dry run: nothing was sent", "next: the same command without --dry-run")
-    elif any(result.outcome == "pending" for result in report.results):
+    elif any(result.outcome == "pending" for result in results):
         output.note(f"next: `{run.again('status', '--wait', options=('only',))}`")
+
+
+def _summary(results: Sequence[PublishResult], *, dry_run: bool) -> str:
+    """Return how many manifests came to which end, and in a dry run what there is to upload."""
+    words = Counter("to publish" if _is_to_send(one, dry_run=dry_run) else one.outcome for one in results)
+    text = f"{counted(len(results), 'manifest')}: {', '.join(f'{number:,} {word}' for word, number in words.items())}"
+    new = sum(one.assets.new_bytes for one in results) if dry_run else 0
+    return f"{text}; {human_size(new)} to upload" if new else text
 
 
 def _is_left_pending(result: PublishResult) -> bool:
@@ -130,27 +159,31 @@ def _is_left_pending(result: PublishResult) -> bool:
 
 
 def _row(result: PublishResult, *, dry_run: bool) -> list[Cell]:
-    is_to_send = dry_run and result.outcome == "skipped" and result.finished
     return [
-        styled("to publish" if is_to_send else result.outcome),
+        styled("to publish" if _is_to_send(result, dry_run=dry_run) else result.outcome),
         result.manifest_id,
         result.version or "",
         counted(result.assets.count, "asset"),
         human_size(result.assets.bytes),
         _changes(result),
+        human_size(result.assets.new_bytes) if dry_run and result.assets.new_bytes else "",
     ]
 
 
 def _branch(result: PublishResult, files: Mapping[str, str], *, dry_run: bool) -> Branch:
     from reinmaker_cli.cli.diff import difference_branches
 
-    outcome, name, version, count, _, changes = _row(result, dry_run=dry_run)
+    outcome, name, version, count, _, changes, upload = _row(result, dry_run=dry_run)
     assert isinstance(outcome, Styled)
-    about = ", ".join(str(part) for part in (version, count, changes) if part)
+    about = ", ".join(str(part) for part in (version, count, changes, upload and f"{upload} to upload") if part)
     is_shown = result.difference is not None and result.outcome != "conflict"  # a conflict is told on stderr
     below = difference_branches(result.difference, files, most=MAX_LEAVES) if is_shown and result.difference else ()
     label = Styled(outcome.style, f"{outcome.text:<10}  {name}")
     return Branch(label, result.assets.bytes, (Branch(about), *below))
+
+
+def _is_to_send(result: PublishResult, *, dry_run: bool) -> bool:
+    return dry_run and result.outcome == "skipped" and result.finished
 
 
 def _changes(result: PublishResult) -> str:

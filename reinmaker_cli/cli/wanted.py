@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reinmaker_cli.assets.project import PROJECT_FILE, load_project
+from reinmaker_cli.assets.project import PROJECT_FILE, Project, load_project
 from reinmaker_cli.cli.files import files_and_folders
 from reinmaker_cli.cli.folders import allowed_codes, judged, load_drafts
 from reinmaker_cli.cli.run import Run
@@ -18,9 +18,12 @@ from reinmaker_cli.contract.findings import Finding, count_errors
 from reinmaker_cli.errors import ContentDiffers, UsageError
 from reinmaker_cli.manifest.assemble import Draft, draft_of
 from reinmaker_cli.manifest.document import Manifest, load_manifest
+from reinmaker_cli.manifest.verify import FolderContent, check_folder, hash_folder
 
 if TYPE_CHECKING:
-    from reinmaker_cli.assets.scan import Scan
+    from reinmaker_cli.assets.scan import Asset, Scan
+
+FEW_FOLDERS = 5  # a line for each, up to here
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Wanted:
     scans: tuple[Scan, ...]
     only_root: Path | None = None
     """The one folder; None where there are several, or none."""
+    stopped: frozenset[str] = frozenset()
+    """Ids of those in a folder with an error that names no manifest: it counts for all of them, none is cut short."""
 
     @property
     def is_clean(self) -> bool:
@@ -41,11 +46,9 @@ class Wanted:
         return count_errors(self.findings) == 0
 
     def broken(self) -> frozenset[str]:
-        """Return the ids that cannot be sent. A finding that names no manifest counts for all: none is cut short."""
-        errors = [finding for finding in self.findings if finding.is_error]
-        if any(finding.manifest_id is None for finding in errors):
-            return frozenset(item.manifest_id for item in self.items)
-        return frozenset(finding.manifest_id for finding in errors if finding.manifest_id is not None)
+        """Return the ids that cannot be sent."""
+        own = {finding.manifest_id for finding in self.findings if finding.is_error and finding.manifest_id is not None}
+        return self.stopped | own
 
 
 def load_wanted(
@@ -75,12 +78,16 @@ def load_wanted(
     findings: list[Finding] = []
     roots: dict[str, Path] = {}
     scans: tuple[Scan, ...] = ()
+    stopped: frozenset[str] = frozenset()
     only_root: Path | None = None
+    content: FolderContent | None = None  # one folder for all of the files: it is hashed once
     for path in files:
         manifest = load_manifest(path)
         findings += _examined(run, manifest, path, allow)
         if root is not None:
-            manifest = _without_drift(run, manifest, path, root)
+            project = load_project(root) if (root / PROJECT_FILE).is_file() else None
+            content = content or hash_folder(root, project)
+            manifest = _without_drift(run, manifest, path, root, project, content)
             roots[manifest.manifest_id] = root
         items.append(draft_of(manifest) if as_new_version else manifest)
     if folders or not files:
@@ -88,9 +95,11 @@ def load_wanted(
         items += loaded.drafts
         findings += loaded.findings
         roots |= {draft.manifest_id: folder for draft, folder in loaded.roots}
-        scans, only_root = loaded.scans, loaded.only_root
-    _refuse_repeated(items)
-    return Wanted(tuple(items), tuple(findings), roots, scans, only_root)
+        scans, only_root, stopped = loaded.scans, loaded.only_root, loaded.stopped
+    wanted = Wanted(tuple(items), tuple(findings), roots, scans, only_root, stopped)
+    broken = wanted.broken()  # what two lessons make is a finding
+    _refuse_repeated([item for item in items if item.manifest_id not in broken])
+    return wanted
 
 
 def _examined(run: Run, manifest: Manifest, path: Path, allow: Sequence[str]) -> list[Finding]:
@@ -103,12 +112,11 @@ def _examined(run: Run, manifest: Manifest, path: Path, allow: Sequence[str]) ->
     return list(judged(list(named), "", allowed_codes(allow)))
 
 
-def _without_drift(run: Run, manifest: Manifest, path: Path, root: Path) -> Manifest:
+def _without_drift(
+    run: Run, manifest: Manifest, path: Path, root: Path, project: Project | None, content: FolderContent
+) -> Manifest:
     """Return the manifest with the local path of each asset, or raise ContentDiffers."""
-    from reinmaker_cli.manifest.verify import check_folder
-
-    project = load_project(root) if (root / PROJECT_FILE).is_file() else None
-    check = check_folder(manifest.document, root, project, environment=run.environment.name)
+    check = check_folder(manifest.document, root, project, environment=run.environment.name, folder=content)
     if check.findings:
         raise ContentDiffers(
             f"the folder is no longer what `{manifest.manifest_id}` was built from",
@@ -152,8 +160,16 @@ def tell_of(run: Run, wanted: Wanted) -> dict[str, int]:
     from reinmaker_cli.cli.assets import stats_of
 
     stats = stats_of(wanted.scans)
-    for scan in wanted.scans:
-        size = human_size(sum(asset.bytes for asset in scan.assets))
-        run.output.note(f"scan      {counted(len(scan.assets), 'asset')}, {size}, in {scan.root}")
+    if len(wanted.scans) <= FEW_FOLDERS:
+        for scan in wanted.scans:
+            _note_scan(run, scan.assets, str(scan.root))
+    else:
+        assets = [asset for scan in wanted.scans for asset in scan.assets]
+        _note_scan(run, assets, counted(len(wanted.scans), "folder"))
     run.output.findings(wanted.findings, wanted.only_root)
     return stats
+
+
+def _note_scan(run: Run, assets: Sequence[Asset], where: str) -> None:
+    size = human_size(sum(asset.bytes for asset in assets))
+    run.output.note(f"scan      {counted(len(assets), 'asset')}, {size}, in {where}")

@@ -50,6 +50,18 @@ class Estimated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Progress(Event):
+    """How far a step with many manifests is, at most once a second."""
+
+    name: ClassVar[str] = "progress"
+    what: Literal["compared", "sent"]
+    done: int
+    of: int
+    seconds_left: float
+    """As the limits and the rate so far let expect."""
+
+
+@dataclass(frozen=True, slots=True)
 class Submitting(Event):
     """A POST is about to be sent."""
 

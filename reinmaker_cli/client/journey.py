@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final
+from typing import Final, Literal
 
 from reinmaker_cli.client.api import Api, new_trace_id
-from reinmaker_cli.client.events import Limited, OnEvent, ignore
+from reinmaker_cli.client.events import Limited, OnEvent, Progress, ignore
 from reinmaker_cli.client.ledger import Ledger
-from reinmaker_cli.client.pacing import Paced, PolicyName
+from reinmaker_cli.client.pacing import Paced, Pacing, PolicyName
 from reinmaker_cli.client.patience import MAX_ATTEMPTS, Clockwork, Patience
-from reinmaker_cli.client.preflight import Wanted
+from reinmaker_cli.client.preflight import LIST_ABOVE, Wanted
 from reinmaker_cli.client.report import Report
 from reinmaker_cli.client.submit import PREFER_WAIT_S
 from reinmaker_cli.client.turns import Turns
@@ -23,6 +23,7 @@ from reinmaker_cli.manifest.diff import Difference
 
 DEFAULT_TIMEOUT_S: Final = 300.0
 MAX_IN_FLIGHT: Final = 32
+SAY_EVERY_S: Final = 1.0
 SAID_FROM_S: Final = 1.0  # shorter waits for limits are the usual pace, and not worth a line each
 
 Register = Callable[[Manifest], None]
@@ -68,6 +69,29 @@ class Surroundings:
     make_trace_id: Callable[[], str] = new_trace_id
 
 
+class Step:
+    """How far a step is, and how long it will still take."""
+
+    def __init__(
+        self, what: Literal["compared", "sent"], of: int, policy: PolicyName, requests: int, now: float
+    ) -> None:
+        self._what, self._of, self._policy = what, of, policy
+        self._share = requests / of
+        self._began_at = self._said_at = now
+        self._done = 0
+
+    def count(self, now: float, pacing: Pacing) -> Progress | None:
+        """Count one more; return what is to be said of it, where it is time to say something."""
+        self._done += 1
+        if now - self._said_at < SAY_EVERY_S and self._done < self._of:
+            return None
+        self._said_at = now
+        left = self._of - self._done
+        as_before_s = left * (now - self._began_at) / self._done
+        by_limit_s = pacing.estimate_s(self._policy, round(left * self._share))
+        return Progress(self._what, self._done, self._of, round(max(as_before_s, by_limit_s), 1))
+
+
 class Journey:
     """One run of `publish`. All of it belongs to whoever has the turn."""
 
@@ -75,6 +99,8 @@ class Journey:
         self.wanted, self.api, self.options, self.around = tuple(wanted), api, options, around
         self.turns = around.turns(around.world, most=options.in_flight)
         self.ledger = Ledger(self.wanted, new_trace_id=around.make_trace_id, on_event=around.on_event)
+        self.step: Step | None = None
+        """How far the comparing or the publishing is, where there are many manifests."""
         self.run_trace_id = around.make_trace_id()
         self.is_clean = True
         """False once a manifest cannot go."""
@@ -109,6 +135,11 @@ class Journey:
         while wait_s := self.api.pacing.wait_s(policy):
             self.new_patience().wait_as_asked(Paced(wait_s))
 
+    def begin_step(self, what: Literal["compared", "sent"], of: int, policy: PolicyName, requests: int) -> None:
+        """Say from now on how far a step is that needs so many requests."""
+        if of > LIST_ABOVE:
+            self.step = Step(what, of, policy, requests, self.around.world.clock())
+
     def start(self, place: int, work: Callable[[], None]) -> None:
         """Begin a piece of work on a manifest; its error becomes the manifest's."""
 
@@ -117,8 +148,14 @@ class Journey:
                 work()
             except ReinmakerError as error:
                 self.conclude_with(place, error)
+            self.count_one()
 
         self.turns.start(carry_on)
+
+    def count_one(self) -> None:
+        """Count a manifest with which the step is through, or has been sent."""
+        if self.step is not None and (said := self.step.count(self.around.world.clock(), self.api.pacing)):
+            self.around.on_event(said)
 
     def conclude_with(self, place: int, error: ReinmakerError) -> None:
         """Note a manifest's error, and whether the others may still succeed. A signal is no manifest's error."""

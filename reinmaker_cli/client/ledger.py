@@ -63,6 +63,7 @@ class Ledger:
             added=len(difference.added),
             changed=len(difference.changed),
             removed=len(difference.removed),
+            new_bytes=difference.new_bytes,
         )
         self.note(place, difference=difference, assets=counts)
 

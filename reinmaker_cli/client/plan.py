@@ -44,7 +44,9 @@ def plan_all(journey: Journey) -> dict[int, Plan]:
     removals: dict[int, str] = {}
     if len(journey.wanted) > LIST_ABOVE and not _list(journey):
         return {}
-    for place in range(len(journey.wanted)):
+    wanted = len(journey.wanted)
+    journey.begin_step("compared", wanted, "default", wanted if journey.listing is None else 0)
+    for place in range(wanted):
         if journey.is_stopped:
             break
         _start_planning(journey, place, plans, removals)
@@ -125,7 +127,7 @@ def plan_one(
     if isinstance(decision, Unchanged):
         return decision
     if known.active is None:
-        journey.ledger.note(place, assets=replace(row.assets, added=row.assets.count))
+        journey.ledger.note(place, assets=replace(row.assets, added=row.assets.count, new_bytes=row.assets.bytes))
         return decision
     difference = _compare(journey, place, decision.manifest, known.active.version, patience)
     if difference is not None and isinstance(decision, Send):

@@ -88,10 +88,12 @@ def _carry_out_all(journey: Journey, plans: Mapping[int, Plan]) -> None:
     to_send = sum(isinstance(plan, Send) for plan in plans.values())
     if seconds := journey.api.pacing.estimate_s("manifests", to_send):
         journey.around.on_event(Estimated("manifests", to_send, seconds))
+    journey.begin_step("sent", len(plans), "manifests", to_send)
     verdicts = Verdicts(journey)
     for place, plan in plans.items():
         if isinstance(plan, Unchanged):
             journey.ledger.conclude(place, "unchanged", finished=True)
+            journey.count_one()
         elif not journey.is_stopped:
             verdicts.look_meanwhile()
             _start(journey, place, plan, verdicts, to_send)

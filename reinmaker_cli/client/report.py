@@ -29,6 +29,8 @@ class AssetCounts:
     added: int = 0
     changed: int = 0
     removed: int = 0
+    new_bytes: int = 0
+    """Size of those that were added or have other bytes: what has to be uploaded."""
 
     def to_json(self) -> dict[str, int]:
         """Return the member `assets` of a result."""
@@ -38,6 +40,7 @@ class AssetCounts:
             "added": self.added,
             "changed": self.changed,
             "removed": self.removed,
+            "newBytes": self.new_bytes,
         }
 
 

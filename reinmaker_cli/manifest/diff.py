@@ -63,6 +63,12 @@ class Difference:
         """True where the two have the same content."""
         return not (self.added or self.removed or self.changed or self.fields)
 
+    @property
+    def new_bytes(self) -> int:
+        """Size of the assets that were added or have other bytes: what has to be uploaded."""
+        changed = (change.new for change in self.changed if "hash" in change.members)
+        return sum(side.bytes for side in (*self.added, *changed))
+
 
 def diff_manifests(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> Difference:
     """Return what changes from `old` to `new`, each list sorted by id; without `old`, all of it is added.

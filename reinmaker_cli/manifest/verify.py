@@ -50,7 +50,7 @@ class _Present:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hashed:
+class FolderContent:
     """A folder's content, whatever it is held against."""
 
     digests: Mapping[str, Digest]
@@ -91,7 +91,7 @@ def verify_documents(
     for document in documents:
         if is_receipt(document):
             known.update(subjects(document))
-    folder = _hash_folder(root, project)
+    folder = hash_folder(root, project)
     said: set[tuple[str, str | None]] = set()
     results = []
     for document in documents:
@@ -108,7 +108,7 @@ def check_folder(
     project: Project | None,
     *,
     environment: str = "local",
-    folder: _Hashed | None = None,
+    folder: FolderContent | None = None,
     known: Mapping[str, str] = MappingProxyType({}),
 ) -> FolderCheck:
     """Return what `verify_folder` finds, and where the assets of a manifest lie.
@@ -116,7 +116,7 @@ def check_folder(
     `folder` is the folder's content where it is hashed already; `known` what other receipts say of it, path -> SHA-256.
     """
     if is_receipt(document):
-        folder = folder or _hash_folder(root, project)
+        folder = folder or hash_folder(root, project)
         return FolderCheck(_check_receipt(document, root, project, environment, folder, known), {})
     listed = document.get("assets")
     if not isinstance(listed, list):
@@ -126,7 +126,7 @@ def check_folder(
             hint=codes.RECEIPT_INVALID.cure,
         )
     published = _published(listed)
-    folder = folder or _hash_folder(root, project)
+    folder = folder or hash_folder(root, project)
     files, findings = _present(folder, root, project, document.get("manifestId"), environment)
     if project is not None:
         by_id = {file.name: file for file in files}
@@ -143,7 +143,7 @@ def _check_receipt(
     root: Path,
     project: Project | None,
     environment: str,
-    folder: _Hashed,
+    folder: FolderContent,
     known: Mapping[str, str],
 ) -> tuple[Finding, ...]:
     published = subjects(receipt)
@@ -178,7 +178,7 @@ def _unusable(fact: str) -> ContentInvalid:
     )
 
 
-def _hash_folder(root: Path, project: Project | None) -> _Hashed:
+def hash_folder(root: Path, project: Project | None) -> FolderContent:
     """Return every file of the folder with its hash, and what stopped some of them from being read."""
     if not root.is_dir():
         raise UsageError(f"no such folder: `{root}`", code=codes.FOLDER_NOT_FOUND, hint="check --root")
@@ -190,11 +190,11 @@ def _hash_folder(root: Path, project: Project | None) -> _Hashed:
             findings.append(outcome)
         else:
             digests[file.path] = outcome
-    return _Hashed(digests, tuple(findings))
+    return FolderContent(digests, tuple(findings))
 
 
 def _present(
-    folder: _Hashed, root: Path, project: Project | None, manifest_id: Any, environment: str
+    folder: FolderContent, root: Path, project: Project | None, manifest_id: Any, environment: str
 ) -> tuple[list[_Present], list[Finding]]:
     """Return the files of the folder as this manifest sees them, and what stopped some of them from being read."""
     findings = list(folder.findings)

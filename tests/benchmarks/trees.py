@@ -58,7 +58,9 @@ def small_files(folder: Path, *, files: int, name: str = "bench-{locale}") -> No
             below = folder / "fx" / f"{number // 1000:04}"
             below.mkdir(parents=True)
         (below / f"{number:07}.bin").write_bytes(generator.randbytes(2048))
-    (folder / "reinmaker.toml").write_text(TOML.replace("bench-{locale}", name))
+    (folder / "reinmaker.toml").write_text(
+        TOML.replace("bench-{locale}", name).replace("/bench/", f"/bench-{folder.name}/")
+    )
 
 
 LESSON = """\

@@ -20,7 +20,7 @@ from reinmaker_cli.client.local import LocalControl
 from reinmaker_cli.client.patience import Patience
 from reinmaker_cli.client.preflight import Wanted, list_manifests
 from reinmaker_cli.client.publish import publish
-from reinmaker_cli.client.report import Report
+from reinmaker_cli.client.report import AssetCounts, Report
 from reinmaker_cli.errors import Interrupted, UsageError
 from reinmaker_cli.manifest.assemble import Draft, Manifest
 from reinmaker_cli.manifest.diff import Difference
@@ -60,7 +60,7 @@ def test_a_folder_goes_to_active_and_the_second_time_nothing_is_sent(
     first = run(open_to(server), draft)
     (result,) = first.results
     assert (result.outcome, result.status, result.version, first.exit_code) == ("active", "active", "2026.11.23", 0)
-    assert result.assets.to_json() == {"count": 2, "bytes": 3, "added": 2, "changed": 0, "removed": 0}
+    assert result.assets == AssetCounts(count=2, bytes=3, added=2, new_bytes=3)
     with fault_proxy(server.url) as proxy:
         second = run(open_to(server, proxy.url), draft)
     assert (outcomes(second), second.exit_code) == (["unchanged"], 0)
@@ -73,7 +73,7 @@ def test_changed_content_under_auto_gets_the_next_version(api: Api, bucket: Path
     report = run(api, lesson(bucket, "changed", {"a.mp3": b"A", "b.mp3": b"b"}))
     (result,) = report.results
     assert (result.outcome, result.version) == ("active", "2026.11.23-2")
-    assert result.assets.to_json() | {"bytes": 0} == {"count": 2, "bytes": 0, "added": 0, "changed": 1, "removed": 0}
+    assert result.assets == AssetCounts(count=2, bytes=2, changed=1, new_bytes=1)
     old = api.manifest("changed", version="2026.11.23", trace_id="t")
     assert old is not None and old.submission.status == "superseded"  # type: ignore[union-attr]
 
@@ -503,7 +503,7 @@ def test_a_result_is_the_envelopes(fake_time: FakeTime) -> None:
                 "outcome": "active",
                 "status": "active",
                 "reconciled": False,
-                "assets": {"count": 1, "bytes": 1, "added": 1, "changed": 0, "removed": 0},
+                "assets": {"count": 1, "bytes": 1, "added": 1, "changed": 0, "removed": 0, "newBytes": 1},
                 "traceId": "trace-1",
                 "findings": [],
                 "submissionId": "sub_1",

@@ -95,6 +95,7 @@ def test_one_changed_byte_gives_one_new_version_and_supersedes_the_old(reinmaker
         "added": 0,
         "changed": 1,
         "removed": 0,
+        "newBytes": changed["assets"]["newBytes"],
     }
 
     known = reinmaker("status", changed["manifestId"], "--json").document["results"][0]
