@@ -69,10 +69,12 @@ class Facts:
             insert_or_replace(connection, facts, {"name": "lastProbe", "value": repr(now)})
 
 
+_EPOCH = select(facts.c.value).where(facts.c.name == "epoch")
+
+
 def epoch(connection: Connection) -> str:
     """Return the name of the database's epoch: "" until the first time that another state was put into it."""
-    kept = connection.execute(select(facts.c.value).where(facts.c.name == "epoch")).scalar_one_or_none()
-    return kept or ""
+    return connection.execute(_EPOCH).scalar_one_or_none() or ""
 
 
 def begin_epoch(connection: Connection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, or_, select
 
 from reinmaker_cli.server.store.database import Database, insert_or_replace
 from reinmaker_cli.server.store.tables import asset_folders
@@ -42,8 +42,16 @@ class AssetFolders:
 
     def find(self, manifest_id: str, version: str) -> tuple[StoredFolder, ...]:
         """Return the folder registered for this version, then the one for all versions."""
-        table = asset_folders
-        query = select(table).where(table.c.manifest_id == manifest_id, table.c.version.in_((version, "")))
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(table.c.version.desc())).all()
+            rows = connection.execute(_OF_VERSION, {"wanted_manifest": manifest_id, "wanted_version": version}).all()
         return tuple(StoredFolder(row.manifest_id, row.version or None, row.root, row.files) for row in rows)
+
+
+_OF_VERSION = (
+    select(asset_folders)
+    .where(
+        asset_folders.c.manifest_id == bindparam("wanted_manifest"),
+        or_(asset_folders.c.version == bindparam("wanted_version"), asset_folders.c.version == ""),
+    )
+    .order_by(asset_folders.c.version.desc())
+)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from reinmaker_cli.contract.rules import normalized_url
 from reinmaker_cli.server.store.database import Database, insert_or_skip
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _LOOKED_UP_AT_ONCE = 500  # bound variables of one statement; SQLite's old limit is 999
 _INSERTED_AT_ONCE = 5000
+_OF_KEYS = select(published_assets.c.url_key, published_assets.c.sha256).where(
+    published_assets.c.url_key.in_(bindparam("keys", expanding=True))
+)
 
 
 class PublishedAssets:
@@ -42,10 +45,8 @@ def moved_assets(connection: Connection, keyed: Mapping[str, AssetRef]) -> dict[
     """Return index and published hash of the assets whose URL was published with another hash."""
     moved: dict[int, str] = {}
     keys = iter(keyed)
-    table = published_assets
     while batch := list(islice(keys, _LOOKED_UP_AT_ONCE)):
-        query = select(table.c.url_key, table.c.sha256).where(table.c.url_key.in_(batch))
-        for key, sha256 in connection.execute(query):
+        for key, sha256 in connection.execute(_OF_KEYS, {"keys": batch}):
             if sha256 != keyed[key].sha256.lower():
                 moved[keyed[key].index] = sha256
     return moved

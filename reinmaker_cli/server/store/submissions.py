@@ -51,7 +51,7 @@ class Submissions:
             active = _active(connection, new.manifest_id)
             if active is not None and not is_newer(new.version, active.version):
                 return NotNewer(active)
-            return Created(_insert(connection, new, now))
+            return Created(_insert(connection, new, active, now))
 
     def find(self, manifest_id: str, version: str | None = None) -> StoredSubmission | None:
         """Return the newest submission of the manifest, or of that version of it."""
@@ -79,9 +79,8 @@ class Submissions:
 
     def body(self, no: int) -> bytes:
         """Return the gzip of the manifest as it was received."""
-        query = select(manifest_bodies.c.gzipped).where(manifest_bodies.c.submission_no == no)
         with self._database.read() as connection:
-            return bytes(connection.execute(query).scalar_one())
+            return bytes(connection.execute(_BODY, {"wanted_no": no}).scalar_one())
 
     def open(self) -> tuple[tuple[int, int], ...]:
         """Return number and body size of all submissions without a verdict, oldest first."""
@@ -163,7 +162,6 @@ def with_active() -> Select[Any]:
 
 
 # Made once: to build such a query takes five times as long as SQLite takes to answer it.
-_BY_NO = with_active().where(submissions.c.no == bindparam("wanted_no"))
 _BY_ID = with_active().where(submissions.c.submission_id == bindparam("wanted_id"))
 _NEWEST = (
     with_active()
@@ -172,6 +170,19 @@ _NEWEST = (
     .limit(1)
 )
 _NEWEST_OF_VERSION = _NEWEST.where(submissions.c.version == bindparam("wanted_version"))
+_ACTIVE = (
+    select(submissions.c.version, submissions.c.digest, submissions.c.content_digest)
+    .join(active_versions, active_versions.c.submission_no == submissions.c.no)
+    .where(active_versions.c.manifest_id == bindparam("wanted_manifest"))
+)
+_BODY = select(manifest_bodies.c.gzipped).where(manifest_bodies.c.submission_no == bindparam("wanted_no"))
+_CURRENT = select(submissions.c.no).where(
+    submissions.c.no == bindparam("wanted_no"),
+    submissions.c.attempt == bindparam("wanted_attempt"),
+    submissions.c.status == Status.VALIDATING.value,
+)
+_INSERT = insert(submissions).returning(submissions.c.no)
+_INSERT_BODY = insert(manifest_bodies)
 
 
 def _newest(connection: Connection, manifest_id: str, version: str | None) -> StoredSubmission | None:
@@ -210,16 +221,11 @@ def submission_of(row: RowMapping) -> StoredSubmission:
 
 
 def _active(connection: Connection, manifest_id: str) -> StoredVersion | None:
-    query = (
-        select(submissions.c.version, submissions.c.digest, submissions.c.content_digest)
-        .join(active_versions, active_versions.c.submission_no == submissions.c.no)
-        .where(active_versions.c.manifest_id == manifest_id)
-    )
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_ACTIVE, {"wanted_manifest": manifest_id}).one_or_none()
     return None if row is None else StoredVersion(row.version, row.digest, row.content_digest)
 
 
-def _insert(connection: Connection, new: NewSubmission, now: float) -> StoredSubmission:
+def _insert(connection: Connection, new: NewSubmission, active: StoredVersion | None, now: float) -> StoredSubmission:
     row = {
         "submission_id": new.submission_id,
         "manifest_id": new.manifest_id,
@@ -235,20 +241,29 @@ def _insert(connection: Connection, new: NewSubmission, now: float) -> StoredSub
         "trace_id": new.trace_id,
         "validation": new.validation,
     }
-    no = connection.execute(insert(submissions).values(row).returning(submissions.c.no)).scalar_one()
-    connection.execute(insert(manifest_bodies).values(submission_no=no, gzipped=new.gzipped))
-    created = _one(connection, _BY_NO, wanted_no=no)
-    assert created is not None
-    return created
+    no = connection.execute(_INSERT, row).scalar_one()
+    connection.execute(_INSERT_BODY, {"submission_no": no, "gzipped": new.gzipped})
+    return StoredSubmission(
+        no=no,
+        submission_id=new.submission_id,
+        manifest_id=new.manifest_id,
+        version=new.version,
+        digest=new.digest,
+        content_digest=new.content_digest,
+        status=Status.PENDING,
+        asset_count=new.asset_count,
+        body_bytes=new.body_bytes,
+        submitted_at=now,
+        updated_at=now,
+        trace_id=new.trace_id,
+        validation=new.validation,
+        active=active,
+    )
 
 
 def _is_current(connection: Connection, claim: Claim) -> bool:
-    query = select(submissions.c.no).where(
-        submissions.c.no == claim.no,
-        submissions.c.attempt == claim.attempt,
-        submissions.c.status == Status.VALIDATING.value,
-    )
-    return connection.execute(query).one_or_none() is not None and claim.epoch == epoch(connection)
+    wanted = {"wanted_no": claim.no, "wanted_attempt": claim.attempt}
+    return connection.execute(_CURRENT, wanted).one_or_none() is not None and claim.epoch == epoch(connection)
 
 
 def _activate(connection: Connection, claim: Claim, verdict: Verdict, now: float) -> Status:
