@@ -42,6 +42,7 @@ HOMES = {
     "httpcore": (
         "server/connections.py",
         "server/downloads.py",
+        "server/kept_connections.py",
         "server/sending.py",
         "server/http_urls.py",
         "server/forwarding_event_hubs.py",

@@ -6,6 +6,7 @@ No redirects, proxies, cookies, credentials or variables are involved.
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -25,15 +26,13 @@ from reinmaker_cli.server.connections import (
     tls_context,
 )
 from reinmaker_cli.server.http_urls import NotHttp, http_url, wire_url
+from reinmaker_cli.server.kept_connections import KeptConnections
 from reinmaker_cli.server.retries import Answered, Failed, Failure, Outcome, retry_after_seconds
 from reinmaker_cli.server.store.webhook_records import Claimed, Sent
 
 TIME_LIMIT_S: Final = 5.0
 """Real time, for name, connection, TLS, request, and the whole answer together."""
 MAX_ANSWER_BYTES: Final = 64 * 1024
-IDLE_S: Final = 2.0
-"""How long an unused connection is kept: servers close theirs after 5 s and more, so a POST never meets the closing."""
-MAX_IDLE: Final = 100
 
 FaultOf = Callable[[str, str], Literal["dns", "tls", "timeout"] | None]
 """URL, event type -> the failure that a test asks for."""
@@ -69,21 +68,20 @@ class Sender:
         self._clock = clock
         self._fault = fault
         self._stamp = stamp
-        self._pools = {
-            scheme: httpcore.AsyncConnectionPool(
-                max_connections=None,
-                max_keepalive_connections=MAX_IDLE,
-                keepalive_expiry=IDLE_S,
-                network_backend=AsyncCheckedBackend(Targets(policy, lookup, scheme == "http"), tls),
-                ssl_context=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # never used: each connection has its own
-            )
-            for scheme in ("http", "https")
+        backends = {
+            scheme: AsyncCheckedBackend(Targets(policy, lookup, scheme == b"http"), tls)
+            for scheme in (b"http", b"https")
         }
+        unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # each connection has its own
+
+        def connect(origin: httpcore.Origin, kept_s: float) -> httpcore.AsyncHTTPConnection:
+            return httpcore.AsyncHTTPConnection(origin, unused, kept_s, network_backend=backends[origin.scheme])
+
+        self._connections = KeptConnections(connect)
 
     async def close(self) -> None:
-        """Close all connections."""
-        for pool in self._pools.values():
-            await pool.aclose()
+        """Close the connections that are kept."""
+        await self._connections.close()
 
     async def send(self, claimed: Claimed) -> Sent:
         """Make the attempt; whatever happens is its outcome."""
@@ -119,9 +117,10 @@ class Sender:
             return Failed("connection-broken", f"the connection broke ({type(error).__name__})")
 
     async def _post(self, claimed: Claimed, headers: list[tuple[str, str]]) -> Answered:
-        url = http_url(claimed.url)
-        pool, body = self._pools[url.scheme], claimed.body.encode()
-        async with pool.stream("POST", wire_url(url), headers=headers, content=body) as answer:
+        (url, host), body = _target(claimed.url), claimed.body.encode()
+        framing = [("Host", host), ("Content-Length", str(len(body)))]
+        request = httpcore.Request("POST", url, headers=framing + headers, content=body)
+        async with self._connections.answer(request) as answer:
             received = 0
             async for piece in answer.aiter_stream():
                 received += len(piece)
@@ -130,6 +129,13 @@ class Sender:
             given = next((value for name, value in answer.headers if name.lower() == b"retry-after"), None)
             retry_after_s = None if given is None else retry_after_seconds(given.decode("latin-1"), time.time())
             return Answered(answer.status, retry_after_s)
+
+
+@functools.lru_cache(256)
+def _target(url: str) -> tuple[httpcore.URL, str]:
+    """Return the URL of an endpoint as it is asked, and its Host; NotHttp. Parsed once, not for each delivery."""
+    parsed = http_url(url)
+    return wire_url(parsed), parsed.netloc.decode()
 
 
 def _headers(claimed: Claimed, timestamp_s: int, started_at: float) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ import httpx
 from reinmaker_cli.contract.names import HEALTH_PATH, MANIFESTS_PATH, MAX_EVENTS
 from reinmaker_cli.server.routes.documents import openapi_json
 from reinmaker_cli.server.store import open_store
+from tests.benchmarks import delivering
 from tests.benchmarks.load import Load, event, loads, manifest_template, missing_tool, run_load
 
 STORED_EVENTS = 1_000_000
@@ -80,6 +81,8 @@ def measure(folder: Path, environment: Mapping[str, str], manifest: Path) -> lis
             sender = _Sender(folder, environment, _token(ours, data))
             rows += _rates(sender, ours, prism, bare)
         rows.append(_verdict(ours, sender.token, manifest))
+    delivered = delivering.pairs(folder, environment, ROUNDS)
+    rows.append(_row(delivering.NAME, delivering.OTHER_NAME, delivered, "/s", 0.5, at_least=True))
     return rows
 
 

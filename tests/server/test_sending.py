@@ -156,6 +156,44 @@ def test_connections_are_kept_for_the_next_attempt():
     assert len(set(peers)) == 1
 
 
+def test_a_connection_is_not_kept_for_another_name_of_the_same_address():
+    asked, peers = [], []
+
+    def lookup(host, port):
+        asked.append(host)
+        return resolver("127.0.0.1")(host, port)
+
+    def note_peer(_received, connection):
+        peers.append(connection.getpeername())
+        return OK
+
+    with receiver(note_peer) as there:
+        port = there.url.rpartition(":")[2]
+        send(*(f"http://{name}:{port}/" for name in ("one.test", "two.test", "one.test")), at_once=False, lookup=lookup)
+    assert asked == ["one.test", "two.test"]
+    assert [peers[0] == peers[1], peers[0] == peers[2]] == [False, True]
+    assert [one.headers["host"] for one in there.received] == [
+        f"{name}:{port}" for name in ("one.test", "two.test", "one.test")
+    ]
+
+
+def test_a_connection_that_the_receiver_closed_is_not_used_again():
+    def answer_and_close(_received, connection):
+        connection.sendall(OK)
+
+    with receiver(answer_and_close) as there:
+        sent = send(there.url, there.url, at_once=False)
+    assert [one.outcome for one in sent] == [Answered(200), Answered(200)]
+
+
+def test_a_connection_whose_answer_was_not_read_to_its_end_is_not_used_again():
+    longer = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"." * 100_000
+
+    with receiver(always(longer)) as there:
+        sent = send(there.url, there.url, at_once=False)
+    assert [one.outcome for one in sent] == [Answered(200), Answered(200)]
+
+
 def test_variables_for_proxies_are_not_heeded(monkeypatch):
     with receiver() as there, receiver() as proxy:
         for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
@@ -275,7 +313,9 @@ def tls_receiver(folder, version=ssl.TLSVersion.TLSv1_3, name="receiver.example"
             try:
                 connection, _ = listener.accept()
                 with serving.wrap_socket(connection, server_side=True) as secure:
-                    secure.recv(65536)
+                    received = b""
+                    while not received.endswith(b"}"):  # closed with unread bytes, TCP would reset the connection
+                        received += secure.recv(65536)
                     secure.sendall(OK)
             except ssl.SSLError:
                 continue
