@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -46,7 +47,7 @@ def scan(
     if run.output.wants_document:
         run.output.add(**_as_json(scans, with_ignored=ignored))
     for one in scans:
-        run.output.ids(asset.id for asset in one.assets)
+        run.output.ids(map(attrgetter("id"), one.assets))
         if run.output.shows_data and not summary:
             _show(run, one, with_ignored=ignored)
     if summary:
@@ -105,8 +106,9 @@ def _show(run: Run, scan: Scan, *, with_ignored: bool) -> None:
 
 
 def _conclusion(scans: Sequence[Scan]) -> str:
-    assets = [asset for scan in scans for asset in scan.assets]
-    text = f"{counted(len(assets), 'asset')}, {human_size(sum(asset.bytes for asset in assets))}"
+    count = sum(len(scan.assets) for scan in scans)
+    size = sum(sum(map(attrgetter("bytes"), scan.assets)) for scan in scans)
+    text = f"{counted(count, 'asset')}, {human_size(size)}"
     passed_over = sum(len(scan.ignored) for scan in scans)
     return f"{text}; {counted(passed_over, 'file')} passed over (`--ignored` lists them)" if passed_over else text
 

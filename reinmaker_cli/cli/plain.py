@@ -66,7 +66,7 @@ class PlainWriter:
     def _write(self, lines: Iterable[str]) -> None:
         if self._is_on_runner:
             lines = map(without_commands, lines)
-        self._stream.write("".join(f"{line}\n" for line in lines), flush=self._flush)
+        self._stream.write("\n".join([*lines, ""]), flush=self._flush)
 
     def _line(self, line: Line | Item) -> str:
         if isinstance(line, Item):

@@ -18,6 +18,7 @@ from reinmaker_cli.contract.ijson import MAX_INTEGER
 
 _PLAIN: Final = frozenset({str, int, bool, type(None), dict, list})
 _BEYOND_BMP: Final = re.compile("[\U00010000-\U0010ffff]")
+_VALUES_AT_ONCE: Final = 500
 _encode: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -36,10 +37,16 @@ def canonical_json(document: Any) -> bytes:
     and for names beyond the BMP (JCS sorts by UTF-16 code unit). Where neither can occur it is used, six times as fast.
     """
     if _is_plain(document):
-        text = _encode(document)
+        text = _encode_list(document) if type(document) is list else _encode(document)
         if text.isascii() or not _BEYOND_BMP.search(text):
             return text.encode("utf-8")
     return rfc8785.dumps(document)
+
+
+def _encode_list(values: list[Any]) -> str:
+    # In one call, the pieces of 100,000 assets would no longer fit the processor's cache: a third more time.
+    some = (values[start : start + _VALUES_AT_ONCE] for start in range(0, len(values), _VALUES_AT_ONCE))
+    return f"[{','.join([_encode(few)[1:-1] for few in some])}]"
 
 
 def digests(manifest: Mapping[str, Any]) -> Digests:
@@ -113,14 +120,15 @@ def _is_plain(document: Any) -> bool:
     """Return whether the value holds only strings, exact integers, booleans, null, and lists and objects of them."""
     level = [document]
     while level:
-        if not set(map(type, level)) <= _PLAIN:
+        types = set(map(type, level))
+        if not types <= _PLAIN:
             return False
-        integers = [value for value in level if type(value) is int]
+        integers = [value for value in level if type(value) is int] if int in types else []
         if integers and not -MAX_INTEGER <= min(integers) <= max(integers) <= MAX_INTEGER:
             return False
-        objects = [value for value in level if type(value) is dict]
+        lists = [value for value in level if type(value) is list] if list in types else []
+        objects = [value for value in level if type(value) is dict] if dict in types else []
         if not set(map(type, chain.from_iterable(objects))) <= {str}:
             return False
-        level = list(chain.from_iterable(value for value in level if type(value) is list))
-        level += chain.from_iterable(map(dict.values, objects))
+        level = [*chain.from_iterable(lists), *chain.from_iterable(map(dict.values, objects))]
     return True

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from reinmaker_cli.assets.portable import printable
 from reinmaker_cli.assets.project import AUTO_VERSION, Project
-from reinmaker_cli.assets.scan import Asset, Scan
+from reinmaker_cli.assets.scan import Asset, Scan, collector_paused
 from reinmaker_cli.assets.templates import UnknownCapture, expand, expand_url, file_fields, placeholders
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.canonical import ContentDigest, Digests
@@ -84,6 +85,7 @@ class _Home:
     source: tuple[tuple[str, str], ...]
 
 
+@collector_paused()
 def assemble(scan: Scan, project: Project, *, environment: str) -> Assembly:
     """Return the manifests that the scanned assets make for an environment; offline and pure.
 
@@ -92,16 +94,18 @@ def assemble(scan: Scan, project: Project, *, environment: str) -> Assembly:
     """
     template = project.url_for.get(environment, project.url)
     findings: list[Finding] = []
-    grouped: defaultdict[_Home, list[tuple[Asset, str]]] = defaultdict(list)
+    grouped: dict[_Home, list[tuple[Asset, str]]] = {}
     deciding = _deciding_captures(project)
-    homes: dict[tuple[str | None, ...], _Home] = {}
-    for asset in sorted(scan.assets, key=lambda one: (one.id, one.path)):
+    members_by_captures: dict[tuple[str | None, ...], list[tuple[Asset, str]]] = {}
+    url_of = _url_maker(template, project)
+    for asset in sorted(scan.assets, key=attrgetter("id", "path")):
         try:
-            captured = tuple(asset.captures.get(name) for name in deciding)
-            home = homes.get(captured)
-            if home is None:
-                home = homes[captured] = _home(asset.captures, project)
-            grouped[home].append((asset, _url(template, asset, project)))
+            captured = tuple([asset.captures.get(name) for name in deciding])
+            members = members_by_captures.get(captured)
+            if members is None:
+                members = grouped.setdefault(_home(asset.captures, project), [])
+                members_by_captures[captured] = members
+            members.append((asset, url_of(asset)))
         except _CannotPlace as error:
             findings.append(error.finding(asset))
     findings += _shared_ids(grouped)
@@ -166,16 +170,20 @@ def _expanded(place: str, template: str, fields: Mapping[str, str]) -> str:
         raise _CannotPlace(place, error.name) from error
 
 
-def _url(template: str, asset: Asset, project: Project) -> str:
-    fields = file_fields(asset.path)
-    fields["sha256"] = asset.sha256
-    if project.version != AUTO_VERSION:
-        fields["version"] = project.version
-    fields.update(asset.captures)
-    try:
-        return expand_url(template, fields)
-    except UnknownCapture as error:
-        raise _CannotPlace("[manifest] url", error.name) from error
+def _url_maker(template: str, project: Project) -> Callable[[Asset], str]:
+    """Return what gives an asset its URL; `_CannotPlace` where a capture is missing."""
+    wants_parts = not {"dir", "stem", "ext"}.isdisjoint(placeholders(template))
+    version = {} if project.version == AUTO_VERSION else {"version": project.version}
+
+    def url_of(asset: Asset) -> str:
+        path = asset.path
+        fields = file_fields(path) if wants_parts else {"path": path}
+        try:
+            return expand_url(template, {**fields, "sha256": asset.sha256, **version, **asset.captures})
+        except UnknownCapture as error:
+            raise _CannotPlace("[manifest] url", error.name) from error
+
+    return url_of
 
 
 def _draft(home: _Home, members: Sequence[tuple[Asset, str]], project: Project) -> Draft:

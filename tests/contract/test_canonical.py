@@ -61,3 +61,9 @@ def test_the_digest_under_a_version_is_that_of_the_whole_document(content):
     assert str(digester) == content_digest(content)
     whole = {**content, "version": "2026.11.23"}
     assert (digester.under("2026.11.23"), str(digester)) == digests(whole)
+
+
+@pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 1203])
+def test_long_lists_have_the_form_of_the_reference_package(count):
+    values = [{"b": [number, "é,]"], "a": None} if number % 3 else number for number in range(count)]
+    assert canonical_json(values) == rfc8785.dumps(values)

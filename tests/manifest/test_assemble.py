@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -206,6 +207,19 @@ def test_what_is_wrong_with_an_asset_names_its_file(tmp_path: Path) -> None:
     assert [manifest.path_at(pointer) for pointer in ("", "/source", "/assets", "/assets/99", "/assets/x")] == [
         None
     ] * 5
+
+
+_ASSET = {"id": "a", "type": "fx", "metadata": {"said": '}, {"id": '}}
+_NESTED = {"id": "b", "metadata": {"parts": [{"id": 1}, {"id": 2}]}}
+_OTHER_ORDER = {"type": "fx", "id": "c", "metadata": {"parts": [{"n": 1}, {"id": 2}]}}
+
+
+@pytest.mark.parametrize("assets", [[_ASSET] * 1201, [_NESTED] * 1201, [_OTHER_ORDER] * 3, [*[_ASSET] * 700, 7, []]])
+def test_each_asset_has_a_line_of_its_own_whatever_is_in_it(assets: list[object]) -> None:
+    raw = manifest_from_document({"manifestId": "m", "assets": assets}).to_bytes()
+    assert json.loads(raw) == {"manifestId": "m", "assets": assets}
+    lines = raw.decode().splitlines()[3:-2]
+    assert [json.loads(line.removesuffix(",")) for line in lines] == assets
 
 
 def test_the_copy_plan_has_one_line_an_asset(tmp_path: Path) -> None:
