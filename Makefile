@@ -8,7 +8,7 @@ JOBS ?= 3
 NODE := $(PROOF)/node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test proof proof-breaks postman viewer lint lock secrets wheel sbom types check bench soak generated clean
+.PHONY: help demo test proof proof-breaks postman viewer lint lock secrets wheel sbom types check bench soak site generated clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ bench: $(VENV)/installed-dev $(VENV)/bench/installed ## figures, as ratios again
 soak: $(VENV)/installed-dev ## the long proofs in full
 	REINMAKER_SOAK=1 $(BIN)/pytest tests/e2e tests/server/test_webhooks.py tests/server/test_webhook_load.py --timeout 3600
 	REINMAKER_SOAK=1 $(MAKE) proof-breaks
+
+site: $(VENV)/installed-dev ## site/: the documentation as a site; a warning fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 generated: $(VENV)/installed-dev ## rewrite completions/ and the generated references in docs/
 	$(BIN)/python -m tests.generate

@@ -14,9 +14,9 @@ from reinmaker_cli.cli.completion_tree import Leaf, leaves
 from reinmaker_cli.contract import codes
 from reinmaker_cli.settings import KNOBS, Knob
 from tests.man_pages import man_pages
+from tests.reference import NOTE, api_page, schemas_page
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTE = "<!-- Written by `make generated` from the code. -->"
 
 SCRIPTS = {"bash": "reinmaker.bash", "zsh": "_reinmaker", "fish": "reinmaker.fish", "powershell": "reinmaker.ps1"}
 
@@ -44,6 +44,8 @@ def generated() -> dict[str, str]:
     files["docs/commands.md"] = _text(_commands())
     files["docs/settings.md"] = _text(_settings())
     files["docs/codes.md"] = _text(_codes())
+    files["docs/api.md"] = _text(api_page())
+    files["docs/schemas.md"] = _text(schemas_page())
     return files | man_pages(EXIT_CODES)
 
 
