@@ -15,8 +15,11 @@ from reinmaker_cli.contract.object_urls import FOLDER, ObjectUrl
 if TYPE_CHECKING:
     from obstore import GetResult
 
-SHA256_METADATA: Final = "reinmaker-sha256"
-"""Put with the bytes in one request by whoever had just hashed them. A claim, not the store's own checksum."""
+SHA256_METADATA: Final = "reinmakersha256"
+"""Put with the bytes in one request by whoever had just hashed them. A claim, not the store's own checksum.
+
+Letters and digits only: on Azure a name of metadata is an identifier of C#.
+"""
 READ_BYTES: Final = 256 << 10
 """Small enough that a slow store is noticed, and can be left, between two pieces."""
 

@@ -93,6 +93,7 @@ def check_cache(folder: Path) -> Checked:
 
 def _checks_of_environment(run: Run, environment: Environment, *, online: bool) -> Iterator[Checked]:
     from reinmaker_cli.cli.access import ca_file
+    from reinmaker_cli.cli.doctor_buckets import check_uploads
     from reinmaker_cli.client import check_access, check_machine
 
     named_file = ca_file(run)
@@ -101,6 +102,7 @@ def _checks_of_environment(run: Run, environment: Environment, *, online: bool) 
     yield trusted
     yield check_machine.check_proxy(environment.api_url, local_host=environment.local_host)
     yield check_access.check_variables(environment, run.variables)
+    yield from check_uploads(environment.name, run.variables)
     if environment.is_local:
         yield check_access.check_data_folder(run.data_folder)
         yield check_machine.check_writable("data folder", run.data_folder, hint="name another folder with --data")

@@ -32,9 +32,13 @@ from reinmaker_cli.client.local import LocalControl
 from reinmaker_cli.contract.names import Scope
 from reinmaker_cli.contract.validation import manifest_schema
 from reinmaker_cli.server.running import ServerConfig, Started, running_server
+from tests.buckets.fixtures import cloud
+from tests.buckets.s3 import SECRET
 from tests.cli.command import Command, as_process, environment
 from tests.cli.folders import make_project
 from tests.client.keyrings import LockedUntil, MemoryKeyring
+
+__all__ = ["cloud"]
 
 HEALTHY = {"status": "ok", "version": __version__, "time": "2026-11-23T12:00:00Z"}
 
@@ -51,6 +55,16 @@ def project(work: Path) -> Path:
     """The current folder is a project, so that nothing is wrong with it."""
     make_project(work)
     return work
+
+
+@pytest.fixture
+def bucket_project(project: Path) -> Path:
+    """The current folder is a project whose assets lie in S3."""
+    file = project / "reinmaker.toml"
+    lines = [line for line in file.read_text().splitlines() if not line.startswith(("url =", "base_url ="))]
+    place = lines.index("[manifest]") + 1
+    file.write_text("\n".join([*lines[:place], 'url = "s3://bucket/{path}"', *lines[place:]]))
+    return project
 
 
 @pytest.fixture
@@ -72,6 +86,27 @@ def failed(doctor: Command, *words: str | Path) -> dict[str, str]:
     """Run the doctor and return the code of each failed check."""
     results = doctor("doctor", "--json", *words).document["results"]
     return {one["check"]: one["code"] for one in results if one["outcome"] == "failed"}
+
+
+def uploads(doctor: Command) -> dict[str, str]:
+    """Return what is said of uploads."""
+    return next(one for one in doctor("doctor", "--json").document["results"] if one["check"] == "uploads")
+
+
+def test_uploads_are_said_to_be_possible_without_asking_the_store(local: Command, bucket_project: Path, cloud) -> None:
+    assert "no AWS credentials were found" in uploads(local)["fact"]
+    cloud("http://127.0.0.1:1")
+    said = uploads(local)
+    assert (said["outcome"], "(env)" in said["fact"]) == ("passed", True)
+    assert SECRET not in str(said)
+
+
+def test_an_endpoint_that_would_hear_requests_in_clear_is_warned_of(
+    local: Command, bucket_project: Path, cloud
+) -> None:
+    cloud("http://192.0.2.1:9000")
+    said = uploads(local)
+    assert (said["outcome"], said["code"]) == ("warning", "bucket-unusable")
 
 
 # --- all is well -----------------------------------------------------------------------------------------------------

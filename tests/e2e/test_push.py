@@ -51,7 +51,7 @@ type = "audio"
     return folder
 
 
-def test_killed_at_five_instants_publish_with_push_uploads_nothing_twice(reinmaker, serve, folder, s3, capsys):
+def test_killed_at_five_instants_publish_with_push_uploads_nothing_twice(reinmaker, serve, folder, s3, say):
     total = sum(path.stat().st_size for path in folder.glob("*.mp3"))
     server = serve("--verify", "strict", variables=aws_variables(s3.url))
     with fault_proxy(s3.url, bytes_per_s=LINE_BYTES_PER_S) as proxy:
@@ -80,12 +80,11 @@ def test_killed_at_five_instants_publish_with_push_uploads_nothing_twice(reinmak
     assert submission["status"] == "active"
     assert (again.code, again.outcomes, again.document["stats"]["uploaded"]) == (0, ["unchanged"], 0)
     assert SECRET not in ended.out + ended.err + server.stop().err
-    with capsys.disabled():
-        cut = proxy.line.came - total
-        print(
-            f"\npush: {FILES} files, {total / 2**20:.0f} MiB, killed {len(KILLS_AT)} times with {found_there} there:"
-            f" each written once, {cut / 2**20:.1f} MiB more than that went over the line for what a kill cut off"
-        )
+    cut = proxy.line.came - total
+    say(
+        f"push: {FILES} files, {total / 2**20:.0f} MiB, killed {len(KILLS_AT)} times with {found_there} there:"
+        f" each written once, {cut / 2**20:.1f} MiB more than that went over the line for what a kill cut off"
+    )
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -65,7 +65,7 @@ def test_what_is_wrong_in_the_bucket_is_an_error(s3, cloud, there, expected):
 
 def test_a_checksum_that_the_uploader_wrote_is_not_believed(s3, cloud):
     cloud(s3.url)
-    claim = {"reinmaker-sha256": hashlib.sha256(CONTENT).hexdigest()}
+    claim = {"reinmakersha256": hashlib.sha256(CONTENT).hexdigest()}
     s3.client.put_object(Bucket=BUCKET, Key="a.mp3", Body=bytes(len(CONTENT)), Metadata=claim)
     assert codes_of(run(ref("a.mp3"))) == ["asset-hash"]
 
