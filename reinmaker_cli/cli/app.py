@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """Run the command line of this process and exit."""
-    sys.exit(run_command_line(sys.argv[1:]))
+    code = run_command_line(sys.argv[1:])
+    if "obstore" in sys.modules:
+        # Its threads hand results over by calling Python. One that is on its way back from there while the interpreter
+        # ends is ended in the middle of Rust, which aborts the process; all that was to be said is written already.
+        os._exit(code)
+    sys.exit(code)
 
 
 def run_command_line(arguments: Sequence[str], world: Clockwork | None = None) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,3 +138,17 @@ def test_check_online_says_what_it_lacks(reinmaker: Command, folder: Path, cloud
     checked = reinmaker("check", folder, "--online")
     assert checked.code == 0
     assert "no AWS credentials were found" in checked.err
+
+
+def test_a_process_that_used_the_store_ends_without_waiting_for_threads_of_the_library() -> None:
+    """They call Python from Rust; one that does while the interpreter ends aborts it (1 in 24, on a busy machine)."""
+    script = (
+        "import atexit, obstore, sys\n"
+        "from reinmaker_cli.cli.app import main\n"
+        "atexit.register(print, 'the interpreter ended')\n"
+        "sys.argv = ['reinmaker', 'explain', 'asset-immutable', '--json']\n"
+        "main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    assert json.loads(ended.stdout)["ok"]
+    assert "the interpreter ended" not in ended.stdout
