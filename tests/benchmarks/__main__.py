@@ -17,6 +17,7 @@ PARTS = {
     "build": "building",
     "million": "million",
     "publish": "publishing",
+    "catalogue": "cataloguing",
     "serve": "serving",
 }
 """Name -> module, which has a TITLE and `measure(bench)`; imported in its turn, so that this process stays small."""

@@ -63,7 +63,7 @@ def small_files(folder: Path, *, files: int, name: str = "bench-{locale}") -> No
     )
 
 
-LESSON = """\
+LESSON_TOML = """\
 [manifest]
 id = "{day}-{{locale}}-{{agePersona}}"
 product = "curious_kelly"
@@ -81,26 +81,30 @@ lang = {{ en = "en-US", es = "es-ES", fr = "fr-FR" }}
 [[rule]]
 match = "audio/{{age}}-{{phase}}-{{lang}}.bin"
 type = "audio"
-
-[coverage]
-locale = ["en-US", "es-ES", "fr-FR"]
 """
 AGES = ("2-5", "6-12", "13-17", "18-35", "36-60", "61-102")
 LANGUAGES = ("en", "es", "fr")
 MANIFESTS_A_LESSON = len(AGES) * len(LANGUAGES)
+A_YEAR = 365 * MANIFESTS_A_LESSON
 
 
-def catalogue(folder: Path, *, lessons: int, phases: int) -> None:
-    """Make a catalogue: a folder of lessons, 18 manifests each, and in each of those so many files of 2 KiB."""
-    generator = random.Random(lessons)
-    for number in range(lessons):
-        audio = folder / f"lesson-{number:03}" / "audio"
-        audio.mkdir(parents=True)
-        (audio.parent / "reinmaker.toml").write_text(LESSON.format(day=f"day-{number:03}"))
-        for age in AGES:
-            for language in LANGUAGES:
-                for phase in range(phases):
-                    (audio / f"{age}-p{phase:02}-{language}.bin").write_bytes(generator.randbytes(2048))
+def catalogue_name(manifests: int) -> str:
+    """Return the name of the catalogue of so many manifests."""
+    return f"catalogue-{manifests}"
+
+
+def catalogue(folder: Path, *, manifests: int, phases: int) -> None:
+    """Make a folder of lessons with up to 18 manifests each, and in each of those so many files of 2 KiB."""
+    generator = random.Random(manifests)
+    for number in range(manifests):
+        day, place = divmod(number, MANIFESTS_A_LESSON)
+        age, language = AGES[place // len(LANGUAGES)], LANGUAGES[place % len(LANGUAGES)]
+        audio = folder / f"lesson-{day:03}" / "audio"
+        if place == 0:
+            audio.mkdir(parents=True)
+            (audio.parent / "reinmaker.toml").write_text(LESSON_TOML.format(day=f"day-{day:03}"))
+        for phase in range(phases):
+            (audio / f"{age}-p{phase:02}-{language}.bin").write_bytes(generator.randbytes(2048))
 
 
 def large_manifest(path: Path, *, assets: int) -> None:
@@ -144,6 +148,8 @@ def main(made: Path) -> None:
     elif made.name == MILLION:
         for number in range(20):
             small_files(made / f"{number:02}", files=50_000, name=f"bench-{number:02}")
+    elif made.name.startswith("catalogue-"):
+        catalogue(made, manifests=int(made.name.removeprefix("catalogue-")), phases=15)
     else:
         small_files(made, files=int(made.name.removeprefix("small-")))
     fill_cache(made)
