@@ -13,7 +13,7 @@ from reinmaker_cli.cli.findings import require_clean
 from reinmaker_cli.cli.options import FoldersOrManifests, Only
 from reinmaker_cli.cli.pictures import Branch, tree_lines
 from reinmaker_cli.cli.run import Run
-from reinmaker_cli.cli.text import Line, Styled, counted, human_size
+from reinmaker_cli.cli.text import Cell, Line, Styled, counted, human_size
 from reinmaker_cli.cli.verbs import PUBLISH, verb
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ContentDiffers, UsageError
@@ -21,6 +21,9 @@ from reinmaker_cli.errors import ContentDiffers, UsageError
 if TYPE_CHECKING:
     from reinmaker_cli.manifest.assemble import Manifest
     from reinmaker_cli.manifest.diff import AssetChange, AssetSide, Difference
+
+FEW = 50
+"""Manifests, up to which each is shown in detail; of more a table, and the details with --verbose."""
 
 Olds = Mapping[str, Mapping[str, Any] | None]
 """manifestId → the document to compare with; None where there is none."""
@@ -39,16 +42,25 @@ def diff(
     """Show what publishing would change. Exit 9 where something would, 0 where nothing would."""
     manifests = _new_manifests(run, paths or [], only or [])
     olds = _from_files(against, manifests) if against is not None else _from_server(run, manifests)
-    differing = 0
-    results = []
-    for manifest in manifests:
-        from reinmaker_cli.manifest.diff import diff_manifests
+    from reinmaker_cli.manifest.diff import diff_manifests
 
+    is_many = len(manifests) > FEW
+    results: list[dict[str, Any]] = []
+    rows: list[list[Cell]] = []
+    new_bytes = 0
+    for manifest in manifests:
         old = olds[manifest.manifest_id]
         difference = diff_manifests(old, manifest.document)
-        differing += not difference.is_empty
         results.append(_as_json(manifest, old, difference))
-        _show(run, manifest, old, difference)
+        if not difference.is_empty:
+            rows.append(_row(manifest, old, difference))
+            new_bytes += difference.new_bytes
+        if not is_many or run.settings.verbose:
+            _show(run, manifest, old, difference)
+    differing = len(rows)
+    if is_many:
+        run.output.table(rows, head=("manifest", "against", "changes", "to upload"), right=frozenset({3}))
+        run.output.data(f"{differing:,} of {counted(len(manifests), 'manifest')}; {human_size(new_bytes)} to upload")
     run.output.add(results=results)
     run.output.ids(row["manifestId"] for row in results if not row["same"])
     if differing:
@@ -98,26 +110,28 @@ def _from_files(against: Path, manifests: Sequence[Manifest]) -> Olds:
 def _from_server(run: Run, manifests: Sequence[Manifest]) -> Olds:
     """Return the active document of each manifest."""
     from reinmaker_cli.cli.access import open_run_api
-    from reinmaker_cli.client.api import Seen, new_trace_id
+    from reinmaker_cli.client.compare import active_documents
     from reinmaker_cli.client.patience import Patience
 
+    def new_patience() -> Patience:
+        return Patience(run.settings.timeout, world=run.world)
+
     olds: dict[str, Mapping[str, Any] | None] = {}
-    trace_id = new_trace_id()
     with open_run_api(run) as api:
-        for manifest in manifests:
-            name = manifest.manifest_id
-            patience = Patience(run.settings.timeout)
-            seen = patience.ask(lambda name=name: api.manifest(name, trace_id=trace_id))  # type: ignore[misc]
-            active = seen.submission.active if isinstance(seen, Seen) else None
-            olds[name] = None
-            if active is not None:
-                olds[name] = patience.ask(
-                    lambda name=name, version=active.version: api.manifest_document(  # type: ignore[misc]
-                        name, version, trace_id=trace_id
-                    )
-                )
+        for name, document in active_documents(manifests, api, new_patience):
+            olds[name] = document
             run.output.progress.doing(f"compared {len(olds):,} of {counted(len(manifests), 'manifest')}")
+    run.output.stop_progress()
     return olds
+
+
+def _row(manifest: Manifest, old: Mapping[str, Any] | None, difference: Difference) -> list[Cell]:
+    """Return a line of the table that stands for the details where there are many manifests."""
+    changed = len(difference.changed) + len(difference.fields)
+    counts = (("+", len(difference.added)), ("~", changed), ("-", len(difference.removed)))
+    changes = " ".join(f"{sign}{number}" for sign, number in counts if number)
+    state: Cell = Styled("green", "new") if old is None else str(old.get("version"))
+    return [manifest.manifest_id, state, changes, human_size(difference.new_bytes) if difference.new_bytes else ""]
 
 
 def _show(run: Run, manifest: Manifest, old: Mapping[str, Any] | None, difference: Difference) -> None:
