@@ -138,7 +138,8 @@ class Journey:
         report = replace(report, results=(*(_placed(one, wanted) for one in report.results), *unsent))
         document = report.to_json()
         uploaded = {} if self._pushing is None else self._pushing.stats()
-        self._output.add(results=document["results"], stats={**self._stats, **uploaded, **document["stats"]})
+        stats = {**self._stats, **uploaded, **document["stats"]}
+        self._output.add(results=document["results"], stats=stats)
         show_report(
             self._run,
             report,
@@ -146,6 +147,7 @@ class Journey:
             files={item.manifest_id: item.files for item in wanted.items},
         )
         self._write_receipts(report, wanted, server)
+        self._output.add(stats={**stats, "requests": server.api.requests})
         self._say_what_was_not_checked(report, server)
         if report.signal_number is not None:
             raise Interrupted(
@@ -180,44 +182,46 @@ class Journey:
         )
 
     def _write_receipts(self, report: Report, wanted: Wanted, server: Server) -> None:
+        """Write a receipt for whatever is active; one that is there from an earlier run is kept.
+
+        Where nothing was sent, or the verdict was found in the listing, the server is asked for it: not after a signal.
+        """
         if self._receipt is None:
             return
-        from reinmaker_cli.cli.receipts import write_receipts
+        from reinmaker_cli.cli.receipts import Receipts
 
-        published = list(self._published(report, wanted, server))
-        if not published:
-            self._output.note("receipt   none: nothing is active")
-            return
-        written = write_receipts(
+        receipts = Receipts(
             self._receipt,
-            published,
-            wanted.roots,
+            several=len(wanted.items) > 1,
+            roots=wanted.roots,
             environment=server.name,
             api_url=server.url,
             started_at=self._started_at,
         )
-        self._output.note(f"receipt   {counted(len(written), 'file')}: {self._receipt}")
-
-    def _published(self, report: Report, wanted: Wanted, server: Server) -> Iterator[tuple[Manifest, Submission]]:
-        """Yield what is active; where nothing was sent, the server is asked for the verdict that it gave before."""
-        from reinmaker_cli.client.patience import Patience
-        from reinmaker_cli.manifest.assemble import Draft
-
-        def ask(manifest_id: str, version: str, trace_id: str) -> Submission | None:
-            patience = Patience(self._run.settings.timeout)
-            return patience.ask(lambda: server.api.submission(manifest_id, version, trace_id=trace_id))
-
-        items = {item.manifest_id: item for item in wanted.items}
-        for result in report.results:
-            if result.status != "active" or result.version is None:
-                continue
-            submission = result.submission  # from the listing only the status is known
-            if submission is None or not submission.status.is_final:
-                submission = ask(result.manifest_id, result.version, result.trace_id)
-            item = items[result.manifest_id]
-            manifest = item.at(result.version) if isinstance(item, Draft) else item
+        unknown: list[tuple[Manifest, PublishResult]] = []
+        for manifest, result in _active(report, wanted):
+            if result.submission is not None and _is_told_of(result):
+                receipts.write(manifest, result.submission)
+            elif report.signal_number is None and not receipts.keep(manifest):
+                unknown.append((manifest, result))
+        for number, (manifest, result) in enumerate(unknown):
+            self._output.progress.doing(f"verdicts for receipts: {number:,} of {len(unknown):,}")
+            submission = self._ask_again(result, server)
             if submission is not None:
-                yield manifest, submission
+                receipts.write(manifest, submission)
+        self._output.stop_progress()
+        if not receipts.written and not receipts.kept:
+            self._output.note("receipt   none: nothing is active")
+            return
+        kept = f", and {receipts.kept:,} from an earlier run" if receipts.kept else ""
+        self._output.note(f"receipt   {counted(receipts.written, 'file')}{kept}: {self._receipt}")
+
+    def _ask_again(self, result: PublishResult, server: Server) -> Submission | None:
+        from reinmaker_cli.client.patience import Patience
+
+        assert result.version is not None
+        version, patience = result.version, Patience(self._run.settings.timeout, world=self._run.world)
+        return patience.ask(lambda: server.api.submission(result.manifest_id, version, trace_id=result.trace_id))
 
     def _say_what_was_not_checked(self, report: Report, server: Server) -> None:
         active = [result for result in report.results if result.outcome == "active" and _is_told_of(result)]
@@ -228,6 +232,17 @@ class Journey:
             )
         elif unread > 0:
             self._output.note(f"not checked: the bytes of {counted(unread, 'asset')}, which the server could not read")
+
+
+def _active(report: Report, wanted: Wanted) -> Iterator[tuple[Manifest, PublishResult]]:
+    """Yield the manifests that are active, with their results."""
+    from reinmaker_cli.manifest.assemble import Draft
+
+    items = {item.manifest_id: item for item in wanted.items}
+    for result in report.results:
+        if result.status == "active" and result.version is not None:
+            item = items[result.manifest_id]
+            yield item.at(result.version) if isinstance(item, Draft) else item, result
 
 
 def _is_told_of(result: PublishResult) -> bool:

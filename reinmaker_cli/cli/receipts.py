@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from reinmaker_cli import __version__
 from reinmaker_cli.cli.files import is_one_file, make_folder, write_result
-from reinmaker_cli.manifest.receipt import make_receipt, receipt_bytes
+from reinmaker_cli.errors import ReinmakerError
+from reinmaker_cli.manifest.document import load_document
+from reinmaker_cli.manifest.receipt import is_receipt_of, make_receipt, receipt_bytes
 
 if TYPE_CHECKING:
     from reinmaker_cli.contract.models import Submission
@@ -19,36 +21,58 @@ if TYPE_CHECKING:
 GIT_LIMIT_S = 5.0  # a repository on a network drive must not hold a publication up
 
 
-def write_receipts(
-    target: str,
-    published: list[tuple[Manifest, Submission]],
-    roots: Mapping[str, Path],
-    *,
-    environment: str,
-    api_url: str,
-    started_at: datetime,
-) -> list[Path]:
-    """Write one receipt for each manifest that is active, and return the files."""
-    finished_at = datetime.now(UTC)
-    files = _files(target, [manifest.manifest_id for manifest, _ in published])
-    commits: dict[Path | None, str | None] = {}
-    for (manifest, submission), file in zip(published, files, strict=True):
-        root = roots.get(manifest.manifest_id)
-        if root not in commits:
-            commits[root] = git_commit(root or Path())
+class Receipts:
+    """The receipts of one publication, each written as soon as its verdict is known."""
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        several: bool,
+        roots: Mapping[str, Path],
+        environment: str,
+        api_url: str,
+        started_at: datetime,
+    ) -> None:
+        """`several`: the target is a folder, also where only one of the manifests gets a receipt."""
+        self._target, self._roots = target, roots
+        self._is_one_file = is_one_file(target, 2 if several else 1)
+        self._environment, self._api_url, self._started_at = environment, api_url, started_at
+        self._commits: dict[Path | None, str | None] = {}
+        self.written = self.kept = 0
+
+    def keep(self, manifest: Manifest) -> bool:
+        """Return whether its receipt is there from an earlier run, of the same content at the same place."""
+        try:
+            receipt = load_document(self._file(manifest))
+        except ReinmakerError:  # not there, or not readable: it is written anew
+            return False
+        is_kept = is_receipt_of(receipt, manifest, environment=self._environment, api_url=self._api_url)
+        self.kept += is_kept
+        return is_kept
+
+    def write(self, manifest: Manifest, submission: Submission) -> None:
+        """Write the receipt of a manifest that is active."""
+        root = self._roots.get(manifest.manifest_id)
+        if root not in self._commits:
+            self._commits[root] = git_commit(root or Path())
         receipt = make_receipt(
             manifest,
             submission,
-            environment=environment,
-            api_url=api_url,
+            environment=self._environment,
+            api_url=self._api_url,
             trace_ids=[submission.trace_id],
-            started_at=started_at,
-            finished_at=finished_at,
-            git_commit=commits[root],
+            started_at=self._started_at,
+            finished_at=datetime.now(UTC),
+            git_commit=self._commits[root],
             tool_version=__version__,
         )
-        write_result(file, receipt_bytes(receipt))
-    return files
+        write_result(self._file(manifest), receipt_bytes(receipt))
+        self.written += 1
+
+    def _file(self, manifest: Manifest) -> Path:
+        path = Path(self._target)
+        return path if self._is_one_file else path / f"{manifest.manifest_id}.receipt.json"
 
 
 def prepare_target(target: str, manifests: int, instead: Callable[[str, str], str]) -> None:
@@ -71,10 +95,3 @@ def git_commit(folder: Path) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return asked.stdout.strip() if asked.returncode == 0 else None
-
-
-def _files(target: str, ids: list[str]) -> list[Path]:
-    path = Path(target)
-    if is_one_file(target, len(ids)):
-        return [path]
-    return [path / f"{manifest_id}.receipt.json" for manifest_id in ids]

@@ -81,6 +81,17 @@ def is_receipt(document: Any) -> bool:
     )
 
 
+def is_receipt_of(document: Any, manifest: Manifest, *, environment: str, api_url: str) -> bool:
+    """Return whether a JSON document is the receipt of a manifest's publication to an environment."""
+    predicate = document.get("predicate") if is_receipt(document) else None
+    if not isinstance(predicate, Mapping):
+        return False
+    said = tuple(predicate.get(name) for name in ("digest", "version", "environment", "apiUrl"))
+    if said != (manifest.digest, manifest.version, environment, api_url):
+        return False
+    return bool(document["subject"] == [_subject(asset, manifest.files) for asset in manifest.document["assets"]])
+
+
 def subjects(receipt: Mapping[str, Any]) -> dict[str, str]:
     """Return the receipt's files: path (or URL, where no path was known) -> SHA-256. ContentInvalid where damaged."""
     listed = receipt.get("subject")

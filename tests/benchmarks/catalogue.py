@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,6 +60,7 @@ class Stage:
 
     data: Path
     environment: Mapping[str, str]
+    server: subprocess.Popen[bytes]
 
     def publish(self, catalogue: Path, *words: str) -> Ended:
         """Publish the catalogue to its end."""
@@ -77,18 +77,28 @@ class Stage:
         cpu_s, peak_mib = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
         return Ended(process.returncode, document, minutes, refused, cpu_s, peak_mib)
 
-    def kill_after(self, catalogue: Path, submitted: int, number: int = signal.SIGKILL) -> subprocess.Popen[bytes]:
-        """Publish, and send a signal when so many manifests more were taken; return the process, which has ended."""
-        process = self._start(catalogue, "--quiet", "--events", "-", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        assert process.stdout is not None
+    def publish_and(
+        self, catalogue: Path, submitted: int, strike: Callable[[subprocess.Popen[bytes]], None], *words: str
+    ) -> tuple[int, dict[str, Any]]:
+        """Publish, and do something once when so many manifests were taken; return exit code and last event."""
+        process = self._start(
+            catalogue, "--quiet", "--events", "-", *words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        last: dict[str, Any] = {}
         with process:
+            assert process.stdout is not None
             for line in process.stdout:
                 submitted -= b'"event": "submitted"' in line
-                if submitted <= 0:
-                    process.send_signal(number)
-                    break
-            process.stdout.read()
-        return process
+                if submitted == 0:
+                    submitted = -1
+                    strike(process)
+                if line.endswith(b"}\n"):
+                    last = json.loads(line)
+        return process.returncode, last
+
+    def kill_after(self, catalogue: Path, submitted: int) -> int:
+        """Publish, and kill when so many manifests more were taken; return the exit code."""
+        return self.publish_and(catalogue, submitted, lambda process: process.kill())[0]
 
     def submissions(self) -> list[tuple[str, str]]:
         """Return manifest id and status of every submission that the server ever made."""
@@ -127,8 +137,7 @@ class Stage:
 
 @contextmanager
 def stage(folder: Path, environment: Mapping[str, str]) -> Iterator[Stage]:
-    """Start a server whose clock stands still, with limits and validation as in the contract."""
-    folder.mkdir(parents=True)
+    """Start a server whose clock stands still, with limits and validation as in the contract; its data is kept."""
     data = folder / "data"
     command = [sys.executable, "-m", "reinmaker_cli", "serve", "--port", "0", "--json", "--log", "off"]
     env = {**environment, "PYTHONPATH": str(Path(__file__).parents[2])}
@@ -139,7 +148,7 @@ def stage(folder: Path, environment: Mapping[str, str]) -> Iterator[Stage]:
         try:
             assert process.stdout is not None
             process.stdout.readline()  # it is ready
-            yield Stage(data, env)
+            yield Stage(data, env, process)
         finally:
             process.terminate()
 

@@ -7,11 +7,13 @@ virtual`): its limits are real, and nobody sits them out. The command itself is 
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from reinmaker_cli.cli.app import run_command_line
 from reinmaker_cli.client.local import LocalControl, read_local_client
 from reinmaker_cli.client.patience import Clockwork
+from reinmaker_cli.errors import ServerUnreachable
 
 
 class MovedTime:
@@ -22,8 +24,9 @@ class MovedTime:
         self._now = 0.0
 
     def wait(self, seconds: float) -> None:
-        """Move the server's clock and this one."""
-        self._control.advance_clock(seconds)
+        """Move the server's clock and this one; a server that is gone has none."""
+        with suppress(ServerUnreachable):
+            self._control.advance_clock(seconds)
         self._now += seconds
 
     @property
