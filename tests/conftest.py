@@ -6,10 +6,12 @@ import functools
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
+from tests.postgres import Cluster, cluster
 
 for name in [name for name in os.environ if name.startswith(("AWS_", "GOOGLE_", "AZURE_"))]:
     del os.environ[name]
@@ -36,6 +38,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_testnodedown(node: Any, error: object) -> None:
     """Take over what a process beside has held."""
     _HELD.update(getattr(node, "workeroutput", {}).get("held", {}))
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[Cluster]:
+    """A real PostgreSQL, started for the first test that wants it; tests without it are skipped, and fail in CI."""
+    with cluster() as started:
+        yield started
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

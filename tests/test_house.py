@@ -57,6 +57,8 @@ HOMES = {
     "imagesize": ("assets/probes.py",),
     "tinytag": ("assets/probes.py",),
     "sqlalchemy": ("server/store/",),
+    "alembic": ("server/store/upgrades.py", "server/store/migrations/"),
+    "psycopg": ("server/store/",),
     "starlette": ("server/",),
     "uvicorn": ("server/",),
     "httptools": (),  # uvicorn imports it

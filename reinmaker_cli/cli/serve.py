@@ -77,6 +77,16 @@ def serve(
     ephemeral: Annotated[
         bool, typer.Option("--ephemeral", help="Keep nothing: a data folder that is thrown away.")
     ] = False,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="postgresql://USER@HOST/NAME instead of a file; its password in PGPASSWORD or a PGPASSFILE.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Processes that answer, on one port; more than one with --database.", min=1, max=64)
+    ] = 1,
     map_: Annotated[
         list[str] | None,
         typer.Option(
@@ -153,7 +163,15 @@ def serve(
         raise UsageError(
             "--ephemeral keeps nothing, and --data names where to keep it", code=codes.USAGE, hint="give one of the two"
         )
+    if ephemeral and database:
+        raise UsageError(
+            "--ephemeral keeps nothing, and --database names what keeps it",
+            code=codes.USAGE,
+            hint="give one of the two; a database of its own for tests: `createdb NAME`",
+        )
     config = ServerConfig(
+        database=database or None,
+        workers=workers,
         host=host,
         port=port,
         data=None if ephemeral else run.data_folder,

@@ -673,6 +673,13 @@ SNAPSHOT_FAILED = _problem(
     "The disk is full, or the data folder is not writable. The state of the server is what it was.",
     "check the data folder's free space and permissions",
 )
+SNAPSHOT_UNSUPPORTED = _problem(
+    409,
+    "snapshot-unsupported",
+    "No snapshots of PostgreSQL",
+    "Snapshots, restore and reset put a whole state in place, which a database that several servers use does not bear.",
+    "use a server on SQLite for that; copy a PostgreSQL database with `pg_dump`, or `createdb --template`",
+)
 SERVER_BUSY = _problem(
     503, "server-busy", "Server busy", "The server has too much in hand just now.", "wait for Retry-After seconds"
 )
@@ -990,6 +997,12 @@ DATABASE_FAILED = _error(
     "the database cannot be used",
     "The file is damaged, not writable, or the disk is full.",
     "check the data folder, or use another with --data",
+)
+CLOCK_NOT_SHARED = _error(
+    "clock-not-shared",
+    "a virtual clock, and more than one process",
+    "A clock that stands still is in the memory of one process, and several were to use it.",
+    "use `--clock wall`, or one server without --workers",
 )
 DEAD_LETTERS_RETENTION = _error(
     "dead-letters-retention",

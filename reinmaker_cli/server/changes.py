@@ -12,9 +12,14 @@ T = TypeVar("T")
 
 
 class Changes:
-    """Wakes those who wait for a manifest to change. Lives on one event loop; may be told from any thread."""
+    """Wakes those who wait for a manifest to change. Lives on one event loop; may be told from any thread.
 
-    def __init__(self) -> None:
+    Where other processes change what is waited for, they are told of what happens here, and `poll_s` finds what nobody
+    told of.
+    """
+
+    def __init__(self, tell: Callable[[str], None] | None = None, poll_s: float | None = None) -> None:
+        self._tell, self._poll_s = tell, poll_s
         self._loop = asyncio.get_running_loop()
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._closed = asyncio.Event()
@@ -22,6 +27,8 @@ class Changes:
     def announce(self, manifest_id: str) -> None:
         """Wake all who wait for this manifest; the change must be readable by now."""
         self._loop.call_soon_threadsafe(self.wake, manifest_id)
+        if self._tell is not None:
+            self._tell(manifest_id)
 
     def announce_all(self) -> None:
         """Wake all who wait for anything: another state was put into the database."""
@@ -67,10 +74,8 @@ class Changes:
                 left_s = ends_at - self._loop.time()
                 if enough(value) or left_s <= 0 or self._closed.is_set():
                     return value
-                try:
-                    await asyncio.wait_for(woken.wait(), left_s)
-                except TimeoutError:
-                    return await read()
+                with contextlib.suppress(TimeoutError):  # then it is read once more
+                    await asyncio.wait_for(woken.wait(), left_s if self._poll_s is None else min(left_s, self._poll_s))
         finally:
             for topic in topics:
                 self._waiting[topic].discard(woken)

@@ -50,6 +50,10 @@ class ServerConfig:
     """0 takes a free one."""
     data: Path | None = None
     """Folder of database and `client.json`; None: a private temporary folder, removed at the end."""
+    database: str | None = field(default=None, repr=False)
+    """URL of a PostgreSQL database, which may hold a password; None: a file in the data folder."""
+    workers: int = 1
+    """Processes that answer; more than one with `database`."""
     maps: tuple[tuple[str, Path], ...] = ()
     """URL prefix and the folder that holds what lies below it."""
     verify: Verify = "available"

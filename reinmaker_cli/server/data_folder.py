@@ -53,8 +53,8 @@ def occupied_folder(data: Path | None) -> Iterator[Path]:
 
 def development_client(store: Store, data: Path, listening: Listening, clock: Clock) -> LocalClient:
     """Return the development client, made at the first start, with a secret that still lives for a month."""
-    known = store.clients.development()
     kept = _read_client(data)
+    known = store.clients.development(kept.client_id if kept else None)
     if known is None:
         client_id, secret = new_client_id(), new_secret()
         scopes = [str(scope) for scope in names.Scope]

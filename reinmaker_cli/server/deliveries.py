@@ -22,7 +22,8 @@ from reinmaker_cli.server.clock import MovableClock
 from reinmaker_cli.server.retries import CONTRACT_SCHEDULE, Schedule
 from reinmaker_cli.server.sending import Sender
 from reinmaker_cli.server.store import Store
-from reinmaker_cli.server.store.deliveries import IN_FLIGHT_PER_ENDPOINT, Ask
+from reinmaker_cli.server.store.database import DatabaseUnreachable, WriteConflict
+from reinmaker_cli.server.store.deliveries import IN_FLIGHT_PER_ENDPOINT, Ask, NoRoom
 from reinmaker_cli.server.store.webhook_records import Claimed, Sent
 from reinmaker_cli.server.threads import Threads
 
@@ -34,6 +35,12 @@ CHORES_EVERY_S: Final = 0.25
 """At most, while attempts are under way."""
 RETRY_AFTER_S: Final = 1.0
 """Of a turn that failed: a full disk, a bug."""
+AGAIN_S: Final = 0.02
+"""Until another process has ended its turn with an endpoint: a transaction."""
+POLL_S: Final = 1.0
+"""Where several processes deliver: what another has written or freed is found without being told."""
+AWAITED_POLL_S: Final = 0.05
+"""The same while somebody waits for all of it to be done."""
 
 
 class TurnFailed(Exception):
@@ -107,6 +114,11 @@ class Deliveries:
         self._resends.clear()
         self._in_flight.clear()
 
+    def cut_off(self) -> None:
+        """End attempts under way: what is claimed belongs to others from now on, who may begin at once."""
+        for task in self._attempts:
+            task.cancel()
+
     async def close(self) -> None:
         """End the connections to receivers."""
         await self._sender.close()
@@ -135,10 +147,17 @@ class Deliveries:
 
     async def resend(self, delivery_id: str) -> Sent | None:
         """Make one attempt beside the schedule, and return it once it is recorded; None where nobody is to be asked."""
-        now = self._clock.now()
-        claimed = await self._threads.read(self._store.deliveries.claim_resend, delivery_id, now=now)
-        if claimed is None:
-            return None
+        while True:
+            now, real_now = self._clock.now(), time.time()
+            claim = self._store.deliveries.claim_resend
+            claimed = await self._threads.write(claim, delivery_id, now=now, real_now=real_now)
+            if claimed is None:
+                return None
+            if not isinstance(claimed, NoRoom):
+                break
+            await self._changes.closed_within(AWAITED_POLL_S)
+            if self._turns.is_stopped or self._changes.is_closed:
+                raise DeliveriesStopped
         if self._turns.is_stopped:
             raise DeliveriesStopped
         recorded: asyncio.Future[Sent] = asyncio.get_running_loop().create_future()
@@ -160,8 +179,16 @@ class Deliveries:
             self._woken.clear()
             try:
                 await self._turn()
-            except Exception:  # noqa: BLE001  (logged; nothing is lost, the next turn does the same again)
-                SERVER_LOG.exception("deliveries cannot be written down, tried again in %s s", RETRY_AFTER_S)
+            except WriteConflict:
+                self.wake()
+            except Exception as error:  # noqa: BLE001  (logged; nothing is lost, the next turn does the same again)
+                is_away = isinstance(error, DatabaseUnreachable)
+                SERVER_LOG.error(
+                    "deliveries cannot be written down (%s), tried again in %s s",
+                    type(error).__name__,
+                    RETRY_AFTER_S,
+                    exc_info=not is_away,
+                )
                 self._wake_after(RETRY_AFTER_S)
                 self._turns.failed += 1
                 await self._turns.tell()
@@ -190,6 +217,8 @@ class Deliveries:
             self._chores_at_s = time.monotonic()
             self._turns.has_chores = turn.next_at is not None and turn.next_at <= ask.now
             self._wake_after(self._real_delay_s(turn.next_at))
+        if turn.has_skipped:
+            self._wake_after(AGAIN_S)
         self._turns.ended = number
         await self._turns.tell()
         if sent or turn.claimed or with_chores:
@@ -214,6 +243,7 @@ class Deliveries:
         try:
             sent = await self._sender.send(claimed)
         except asyncio.CancelledError:
+            self._in_flight[claimed.endpoint_no] -= 1
             if recorded is not None:
                 recorded.set_exception(DeliveriesStopped())
             raise
@@ -232,11 +262,18 @@ class Deliveries:
         return time.monotonic() - self._chores_at_s >= CHORES_EVERY_S
 
     def _real_delay_s(self, at: float | None) -> float | None:
-        """Return in how many real seconds the clock shows this time by itself; None where it never will."""
+        """Return in how many real seconds the clock shows this time by itself, or others are to be looked at; None
+        where it never will.
+        """
+        poll_s = None
+        if self._store.is_shared:
+            poll_s = AWAITED_POLL_S if self._turns.is_awaited else POLL_S
         if at is None:
-            return None
+            return poll_s
         left_s = max(0.0, at - self._clock.now())
-        return left_s if self._clock.mode == "wall" or not left_s else None
+        if self._clock.mode == "wall" or not left_s:
+            return left_s if poll_s is None else min(left_s, poll_s)
+        return poll_s
 
     def _wake_after(self, seconds: float | None) -> None:
         if self._timer is not None:

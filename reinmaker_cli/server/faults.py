@@ -10,9 +10,9 @@ import random
 import re
 import secrets
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from reinmaker_cli.contract.faults import FaultKind
 from reinmaker_cli.server.clock import Clock
@@ -102,6 +102,7 @@ class _Fault:
     path: re.Pattern[str] | None
     url: re.Pattern[str] | None
     hits: int = 0
+    draws: int = 0
 
     @property
     def ends_at(self) -> float:
@@ -126,13 +127,34 @@ class _Fault:
     def strikes(self) -> bool:
         """Count a hit, unless chance spares what matched."""
         # Not drawn where it decides nothing: the sequence of draws is that of the matching requests.
-        if self.rule.probability < 1.0 and self.random.random() >= self.rule.probability:
+        if self.rule.probability < 1.0 and self.is_spared(self.draws + 1):
             return False
         self.hits += 1
         return True
 
+    def is_spared(self, draw: int) -> bool:
+        """Return whether chance spares what matched as the so-manieth, counted from 1."""
+        if draw <= self.draws:
+            self.random, self.draws = random.Random(self.rule.seed), 0  # nosec B311
+        value = 1.0
+        while self.draws < draw:
+            value, self.draws = self.random.random(), self.draws + 1
+        return value >= self.rule.probability
+
     def state(self) -> FaultState:
         return FaultState(self.fault_id, self.rule, self.hits, self.created_at, self.ends_at)
+
+
+class SharedCounts(Protocol):
+    """What decides, among several processes, whether a fault strikes."""
+
+    async def draw(self, fault_id: str) -> int | None:
+        """Return the number of this draw, counted from 1; None where the fault has ended."""
+        ...
+
+    async def hit(self, fault_id: str, times: int | None) -> bool:
+        """Count a hit; False where it has struck as often as it may."""
+        ...
 
 
 @dataclass(slots=True)
@@ -142,6 +164,8 @@ class Faults:
     clock: Clock
     seeds: random.Random = field(default_factory=random.SystemRandom)
     """Where a fault's seed is drawn from, where none was given."""
+    counts: SharedCounts | None = None
+    """Counts hits for all processes, where there are several."""
     is_quiet: bool = True
     """True: nothing can be struck now. What every request looks at, and all that most ever do."""
     _faults: dict[str, _Fault] = field(default_factory=dict)
@@ -149,15 +173,7 @@ class Faults:
 
     def add(self, rule: Rule) -> FaultState:
         """Make a fault; TooManyFaults where there are enough."""
-        match = rule.match
-        made = _Fault(
-            fault_id="flt_" + secrets.token_hex(6),
-            rule=rule,
-            created_at=self.clock.now(),
-            random=random.Random(rule.seed),  # nosec B311: chance that can be repeated
-            path=_pattern(match.path),
-            url=_pattern(match.url),
-        )
+        made = _made("flt_" + secrets.token_hex(6), rule, self.clock.now())
         with self._lock:
             self._drop_ended()
             if len(self._faults) >= MOST_FAULTS:
@@ -188,6 +204,45 @@ class Faults:
             self._faults.clear()
             self._see_if_quiet()
         return count
+
+    def replace(self, found: Iterable[FaultState]) -> None:
+        """Take these for all there are: other processes have them too."""
+        with self._lock:
+            self._faults = {one.fault_id: _made(one.fault_id, one.rule, one.created_at, one.hits) for one in found}
+            self._see_if_quiet()
+
+    async def struck(self, kinds: Collection[FaultKind], asked: Asked) -> Rule | None:
+        """Return as `strike`, where other processes count hits too."""
+        if self.is_quiet or self.counts is None:
+            return self.strike(kinds, asked)
+        return await self._struck(self.counts, lambda fault: fault.rule.kind in kinds and fault.matches(asked))
+
+    async def struck_delivery(self, url: str, event_type: str) -> DeliveryFault | None:
+        """Return as `delivery`, where other processes count hits too."""
+        if self.is_quiet or self.counts is None:
+            return self.delivery(url, event_type)
+
+        def fits(fault: _Fault) -> bool:
+            return fault.rule.kind in _DELIVERY_FAULTS and fault.matches_delivery(url, event_type)
+
+        rule = await self._struck(self.counts, fits)
+        return None if rule is None else _DELIVERY_FAULTS[rule.kind]
+
+    async def _struck(self, counts: SharedCounts, fits: Callable[[_Fault], bool]) -> Rule | None:
+        with self._lock:
+            self._drop_ended()
+            fitting = [fault for fault in self._faults.values() if not fault.is_spent and fits(fault)]
+        for fault in fitting:
+            if fault.rule.probability < 1.0:
+                draw = await counts.draw(fault.fault_id)
+                if draw is None or fault.is_spared(draw):
+                    continue
+            if await counts.hit(fault.fault_id, fault.rule.times):
+                return fault.rule
+            fault.hits = fault.rule.times or 0
+            with self._lock:
+                self._see_if_quiet()
+        return None
 
     def strike(self, kinds: Collection[FaultKind], asked: Asked) -> Rule | None:
         """Return the oldest fault of these kinds that strikes this request, and count its hit; None: none does."""
@@ -222,6 +277,18 @@ class Faults:
 
     def _see_if_quiet(self) -> None:
         self.is_quiet = all(fault.is_spent for fault in self._faults.values())
+
+
+def _made(fault_id: str, rule: Rule, created_at: float, hits: int = 0) -> _Fault:
+    return _Fault(
+        fault_id=fault_id,
+        rule=rule,
+        created_at=created_at,
+        random=random.Random(rule.seed),  # nosec B311: chance that can be repeated
+        path=_pattern(rule.match.path),
+        url=_pattern(rule.match.url),
+        hits=hits,
+    )
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:

@@ -11,6 +11,7 @@ import asyncio
 import json
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -104,12 +105,29 @@ class Pace:
         return min(self.last_retry_s, self.first_retry_s * 2.0 ** min(failures - 1, 30))
 
 
+class Others(Protocol):
+    """The other processes on the same database."""
+
+    def alone(self, name: str) -> AbstractAsyncContextManager[None]:
+        """Be the only one that does this, in all processes."""
+        ...
+
+
 class Forwarder:
     """Takes dead letters to a hub. Lives on one event loop."""
 
     def __init__(
-        self, store: Store, threads: Threads, changes: Changes, clock: Clock, hub: Hub, pace: Pace | None = None
+        self,
+        store: Store,
+        threads: Threads,
+        changes: Changes,
+        clock: Clock,
+        hub: Hub,
+        pace: Pace | None = None,
+        others: Others | None = None,
     ) -> None:
+        """`others` are processes that forward the same letters: one at a time does."""
+        self._others = others
         self._store, self._threads, self._changes, self._clock = store, threads, changes, clock
         self._hub, self._pace = hub, pace or Pace()
         self._refused_until: dict[int, float] = {}
@@ -137,7 +155,10 @@ class Forwarder:
         while not self._is_stopped and not self._changes.is_closed:
             try:
                 letters = await self._changes.wait_until(NEWS, self._waiting, bool, timeout_s=LOOK_AGAIN_S)
-                is_well = await self._forward(letters)
+                async with self._alone():
+                    # Another process may have sent them while this one waited for its turn.
+                    letters = await self._waiting() if self._others is not None else letters
+                    is_well = await self._forward(letters)
             except Exception:  # noqa: BLE001  (logged; nothing is lost, the same letters are read again)
                 SERVER_LOG.exception("dead letters cannot be forwarded")
                 letters, is_well = (), False
@@ -146,6 +167,9 @@ class Forwarder:
                 await asyncio.sleep(self._pace.retry_after_s(failures))
             elif len(letters) < BATCH:
                 await asyncio.sleep(LOOK_EVERY_S)
+
+    def _alone(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._others is None else self._others.alone("forwarding")
 
     async def _waiting(self) -> tuple[StoredDeadLetter, ...]:
         now = time.monotonic()

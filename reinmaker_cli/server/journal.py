@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -60,6 +60,28 @@ class Entry:
         return not self.is_mark and self.method not in _READS and self.route not in _CAUSE_NOTHING
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Entries that were found."""
+
+    entries: Sequence[Entry]
+    revision: int
+    """Up to which the journal was looked at."""
+    first_no: int
+    """The oldest entry that is still there; the next one where there is none."""
+    epoch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many requests to the API there were in this epoch, and what there was before."""
+
+    epoch: str
+    requests: int
+    delivered: int
+    dead_letters: int
+
+
 class Journal:
     """The last requests."""
 
@@ -72,6 +94,7 @@ class Journal:
         """Another one after each start, restore and reset."""
         self.requests = 0
         """To the API in this epoch: those to `/_local/` are not counted."""
+        self._before = (0, 0)
 
     @property
     def revision(self) -> int:
@@ -124,6 +147,23 @@ class Journal:
             return found[-limit:]
         later = (entry for entry in self._entries if entry.revision > after and matches(entry))
         return sorted(later, key=lambda entry: entry.revision)[:limit]
+
+    async def look(self, matches: Callable[[Entry], bool], *, after: int | None, limit: int) -> Page:
+        """Return entries as `entries`, and how far that is."""
+        found = self.entries(matches, after=after, limit=limit)
+        is_whole = after is None or len(found) < limit
+        return Page(found, self.revision if is_whole else found[-1].revision, self.first_no, self.epoch)
+
+    async def begin(self, delivered: int, dead_letters: int) -> None:
+        """Remember what there was when counting began."""
+        self._before = (delivered, dead_letters)
+
+    async def counted(self) -> Counted:
+        """Return how much was asked, and what there was before."""
+        return Counted(self.epoch, self.requests, *self._before)
+
+    async def write(self) -> None:
+        """Let others see what was seen here: nobody else looks."""
 
     def _append(
         self,

@@ -14,7 +14,7 @@ from reinmaker_cli.contract.names import Status
 from reinmaker_cli.server.addresses import AddressPolicy
 from reinmaker_cli.server.clock import Clock
 from reinmaker_cli.server.config import ValidationMode
-from reinmaker_cli.server.store import Store, join_store
+from reinmaker_cli.server.store import Store, StorePlace, join_store
 from reinmaker_cli.server.store.folders import StoredFolder
 from reinmaker_cli.server.store.records import Claim, Verdict
 
@@ -51,9 +51,9 @@ def never_stop() -> bool:
     return False
 
 
-def with_own_store(data: Path, conclude: Callable[..., Status | None], *args: Any) -> Status | None:
+def with_own_store(place: StorePlace, conclude: Callable[..., Status | None], *args: Any) -> Status | None:
     """Call `judge` or `decide` in a worker process, with a connection of its own."""
-    store = join_store(data)
+    store = join_store(place)
     try:
         return conclude(store, *args)
     finally:

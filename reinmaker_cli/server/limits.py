@@ -9,7 +9,7 @@ import hashlib
 import math
 from array import array
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,6 +55,10 @@ class Exceeded:
     """Seconds until the oldest counted request leaves the window, 1 or more."""
     retry_after_s: int
     """Seconds until a request may pass, 1 or more; never too early."""
+
+
+SharedTake = Callable[[str, str, int, int, float], Awaitable[Counted | Exceeded]]
+"""Name of the policy, key, quota, length of the window, now."""
 
 
 class Windows:
@@ -107,15 +111,30 @@ class Windows:
         return stamps
 
     def _leaves_in_s(self, stamp: float, now: float) -> int:
-        return max(1, math.ceil(stamp + self._window_s - now))
+        return leaves_in_s(stamp, self._window_s, now)
+
+
+def leaves_in_s(stamp: float, window_s: int, now: float) -> int:
+    """Return in how many seconds, 1 or more, a request that was counted then has left the window."""
+    return max(1, math.ceil(stamp + window_s - now))
 
 
 class Limits:
     """Counts the requests of all clients. Lives on the event loop."""
 
-    def __init__(self, clock: Clock, raised: Mapping[tuple[str, str], int], *, is_on: bool = True) -> None:
-        """`raised`: client id and name of a policy → the quota that this client has instead of the policy's."""
-        self._clock = clock
+    def __init__(
+        self,
+        clock: Clock,
+        raised: Mapping[tuple[str, str], int],
+        *,
+        is_on: bool = True,
+        shared: SharedTake | None = None,
+    ) -> None:
+        """`raised`: client id and name of a policy → the quota that this client has instead of the policy's.
+
+        `shared` counts for all processes that answer, where there are several.
+        """
+        self._clock, self._shared = clock, shared
         self.is_on = is_on
         """False: nothing is counted."""
         self.begin_again(raised)
@@ -125,6 +144,10 @@ class Limits:
         self._raised = dict(raised)
         self._windows = {name: Windows(policy.window_s) for name, policy in POLICIES.items()}
 
+    def raise_to(self, raised: Mapping[tuple[str, str], int]) -> None:
+        """Take these for what was raised; what was counted stays counted."""
+        self._raised = dict(raised)
+
     def quota(self, client_id: str, policy: Policy) -> int:
         """Return how many requests the client may send in a window."""
         return self._raised.get((client_id, policy.name), policy.quota)
@@ -133,8 +156,13 @@ class Limits:
         """Return the client's quota under each policy."""
         return {name: self.quota(client_id, policy) for name, policy in POLICIES.items()}
 
-    def used(self, policy: Policy, client_id: str) -> int:
-        """Return how many requests of the client are in the window that ends now; of a policy without addresses."""
+    def used(self, policy: Policy, client_id: str) -> int | None:
+        """Return how many requests of the client are in the window that ends now; of a policy without addresses.
+
+        None where other processes count too.
+        """
+        if self._shared is not None:
+            return None
         return self._windows[policy.name].used(client_id, self._clock.now())
 
     def change(self, client_id: str, quotas: Mapping[str, int]) -> None:
@@ -145,10 +173,17 @@ class Limits:
         """Count a request of a client, from an address where the policy counts by address too; None: no limits."""
         if not self.is_on:
             return None
-        # Who asks for tokens is not known yet, and may call itself whatever it likes, at any length.
         key = _short_key(client_id, address) if address else client_id
         return self._windows[policy.name].take(key, self.quota(client_id, policy), self._clock.now())
 
+    async def count(self, policy: Policy, client_id: str, address: str = "") -> Counted | Exceeded | None:
+        """Count a request as `take`, for all processes that answer."""
+        if self._shared is None or not self.is_on:
+            return self.take(policy, client_id, address)
+        key = _short_key(client_id, address).hex() if address else client_id
+        return await self._shared(policy.name, key, self.quota(client_id, policy), policy.window_s, self._clock.now())
 
+
+# Who asks for tokens is not known yet, and may call itself whatever it likes, at any length.
 def _short_key(client_id: str, address: str) -> bytes:
     return hashlib.blake2b(f"{address} {client_id}".encode("utf-8", "surrogatepass"), digest_size=16).digest()

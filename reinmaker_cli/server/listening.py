@@ -6,6 +6,7 @@ import errno
 import ipaddress
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -54,7 +55,6 @@ class Listening:
 
 def listen(config: ServerConfig) -> Listening:
     """Return the bound sockets; UsageError where that would leave this machine in clear, `port-taken`."""
-    is_open = _is_beyond_loopback(config.host) or config.behind_proxy
     public = _public_parts(config)
     api = _bind_host(config.host, config.port)
     try:
@@ -63,6 +63,19 @@ def listen(config: ServerConfig) -> Listening:
         for bound in api:
             bound.close()
         raise
+    return _named(config, public, api, control)
+
+
+def inherited(config: ServerConfig, api: Sequence[int], control: Sequence[int]) -> Listening:
+    """Return the sockets that another process has bound, by their numbers."""
+    sockets = [[socket.socket(fileno=number) for number in numbers] for numbers in (api, control)]
+    return _named(config, _public_parts(config), *sockets)
+
+
+def _named(
+    config: ServerConfig, public: str | None, api: list[socket.socket], control: list[socket.socket]
+) -> Listening:
+    is_open = _is_beyond_loopback(config.host) or config.behind_proxy
     is_apart = is_open or bool(control)
     public_url = public or _own_url(config, api)
     control_url = public_url if not is_apart else f"http://localhost:{_port(control)}" if control else None

@@ -22,7 +22,7 @@ from reinmaker_cli.server.clock import MovableClock
 from reinmaker_cli.server.config import EventHubsTarget, ServerConfig, SqsTarget
 from reinmaker_cli.server.data_folder import development_client, occupied_folder
 from reinmaker_cli.server.forwarding import Hub, HubFailed
-from reinmaker_cli.server.listening import Listening, listen
+from reinmaker_cli.server.listening import Listening, inherited, listen
 from reinmaker_cli.server.services import Foundation, Services
 from reinmaker_cli.server.store import open_store
 from reinmaker_cli.server.timekeeping import resume_clock
@@ -62,11 +62,34 @@ class Started:
         return None if place is None else f"{place or self.client.api_url}/"
 
 
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What a worker process takes over from the first process of a server; picklable."""
+
+    config: ServerConfig
+    client: LocalClient
+    api: tuple[int, ...]
+    """Numbers of the inherited sockets."""
+    control: tuple[int, ...]
+
+
+def serve_seated(seat: Seat, ready: Callable[[Started], None]) -> None:
+    """Serve as one of several workers until SIGTERM; as `serve_forever`."""
+    with _prepared(seat.config, None, seat) as (server, started), _stop_on_signals(server):
+        server.when_ready = lambda: ready(started)
+        asyncio.run(server.serve(server.listening))
+
+
 def serve_forever(config: ServerConfig, ready: Callable[[Started], None], *, clock: MovableClock | None = None) -> None:
     """Serve in the main thread until SIGTERM or SIGINT; `ready` is called once, when the server answers.
 
     Raises `port-taken`, `database-newer`, `database-failed` and UsageError before `ready`.
     """
+    if config.workers > 1:
+        from reinmaker_cli.server.supervising import serve_with_workers
+
+        serve_with_workers(config, ready)
+        return
     with _prepared(config, clock) as (server, started), _stop_on_signals(server):
         server.when_ready = lambda: ready(started)
         asyncio.run(server.serve(server.listening))
@@ -174,25 +197,36 @@ def _uvicorn_config(app: Edge, *, lifespan: Literal["on", "off"]) -> uvicorn.Con
 
 
 @contextmanager
-def _prepared(config: ServerConfig, given_clock: MovableClock | None) -> Iterator[tuple[_Server, Started]]:
+def _prepared(
+    config: ServerConfig, given_clock: MovableClock | None, seat: Seat | None = None
+) -> Iterator[tuple[_Server, Started]]:
     """Yield a server that is ready to run: port bound, data folder ours, database open."""
     with ExitStack() as stack:
-        listening = listen(config)
+        listening = listen(config) if seat is None else inherited(config, seat.api, seat.control)
         for bound in listening.all:
             stack.callback(bound.close)
-        data = stack.enter_context(occupied_folder(config.data))
+        if seat is not None and config.data is not None:
+            data = config.data  # the first process holds it
+        else:
+            data = stack.enter_context(occupied_folder(config.data))
         tls = _prepared_tls(data, listening) if config.tls else None
-        store = open_store(data)
+        place = config.database or data
+        store = open_store(place)
         stack.callback(store.close)
+        session = store.begin_session(alone=(given_clock.mode if given_clock else config.clock) == "virtual")
+        if session is not None:
+            stack.callback(session.close)
         clock = given_clock or resume_clock(store.facts, config.clock)
         url = listening.public_url
         tokens = Tokens(store.facts, clock, issuer=url, audience=url)
         stack.callback(tokens.close)
-        client = development_client(store, data, listening, clock)
+        client = development_client(store, data, listening, clock) if seat is None else seat.client
         stack.enter_context(access_log(config.log))
         base = Foundation(
             *(config, data, store, clock, tokens, listening, client.control_token, store.facts.log_key()),
             hub=None if config.dead_letters is None else _checked_hub(config.dead_letters),
+            place=place,
+            session=session,
         )
         yield _Server(base, tls), Started(url, data, client, tls.ca_file if tls else None, listening.address)
 

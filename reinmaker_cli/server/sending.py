@@ -9,7 +9,7 @@ import asyncio
 import functools
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Literal
 
 import httpcore
@@ -34,7 +34,7 @@ TIME_LIMIT_S: Final = 5.0
 """Real time, for name, connection, TLS, request, and the whole answer together."""
 MAX_ANSWER_BYTES: Final = 64 * 1024
 
-FaultOf = Callable[[str, str], Literal["dns", "tls", "timeout"] | None]
+FaultOf = Callable[[str, str], Awaitable[Literal["dns", "tls", "timeout"] | None]]
 """URL, event type -> the failure that a test asks for."""
 
 _NO_ANSWER: Final = f"no complete answer within {TIME_LIMIT_S:g} s"
@@ -48,7 +48,7 @@ _AS_IF: Final[Mapping[Failure, str]] = {
 _BROKEN: Final = (httpcore.NetworkError, httpcore.ProtocolError)
 
 
-def no_fault(_url: str, _event_type: str) -> None:
+async def no_fault(_url: str, _event_type: str) -> None:
     """Let every delivery go its way."""
 
 
@@ -97,7 +97,7 @@ class Sender:
         )
 
     async def _outcome(self, claimed: Claimed, headers: list[tuple[str, str]]) -> Outcome:
-        fault = self._fault(claimed.url, claimed.type)
+        fault = await self._fault(claimed.url, claimed.type)
         if fault is not None:
             return Failed(fault, _AS_IF[fault])
         try:

@@ -114,5 +114,6 @@ def add_key(facts: Facts, ring: KeyRing | None, now: float) -> KeyRing:
     created_at = max([now, *(one.created_at + 0.001 for one in known)])
     new = StoredKey(made.thumbprint(), made.as_pem(private=True).decode(), created_at)
     live = ring.live(now) if ring else ()
-    facts.add_signing_key(new, ended=[one.kid for one in known if one not in live])
+    ended = [one.kid for one in known if one not in live]
+    facts.add_signing_key(new, known=[one.kid for one in known], ended=ended)
     return load_keys(facts, now)

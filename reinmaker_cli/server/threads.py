@@ -11,21 +11,32 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import ParamSpec, TypeVar
 
 from reinmaker_cli.server.shared_writes import SharedWrites
+from reinmaker_cli.server.store.database import WriteConflict
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 READERS = 4
 EXAMINERS = 2
+SHARED_WRITERS = 6
+"""Where several processes write: PostgreSQL lets those who wait for the disk at a time wait together."""
+CONFLICTS = 5
+"""Writes in a row that another process was in the way of, before that is an error."""
 
 
 class Threads:
-    """Three small pools: readers of the database, its one writer, and examiners of small manifests."""
+    """Three small pools: readers of the database, its one writer, and examiners of small manifests.
 
-    def __init__(self, one_commit: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+    A database that several processes share has several writers here too, who each wait for their own commit.
+    """
+
+    def __init__(
+        self, one_commit: Callable[[], AbstractContextManager[None]] = nullcontext, *, writers: int = 1
+    ) -> None:
         """`one_commit` makes one commit of all that the writer's thread writes within it."""
+        self._writers = writers
         self._readers = ThreadPoolExecutor(READERS, "reader")
-        self._writer = ThreadPoolExecutor(1, "writer")
+        self._writer = ThreadPoolExecutor(writers, "writer")
         self._examiners = ThreadPoolExecutor(EXAMINERS, "examiner")
         self._together = SharedWrites(self._writer, one_commit)
 
@@ -34,7 +45,15 @@ class Threads:
         return await _run(self._readers, function, *args, **kwargs)
 
     async def write(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a function that writes the database; one at a time."""
+        """Call a function that writes the database; one at a time where there is one writer.
+
+        Where there are several it may be called again: another process was in its way, and nothing of it had happened.
+        """
+        for _ in range(CONFLICTS if self._writers > 1 else 0):
+            try:
+                return await _run(self._writer, function, *args, **kwargs)
+            except WriteConflict:
+                continue
         return await _run(self._writer, function, *args, **kwargs)
 
     async def write_together(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -42,6 +61,8 @@ class Threads:
 
         It may be called twice: what others wrote with it was taken back, and nothing of it had happened.
         """
+        if self._writers > 1:
+            return await self.write(function, *args, **kwargs)
         return await self._together.write(functools.partial(function, *args, **kwargs))
 
     async def examine(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -7,7 +7,7 @@ import hashlib
 import math
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -51,6 +51,18 @@ class Agenda(Protocol):
         ...
 
 
+class Others(Protocol):
+    """The other processes on the same database."""
+
+    def alone(self, name: str) -> AbstractAsyncContextManager[None]:
+        """Be the only one that does this, in all processes."""
+        ...
+
+    async def tell_state(self) -> None:
+        """Return when all have loaded anew what they have in memory."""
+        ...
+
+
 class Timekeeper:
     """The one who moves the clock, one move at a time, from due instant to due instant.
 
@@ -58,8 +70,16 @@ class Timekeeper:
     """
 
     def __init__(
-        self, clock: MovableClock, facts: Facts, threads: Threads, agenda: Agenda, real_time: RealTime = time.time
+        self,
+        clock: MovableClock,
+        facts: Facts,
+        threads: Threads,
+        agenda: Agenda,
+        real_time: RealTime = time.time,
+        others: Others | None = None,
     ) -> None:
+        """`others` are the processes that have the same clock, in the database and each in its memory."""
+        self._others = others
         self._clock, self._facts, self._threads, self._agenda = clock, facts, threads, agenda
         self._real_time = real_time
         self._moving = asyncio.Lock()
@@ -85,11 +105,21 @@ class Timekeeper:
     async def standing_still(self) -> AsyncIterator[None]:
         """Let nobody move the clock until the block is left."""
         async with self._moving:
-            yield
+            if self._others is None:
+                yield
+                return
+            async with self._others.alone("clock"):
+                await self.follow()
+                yield
 
     def kept_text(self) -> str:
         """Return what the clock is set to, as the database keeps it."""
         return _text(self._clock.mode, self._clock.setting)
+
+    async def follow(self) -> None:
+        """Set the clock to what another process has set it to; one that stands still is of one process alone."""
+        if self._clock.mode == "wall":
+            await self._threads.read(self.reload)
 
     def reload(self) -> Reading:
         """Set the clock to what the database says, also back: another state was put into it. Blocks."""
@@ -113,8 +143,11 @@ class Timekeeper:
         if seconds <= 0:  # time has passed by itself
             return
         # Kept first: what has happened at a time must not be in the future after a restart.
-        await self._threads.write(self._facts.keep_clock, _text(self._clock.mode, self._clock.setting + seconds))
-        self._clock.advance(seconds)
+        setting = self._clock.setting + seconds
+        await self._threads.write(self._facts.keep_clock, _text(self._clock.mode, setting))
+        self._clock.put(setting)
+        if self._others is not None:
+            await self._others.tell_state()
 
 
 def resume_clock(facts: Facts, mode: ClockMode, real_time: RealTime = time.time) -> MovableClock:

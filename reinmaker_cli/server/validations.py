@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from itertools import chain, repeat
-from pathlib import Path
 from typing import Any
 
 from reinmaker_cli.contract.names import Status
@@ -15,13 +15,18 @@ from reinmaker_cli.server.changes import Changes
 from reinmaker_cli.server.clock import Clock
 from reinmaker_cli.server.journal import Journal
 from reinmaker_cli.server.judging import Rules, decide, judge, never_stop, with_own_store
-from reinmaker_cli.server.store import Store
+from reinmaker_cli.server.store import Store, StorePlace
+from reinmaker_cli.server.store.database import DatabaseUnreachable, WriteConflict
 from reinmaker_cli.server.store.records import Claim
 from reinmaker_cli.server.threads import Threads, run_detached
 from reinmaker_cli.server.workers import LARGE_BODY_BYTES, WorkerDied, Workers
 
 SMALL_AT_ONCE = 4
 LARGE_AT_ONCE = 1
+TAKEN_UP_AT_ONCE = 2 * SMALL_AT_ONCE
+"""Of what other processes left, while this one has less to do."""
+AWAY_S = 0.5
+"""Between two tries to reach a database that is away."""
 RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0, 300.0)
 """Pauses after failures that no manifest is to blame for: a full disk, a bug, a killed worker. The last one repeats."""
 
@@ -31,7 +36,7 @@ class Validations:
 
     def __init__(
         self,
-        data: Path,
+        place: StorePlace,
         store: Store,
         threads: Threads,
         changes: Changes,
@@ -39,7 +44,7 @@ class Validations:
         clock: Clock,
         journal: Journal,
     ) -> None:
-        self._data = data
+        self._place = place
         self._store = store
         self._threads = threads
         self._changes = changes
@@ -50,7 +55,7 @@ class Validations:
         # Two queues: a small manifest must not wait behind four that take ten seconds each.
         self._small_turns = asyncio.Semaphore(SMALL_AT_ONCE)
         self._large_turns = asyncio.Semaphore(LARGE_AT_ONCE)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
         self._stopping = threading.Event()
 
     async def resume(self) -> None:
@@ -58,27 +63,40 @@ class Validations:
         if self._stopping.is_set():
             # Another event: threads of before the stop may still be on their way to see that it was set.
             self._workers, self._stopping = Workers(LARGE_AT_ONCE), threading.Event()
-        for no, body_bytes in await self._threads.read(self._store.submissions.open):
-            self.enqueue(no, body_bytes)
+        if not self._store.is_shared:
+            for no, body_bytes in await self._threads.read(self._store.submissions.open):
+                self.enqueue(no, body_bytes)
+
+    async def take_up(self) -> None:
+        """Enqueue what nobody validates, from whichever process it came, as much as there are hands for."""
+        room = TAKEN_UP_AT_ONCE - len(self._tasks)
+        if room > 0 and not self._stopping.is_set():
+            for no, body_bytes in await self._threads.read(self._store.submissions.unclaimed, limit=room):
+                self.enqueue(no, body_bytes)
 
     def enqueue(self, no: int, body_bytes: int) -> None:
         """Validate this submission when its turn comes; between `stop` and `resume`, leave it to the latter."""
-        if self._stopping.is_set():
+        if self._stopping.is_set() or no in self._tasks:
             return
         turns = self._large_turns if body_bytes > LARGE_BODY_BYTES else self._small_turns
         task = asyncio.create_task(self._validate(no, turns))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[no] = task
+        task.add_done_callback(lambda done: self._tasks.get(no) is done and self._tasks.pop(no))
 
     async def decide(self, no: int, reason: str | None) -> Status | None:
         """Give the verdict that a person decided; None where there is one already. Overtakes a validation under way."""
-        claim = await self._threads.write(self._store.submissions.claim, no, now=self._clock.now())
+        claim = await self._threads.write(
+            self._store.submissions.claim, no, now=self._clock.now(), real_now=time.time(), overtaking=True
+        )
         if claim is None:
             return None
         try:
             status = await self._run(decide, claim, reason, self._clock)
         except Exception:
-            self.enqueue(no, claim.body_bytes)  # the validation that was overtaken will not give its verdict any more
+            # The validation that was overtaken will not give its verdict any more.
+            if (overtaken := self._tasks.pop(no, None)) is not None:
+                overtaken.cancel()
+            self.enqueue(no, claim.body_bytes)
             raise
         self._tell(claim)
         return status
@@ -87,22 +105,32 @@ class Validations:
         """Stop validating; what is under way stays open in the store."""
         self._stopping.set()
         self._workers.close()
-        for task in self._tasks:
+        tasks = tuple(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _validate(self, no: int, turns: asyncio.Semaphore) -> None:
         for pause_s in chain(RETRY_AFTER_S, repeat(RETRY_AFTER_S[-1])):
-            async with turns:
-                if await self._attempt(no, pause_s):
-                    return
+            while True:
+                async with turns:
+                    try:
+                        if await self._attempt(no, pause_s):
+                            return
+                        break
+                    except (DatabaseUnreachable, WriteConflict):
+                        if self._stopping.is_set():
+                            return
+                await asyncio.sleep(AWAY_S)  # no failure of the validation: it begins as soon as it can
             await asyncio.sleep(pause_s)
 
     async def _attempt(self, no: int, pause_s: float) -> bool:
         """Validate once; False where that failed for a reason of the server's own, and is to be tried again."""
         trace_id = None
         try:
-            claim = await self._threads.write_together(self._store.submissions.claim, no, now=self._clock.now())
+            claim = await self._threads.write_together(
+                self._store.submissions.claim, no, now=self._clock.now(), real_now=time.time()
+            )
             if claim is None:
                 return True
             trace_id = claim.trace_id
@@ -110,6 +138,8 @@ class Validations:
             if self._rules.mode != "manual":
                 await self._run(judge, claim, self._rules, self._clock)
                 self._tell(claim)
+        except (DatabaseUnreachable, WriteConflict):
+            raise
         except Exception as error:  # noqa: BLE001  (logged; no manifest is rejected for a fault of the server)
             if not self._stopping.is_set():
                 SERVER_LOG.error(
@@ -130,5 +160,7 @@ class Validations:
         """Call `judge` or `decide`: in a thread, or in a worker process where the manifest is large."""
         if claim.body_bytes <= LARGE_BODY_BYTES:
             return await run_detached(conclude, self._store, claim, *args, self._stopping.is_set)
-        status: Status | None = await self._workers.call(with_own_store, self._data, conclude, claim, *args, never_stop)
+        status: Status | None = await self._workers.call(
+            with_own_store, self._place, conclude, claim, *args, never_stop
+        )
         return status

@@ -74,17 +74,16 @@ class Counts:
 
     def __init__(self, journal: Journal, store: Store, threads: Threads, clock: Clock) -> None:
         self._journal, self._store, self._threads, self._clock = journal, store, threads, clock
-        self._first = Counted()
 
     async def begin(self) -> None:
         """Count from now: what the store has by now was there before."""
-        delivered, dead = await self._threads.read(self._store.effects.totals)
-        self._first = Counted(0, delivered, dead)
+        await self._journal.begin(*await self._threads.read(self._store.effects.totals))
 
     async def standing(self, wanted: Wanted, since: str | None) -> Standing:
         """Return how what is wanted stands; ForeignCursor."""
-        first = self._first if since is None else self._read_cursor(since)
-        epoch, requests = self._journal.epoch, self._journal.requests
+        now = await self._journal.counted()
+        epoch, requests = now.epoch, now.requests
+        first = Counted(0, now.delivered, now.dead_letters) if since is None else _read_cursor(since, epoch)
         delivered, dead = await self._threads.read(self._store.effects.totals)
         counted = Counted(
             requests - first.requests, max(0, delivered - first.delivered), max(0, dead - first.dead_letters)
@@ -95,14 +94,6 @@ class Counts:
         if wanted.active is not None:
             conditions.append(await self._active(wanted.active, wanted.version))
         return Standing(tuple(conditions), counted, f"{epoch}.{requests}.{delivered}.{dead}")
-
-    def _read_cursor(self, text: str) -> Counted:
-        match = _CURSOR.fullmatch(text)
-        if match is None:
-            raise ForeignCursor("since is no cursor of `local wait`")
-        if match[1] != self._journal.epoch:
-            raise ForeignCursor("since is from before the last start, restore or reset; take a new one")
-        return Counted(int(match[2]), int(match[3]), int(match[4]))
 
     async def _idle(self) -> Condition:
         """Return whether nothing waits for a verdict, and no webhook is due."""
@@ -119,6 +110,15 @@ class Counts:
         active = found.active.version if found.active else None
         is_met = active is not None and version in (None, active)
         return Condition(name, is_met, Status.ACTIVE, Status.ACTIVE if is_met else found.status)
+
+
+def _read_cursor(text: str, epoch: str) -> Counted:
+    match = _CURSOR.fullmatch(text)
+    if match is None:
+        raise ForeignCursor("since is no cursor of `local wait`")
+    if match[1] != epoch:
+        raise ForeignCursor("since is from before the last start, restore or reset; take a new one")
+    return Counted(int(match[2]), int(match[3]), int(match[4]))
 
 
 def _counts(wanted: Wanted, counted: Counted) -> Iterator[Condition]:

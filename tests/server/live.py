@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,11 +18,37 @@ import httpx
 from reinmaker_cli.contract.names import EVENTS_PATH
 from reinmaker_cli.server.clock import MovableClock
 from reinmaker_cli.server.running import ServerConfig, Started, running_server
+from reinmaker_cli.server.store import DATABASE_NAME, Store, StorePlace, open_store
 from tests.server.openapi_document import CONTROL
 from tests.server.openapi_witness import Witness
 
 QUIET = ServerConfig(port=0, log="off", limits="off", network=False)
 MANIFESTS = "/v1/content/manifests"
+
+
+class Databases:
+    """The databases of one test on PostgreSQL: one for each data folder, and one for each server without."""
+
+    def __init__(self, make: Callable[[], str]) -> None:
+        self._make = make
+        self._urls: dict[Path, str] = {}
+
+    def url_for(self, data: Path | None) -> str:
+        """Return the URL of the database that goes with a data folder."""
+        if data is None:
+            return self._make()
+        if data not in self._urls:
+            self._urls[data] = self._make()
+        return self._urls[data]
+
+
+DATABASES: Databases | None = None
+"""Where servers and stores of the test under way are: None is SQLite, in the data folder."""
+
+
+def place(data: Path) -> StorePlace:
+    """Return what opens the store that goes with a data folder, on the database of the test under way."""
+    return data if DATABASES is None else DATABASES.url_for(data)
 
 
 class Caller:
@@ -29,8 +57,10 @@ class Caller:
     The witness holds every answer to the OpenAPI document, and one of its own those of the control API to theirs.
     """
 
-    def __init__(self, started: Started, witness: Witness) -> None:
+    def __init__(self, started: Started, witness: Witness, place: StorePlace | None = None) -> None:
         self.started = started
+        self.place = place or started.data
+        """Where its store is."""
         self.http = _client(started, witness)
         self.api = _client(started, witness)
         self.api.headers["Authorization"] = "Bearer " + self.token()
@@ -86,12 +116,40 @@ def live_server(
     config: ServerConfig = QUIET, *, clock: MovableClock | None = None, witness: Witness | None = None, **changes: Any
 ) -> Iterator[Caller]:
     """Yield a caller of a server that runs until the block is left."""
-    with running_server(replace(config, **changes), clock=clock) as started:
-        caller = Caller(started, witness or Witness())
+    wanted = replace(config, **changes)
+    if DATABASES is not None and "database" not in changes:
+        wanted = replace(wanted, database=DATABASES.url_for(wanted.data))
+    with running_server(wanted, clock=clock) as started:
+        caller = Caller(started, witness or Witness(), wanted.database)
         try:
             yield caller
         finally:
             caller.close()
+
+
+def opened(data: Path) -> Store:
+    """Return the store that goes with a data folder, as a server has it; a new process as far as others can tell."""
+    store = open_store(place(data))
+    session = store.begin_session(alone=False)
+    if session is not None:
+        close = store.close
+        store.close = lambda: (session.close(), close())  # type: ignore[method-assign]
+    return store
+
+
+def run_sql(place: StorePlace, *statements: str) -> list[dict[str, Any]]:
+    """Run statements in a connection of their own; return the rows of the last one."""
+    if isinstance(place, str):
+        import psycopg
+        from psycopg.rows import dict_row
+
+        with psycopg.connect(place, row_factory=dict_row) as connection:
+            cursors = [connection.execute(statement) for statement in statements]
+            return cursors[-1].fetchall() if cursors[-1].description else []
+    with closing(sqlite3.connect(place / DATABASE_NAME)) as database, database:
+        database.row_factory = sqlite3.Row
+        found = [database.execute(statement).fetchall() for statement in statements]
+        return [dict(row) for row in found[-1]]
 
 
 def manifest(manifest_id: str = "water-cycle", version: str = "2026.11.23", **changes: Any) -> dict[str, Any]:

@@ -10,10 +10,9 @@ from dataclasses import replace
 import pytest
 
 from reinmaker_cli.server.clock import DAY_S, VirtualClock, WallClock, rfc3339, unix_time
-from reinmaker_cli.server.store import open_store
 from reinmaker_cli.server.threads import Threads
 from reinmaker_cli.server.timekeeping import LATEST_S, NotForward, Timekeeper, resume_clock
-from tests.server.live import MANIFESTS, QUIET, Caller, live_server, manifest, problem_code
+from tests.server.live import MANIFESTS, QUIET, Caller, live_server, manifest, opened, problem_code
 
 NOON = unix_time("2026-11-23T12:00:00Z")
 CLOCK = "/_local/clock"
@@ -166,7 +165,7 @@ def test_a_wall_clock_is_as_far_ahead_after_the_restart(tmp_path):
 
 @pytest.fixture
 def facts(tmp_path):
-    store = open_store(tmp_path)
+    store = opened(tmp_path)
     yield store.facts
     store.close()
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
-from contextlib import closing
 
 import pytest
 
 from reinmaker_cli.contract.names import PLANS
 from reinmaker_cli.server.clock import VirtualClock
-from tests.server.live import Caller, event, live_server, problem_code
+from tests.server.live import Caller, event, live_server, problem_code, run_sql
 
 NOON = 1_795_694_400.0  # 2026-11-26T12:00:00Z
 SECRETIVE = "usr_nobody-may-log-this"
@@ -153,6 +151,7 @@ def test_control_of_users_wants_the_control_token(live: Caller, method, path):
 # --- personal data ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_a_forgotten_user_is_in_no_file_of_the_store():
     with live_server() as caller:
         put(caller, SECRETIVE)
@@ -180,10 +179,7 @@ def test_no_log_names_a_user_not_even_that_of_a_failure(form, capfd):
         caller.api.get(f"/v1/entitlements/{SECRETIVE}")
         caller.api.get(f"/v1/entitlements/{SECRETIVE}/more")
         caller.control.get("/_local/entitlements", params={"userId": SECRETIVE})
-        with closing(sqlite3.connect(caller.started.data / "reinmaker.sqlite3")) as database:
-            database.execute("DROP TABLE entitlements")
-            database.execute("DROP TABLE telemetry_events")
-            database.commit()
+        run_sql(caller.place, "DROP TABLE entitlements", "DROP TABLE telemetry_events")
         assert caller.api.get(f"/v1/entitlements/{SECRETIVE}").status_code == 500
         assert caller.send([event(userId=SECRETIVE)]).status_code == 500
         logging.getLogger("reinmaker.server").handlers[0].flush()

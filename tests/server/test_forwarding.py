@@ -31,10 +31,9 @@ from reinmaker_cli.server.changes import Changes
 from reinmaker_cli.server.clock import VirtualClock, unix_time
 from reinmaker_cli.server.config import EventHubsTarget, SqsTarget
 from reinmaker_cli.server.forwarding import BATCH_BYTES, Forwarder, Message, Pace, Put, first_batch, message_of
-from reinmaker_cli.server.store import open_store
 from reinmaker_cli.server.store.webhook_records import StoredAttempt, StoredDeadLetter, StoredDelivery
 from reinmaker_cli.server.threads import Threads
-from tests.server.live import Caller, live_server
+from tests.server.live import Caller, live_server, opened
 from tests.server.receiver import always, answer, receiver
 
 NOON = unix_time("2026-11-23T12:00:00Z")
@@ -432,7 +431,7 @@ def test_a_batch_without_an_answer_is_given_up_and_sent_again(tmp_path):
         threads.close()
         return hub.batches
 
-    with closing(open_store(tmp_path)) as store:
+    with closing(opened(tmp_path)) as store:
         assert asyncio.run(forward(store)) == 2
         assert store.delivery_log.unforwarded(limit=10, without=()) == ()
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 
 import httpx
 import pytest
@@ -15,9 +13,8 @@ from joserfc import jwk, jwt
 
 from reinmaker_cli.server import tokens
 from reinmaker_cli.server.clock import DAY_S, VirtualClock
-from reinmaker_cli.server.store import DATABASE_NAME
 from reinmaker_cli.server.tokens import Tokens
-from tests.server.live import MANIFESTS, Caller, live_server, problem_code, token_part
+from tests.server.live import MANIFESTS, Caller, live_server, opened, problem_code, run_sql, token_part
 
 JWKS = "/.well-known/jwks.json"
 START = 1_767_225_600
@@ -91,8 +88,8 @@ def test_tokens_of_both_keys_are_taken_meanwhile_and_verify_with_the_published_s
 def test_a_key_that_has_ended_verifies_nothing_even_where_the_token_would_live(caller: Caller, clock: VirtualClock):
     """A token of a thief who has the old key, with any end that he likes."""
     caller.token()
-    with closing(sqlite3.connect(caller.started.data / DATABASE_NAME)) as database:
-        (pem, kid) = database.execute("SELECT private_pem, kid FROM signing_keys").fetchone()
+    [kept] = run_sql(caller.place, "SELECT private_pem, kid FROM signing_keys")
+    pem, kid = kept["private_pem"], kept["kid"]
     caller.control.post("/_local/keys/rotate")
     clock.advance(UNTIL_IT_SIGNS_S + TOKEN_LIFETIME_S)
     claims = token_part(caller.token(), 1) | {"exp": int(clock.now()) + 10_000}
@@ -105,8 +102,7 @@ def test_the_kid_chooses_the_key(caller: Caller, clock: VirtualClock):
     clock.advance(UNTIL_IT_SIGNS_S)
     old, new = published(caller)
     token = caller.token()
-    with closing(sqlite3.connect(caller.started.data / DATABASE_NAME)) as database:
-        keys = dict(database.execute("SELECT kid, private_pem FROM signing_keys").fetchall())
+    keys = {row["kid"]: row["private_pem"] for row in run_sql(caller.place, "SELECT * FROM signing_keys")}
     for kid, taken in ((new, True), (old, False), ("nobody's", False), (None, False)):
         header = {"alg": "RS256", "typ": "at+jwt"} | ({"kid": kid} if kid else {})
         signed = jwt.encode(header, token_part(token, 1), jwk.RSAKey.import_key(keys[new]))
@@ -148,8 +144,7 @@ def test_a_key_that_ended_is_erased_when_the_next_one_is_made(caller: Caller, cl
     for _ in range(2):
         caller.control.post("/_local/keys/rotate")
         clock.advance(UNTIL_IT_SIGNS_S + TOKEN_LIFETIME_S)
-    with closing(sqlite3.connect(caller.started.data / DATABASE_NAME)) as database:
-        kept = [kid for (kid,) in database.execute("SELECT kid FROM signing_keys")]
+    kept = [row["kid"] for row in run_sql(caller.place, "SELECT kid FROM signing_keys")]
     assert old not in kept
 
 
@@ -207,7 +202,6 @@ def live_server_without_token():
 
 
 def test_a_request_that_is_cancelled_while_it_waits_for_the_keys_takes_them_from_nobody(monkeypatch, tmp_path):
-    from reinmaker_cli.server.store import open_store
 
     may_go_on, load = threading.Event(), tokens._load_keys
 
@@ -216,7 +210,7 @@ def test_a_request_that_is_cancelled_while_it_waits_for_the_keys_takes_them_from
         return load(facts, clock)
 
     monkeypatch.setattr(tokens, "_load_keys", slowly)
-    store = open_store(tmp_path)
+    store = opened(tmp_path)
     made = Tokens(store.facts, VirtualClock(START), issuer="i", audience="a")
 
     async def cancelled() -> None:

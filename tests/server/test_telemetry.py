@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import sqlite3
 import threading
-from contextlib import closing
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,9 +12,8 @@ from hypothesis import strategies as st
 
 from reinmaker_cli.contract.names import EVENT_MEMORY_S, EVENTS_PATH, MAX_EVENTS_BYTES
 from reinmaker_cli.server.clock import VirtualClock
-from reinmaker_cli.server.store import DATABASE_NAME, open_store
 from reinmaker_cli.server.store.telemetry import FORGOTTEN_AT_ONCE, NewBatch
-from tests.server.live import Caller, event, live_server, problem_code
+from tests.server.live import Caller, event, live_server, opened, place, problem_code, run_sql
 
 
 def counts(answer) -> tuple[int, int]:
@@ -27,9 +24,7 @@ def counts(answer) -> tuple[int, int]:
 
 def stored(caller: Caller) -> list[dict]:
     """Return the rows of all events, oldest first."""
-    with closing(sqlite3.connect(caller.started.data / DATABASE_NAME)) as database:
-        database.row_factory = sqlite3.Row
-        return [dict(row) for row in database.execute("SELECT * FROM telemetry_events ORDER BY no")]
+    return run_sql(caller.place, "SELECT * FROM telemetry_events ORDER BY no")
 
 
 def test_an_event_is_stored_as_it_was_sent(live: Caller):
@@ -181,7 +176,7 @@ def test_an_id_is_remembered_for_14_days_by_the_clock_of_the_server():
 
 
 def test_old_events_leave_the_store_bit_by_bit(tmp_path):
-    store = open_store(tmp_path)
+    store = opened(tmp_path)
     rows = [
         {"event_id": str(n), "type": "t", "occurred_at": "", "user_id": None, "session_id": None, "properties": None}
         for n in range(FORGOTTEN_AT_ONCE + 10)
@@ -191,9 +186,9 @@ def test_old_events_leave_the_store_bit_by_bit(tmp_path):
     assert store.telemetry.add(NewBatch("1", "client", "trace", last), now=EVENT_MEMORY_S).accepted == 1
     assert store.telemetry.add(NewBatch("2", "client", "trace", last), now=EVENT_MEMORY_S).accepted == 0
     store.close()
-    with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as database:
-        assert database.execute("SELECT count(*) FROM telemetry_events").fetchone() == (1,)
-        assert database.execute("SELECT batch_id FROM telemetry_batches").fetchall() == [("1",), ("2",)]
+    assert run_sql(place(tmp_path), "SELECT count(*) AS count FROM telemetry_events") == [{"count": 1}]
+    batches = run_sql(place(tmp_path), "SELECT batch_id FROM telemetry_batches ORDER BY no")
+    assert batches == [{"batch_id": "1"}, {"batch_id": "2"}]
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -202,7 +197,7 @@ def test_old_events_leave_the_store_bit_by_bit(tmp_path):
     pause_s=st.sampled_from([0.0, EVENT_MEMORY_S / 2, EVENT_MEMORY_S]),
 )
 def test_accepted_and_duplicates_are_what_a_memory_of_14_days_says(tmp_path_factory, batches, pause_s):
-    store, seen_at, now = open_store(tmp_path_factory.mktemp("store")), {}, 1.0
+    store, seen_at, now = opened(tmp_path_factory.mktemp("store")), {}, 1.0
     for number, ids in enumerate(batches):
         expected = 0
         for event_id in ids:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
 from reinmaker_cli.errors import ReinmakerError
-from reinmaker_cli.server.store import DATABASE_NAME, open_store, upgrades
+from reinmaker_cli.server.store import DATABASE_NAME, open_store
 from reinmaker_cli.server.store.tables import SCHEMA_VERSION
+from reinmaker_cli.server.store.upgrades import MIGRATIONS
 from tests.server.live import live_server, manifest
 
 EARLIER = sorted((Path(__file__).parent / "schemas").glob("*.sql"), key=lambda path: int(path.stem))
@@ -37,7 +41,9 @@ def schema_of(file: Path) -> set[tuple[str, str, str]]:
 
 
 def test_there_is_a_database_of_every_earlier_version():
-    assert [int(path.stem) for path in EARLIER] == list(range(1, SCHEMA_VERSION)) == list(upgrades.UPGRADES)
+    revisions = [step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
+    assert [int(path.stem) for path in EARLIER] == list(range(1, SCHEMA_VERSION))
+    assert [int(revision) for revision in reversed(revisions)] == list(range(1, SCHEMA_VERSION + 1))
 
 
 @pytest.mark.parametrize("schema", EARLIER, ids=lambda path: path.stem)
@@ -65,7 +71,10 @@ def test_what_was_in_it_is_still_there(tmp_path):
             "telemetry_events",
         ):
             database.execute(f"DROP TABLE {table}")
-        database.execute("DROP INDEX ix_submissions_trace_id")
+        for index in ("ix_submissions_trace_id", "submissions_leased"):
+            database.execute(f"DROP INDEX {index}")
+        for column in ("leased_by", "leased_until"):
+            database.execute(f"ALTER TABLE submissions DROP COLUMN {column}")
         database.execute("UPDATE facts SET value = '1' WHERE name = 'schemaVersion'")
         database.commit()
     with live_server(data=tmp_path) as caller:
@@ -73,14 +82,26 @@ def test_what_was_in_it_is_still_there(tmp_path):
         assert caller.started.client.client_id == client.client_id
 
 
-def test_an_upgrade_that_fails_has_not_happened(tmp_path, monkeypatch):
+def test_an_upgrade_that_fails_has_not_happened(tmp_path):
     file = make_database(tmp_path, EARLIER[0])
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("CREATE TABLE webhook_endpoints (in_the_way INTEGER)")  # of the last but one step
     before = schema_of(file)
-    with monkeypatch.context() as patch:
-        patch.setitem(upgrades.UPGRADES, 1, (*upgrades.UPGRADES[1], "CREATE TABLE facts (twice INTEGER)"))
-        with pytest.raises(ReinmakerError) as failure:
-            open_store(tmp_path)
+    with pytest.raises(ReinmakerError) as failure:
+        open_store(tmp_path)
     assert failure.value.code == "database-failed"
     assert isinstance(failure.value.__cause__, DBAPIError)
     assert schema_of(file) == before
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("DROP TABLE webhook_endpoints")
     open_store(tmp_path).close()
+
+
+def test_a_start_without_an_upgrade_loads_nothing_of_it(tmp_path):
+    script = (
+        "import sys, pathlib; from reinmaker_cli.server.store import open_store\n"
+        "open_store(pathlib.Path(sys.argv[1])).close(); open_store(pathlib.Path(sys.argv[1])).close()\n"
+        "print(sorted({'alembic', 'psycopg', 'sqlalchemy.dialects.postgresql'} & set(sys.modules)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]", "30 MiB that every server would pay"

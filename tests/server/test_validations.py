@@ -59,7 +59,11 @@ def test_submission_stays_validating_while_its_validation_fails(monkeypatch):
 
 def test_claim_that_fails_is_tried_again(monkeypatch, capfd, no_pauses):
     failing = _Failing(Submissions.claim, failures=2)
-    monkeypatch.setattr(Submissions, "claim", lambda store, no, *, now: failing(store, no, now=now))
+
+    def claim(store, *args, **named):
+        return failing(store, *args, **named)
+
+    monkeypatch.setattr(Submissions, "claim", claim)
     with live_server() as caller:
         assert caller.submit(manifest()).json()["status"] == "active"
     assert capfd.readouterr().err.count("tried again") == 2

@@ -18,13 +18,13 @@ from reinmaker_cli.server.clock import VirtualClock
 from reinmaker_cli.server.deliveries import Deliveries, DeliveriesStopped
 from reinmaker_cli.server.retries import CONTRACT_SCHEDULE, Answered
 from reinmaker_cli.server.sending import Sender
-from reinmaker_cli.server.store import Store, open_store
+from reinmaker_cli.server.store import Store
 from reinmaker_cli.server.store.deliveries import LEASE_S, Ask
 from reinmaker_cli.server.store.entitlements import Entitlement
 from reinmaker_cli.server.store.webhook_records import Claimed, Sent
 from reinmaker_cli.server.threads import Threads
 from reinmaker_cli.server.timekeeping import Timekeeper
-from tests.server.live import Caller, live_server
+from tests.server.live import Caller, live_server, opened
 from tests.server.receiver import OK, Received, always, answer, receiver
 from tests.server.test_webhooks import HOOKS, NOON, add_endpoint, advance, deliveries, request_content
 
@@ -69,6 +69,7 @@ def eager_threads():
     sys.setswitchinterval(before)
 
 
+@pytest.mark.sqlite  # twice as long at most, of what is ten times as fast there
 @pytest.mark.usefixtures("eager_threads")
 def test_a_slow_receiver_does_not_hold_up_a_fast_one():
     alone_s, _ = p95_of_fast(("/fast",), threading.Event())
@@ -115,7 +116,7 @@ def test_what_was_open_goes_on_after_a_restart(tmp_path):
 
 @pytest.fixture
 def store(tmp_path):
-    store = open_store(tmp_path)
+    store = opened(tmp_path)
     store.endpoints.add("https://receiver.example/", (), now=NOON)
     yield store
     store.close()
@@ -134,6 +135,7 @@ def ended(claimed: Claimed, status: int) -> Sent:
     return Sent(claimed, Answered(status), NOON, NOON, 1.0, int(NOON))
 
 
+@pytest.mark.sqlite  # where several use a database, it is not the next start that takes over
 def test_a_claim_of_a_server_that_died_is_taken_over_at_the_next_start(store):
     event_id = emit(store)
     [lost] = turn(store)
@@ -143,6 +145,7 @@ def test_a_claim_of_a_server_that_died_is_taken_over_at_the_next_start(store):
     assert (again.event_id, again.attempt, again.fence) == (event_id, 1, lost.fence + 1)
 
 
+@pytest.mark.sqlite  # PostgreSQL has a clock of its own for leases, which no test can move
 def test_a_lease_that_is_over_is_taken_up_and_its_late_result_counts_for_nothing(store):
     emit(store)
     [late] = turn(store, real_now=0.0)
@@ -156,6 +159,7 @@ def test_a_lease_that_is_over_is_taken_up_and_its_late_result_counts_for_nothing
     assert (delivery.status, len(delivery.attempts)) == ("delivered", 3)
 
 
+@pytest.mark.sqlite  # how many are under way is in the database: test_peers.py
 def test_five_at_most_are_claimed(store):
     for _ in range(12):
         emit(store)

@@ -72,7 +72,7 @@ COMMON: Final = (
 
 async def show_faults(services: Services, _query: Mapping[str, str]) -> View:
     """Return the faults that have not ended, and what can be set."""
-    found = services.faults.all()
+    found = await services.fault_keeping.all()
     operations = await services.threads.examine(_operations)
     body = tag(
         "div",

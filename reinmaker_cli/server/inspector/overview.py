@@ -24,7 +24,7 @@ async def show_overview(services: Services, _query: Mapping[str, str]) -> View:
     outbox = await read(store.delivery_log.state)
     due = await services.deliveries.next_due()
     manifests = await read(store.history.manifests, limit=_LATEST)
-    entries = services.journal.entries(lambda entry: True, after=None, limit=_LATEST)
+    entries = (await services.journal.look(lambda entry: True, after=None, limit=_LATEST)).entries
     is_open = by_status.get("pending", 0) + by_status.get("validating", 0)
     figures = tag(
         "ul",

@@ -26,7 +26,7 @@ async def show_requests(services: Services, query: Mapping[str, str]) -> View:
             return entry.trace_id == trace
         return status is None or entry.is_mark or f"{entry.status // 100}xx" == status
 
-    entries = services.journal.entries(matches, after=None, limit=SHOWN)
+    entries = (await services.journal.look(matches, after=None, limit=SHOWN)).entries
     shown = await request_table(services, entries, in_full=trace is not None)
     if trace is not None:
         return View("Trace", tag("div", tag("p", tag("code", trace), class_="lead"), shown), is_detail=True)

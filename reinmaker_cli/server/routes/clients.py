@@ -79,6 +79,7 @@ async def _client(request: Request, services: Services) -> StoredClient:
 async def _keep_limits(services: Services, client_id: str, quotas: Mapping[str, int]) -> None:
     await services.threads.write(services.store.client_limits.put, client_id, quotas)
     services.limits.change(client_id, quotas)
+    await services.tell_state()
 
 
 def _quotas(value: Any) -> dict[str, int]:

@@ -21,6 +21,9 @@ from reinmaker_cli.server.routes.cross_origin import checked_origins, cross_orig
 from reinmaker_cli.server.routes.exchange import Exchange, add_to_answer, stopping
 from reinmaker_cli.server.routes.fields import field_of
 from reinmaker_cli.server.routes.struck import strike_of
+from reinmaker_cli.server.store.database import DatabaseUnreachable, WriteConflict
+
+AWAY_RETRY_AFTER_S = 2  # PostgreSQL restarts in about that
 
 _TRACE = re.compile(TRACE_PATTERN)
 _TRACE_FIELD = TRACE_HEADER.lower().encode()
@@ -92,7 +95,7 @@ class Edge:
         scope[_BEHIND_PROXY_KEY] = self._is_behind_proxy
         started = time.monotonic()
         add_to_answer(scope, cross_origin_fields(scope, self._allowed_origins))
-        routes, strike = self._routes, strike_of(scope)
+        routes, strike = self._routes, await strike_of(scope)
         if strike is not None:
             routes, send = strike.around(routes), strike.answering(receive, send)
         exchange = Exchange(scope, receive, send, scope[_TRACE_KEY], self._is_stopping)
@@ -102,6 +105,10 @@ class Edge:
         except ApiProblem as problem:
             note_code(scope, problem.code)
             await exchange.refuse(problem)
+        except (DatabaseUnreachable, WriteConflict) as away:
+            SERVER_LOG.warning("the database does not answer (%s)", away, extra={"trace_id": scope[_TRACE_KEY]})
+            note_code(scope, codes.SERVER_BUSY)
+            await exchange.refuse(_away())
         except ClientDisconnect:
             SERVER_LOG.info("the client went away", extra={"trace_id": scope[_TRACE_KEY]})
         except asyncio.CancelledError:
@@ -129,6 +136,13 @@ class Edge:
         name = _PORT.sub("", host).lower().strip("[]")
         if name not in self._allowed_hosts:
             raise ApiProblem(codes.HOST_NOT_ALLOWED, f"not a host name of this server: `{host[:100]}`")
+
+
+def _away() -> ApiProblem:
+    headers = {"Retry-After": str(AWAY_RETRY_AFTER_S)}
+    return ApiProblem(
+        codes.SERVER_BUSY, "the database does not answer; the server goes on when it does", headers=headers
+    )
 
 
 def is_loopback_peer(request: Request) -> bool:

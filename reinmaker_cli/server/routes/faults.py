@@ -43,7 +43,7 @@ def fault_resources() -> list[Resource]:
 
 
 async def _list(_: Request, services: Services) -> Response:
-    return JSONResponse({"items": [_document(fault) for fault in services.faults.all()]})
+    return JSONResponse({"items": [_document(fault) for fault in await services.fault_keeping.all()]})
 
 
 async def _add(request: Request, services: Services) -> Response:
@@ -54,19 +54,19 @@ async def _add(request: Request, services: Services) -> Response:
     match = await _match(FaultKind(kind), asked.get("match", {}), services)
     rule = _rule(FaultKind(kind), asked, match, drawn_seed=services.faults.seeds.randrange(_MAX_SEED))
     try:
-        made = services.faults.add(rule)
+        made = await services.fault_keeping.add(rule)
     except TooManyFaults:
         raise _invalid(f"there are {MOST_FAULTS} faults, and no room for more") from None
     return JSONResponse(_document(made), 201)
 
 
 async def _clear(_: Request, services: Services) -> Response:
-    return JSONResponse({"cleared": services.faults.clear()})
+    return JSONResponse({"cleared": await services.fault_keeping.end()})
 
 
 async def _remove(request: Request, services: Services) -> Response:
     fault_id = request.path_params["faultId"]
-    if not services.faults.remove(fault_id):
+    if not await services.fault_keeping.end(fault_id):
         raise ApiProblem(codes.NOT_FOUND, f"no fault of that id, or it has ended: `{fault_id[:100]}`")
     return JSONResponse({"cleared": 1})
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -14,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from reinmaker_cli.contract import codes, names
 from reinmaker_cli.server.clock import rfc3339
 from reinmaker_cli.server.deliveries import NEWS as WEBHOOK_NEWS
-from reinmaker_cli.server.journal import NEWS, Entry
+from reinmaker_cli.server.journal import NEWS, Entry, Page
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.control import guard_control
 from reinmaker_cli.server.routes.preferences import is_known, preferred_wait, waited
@@ -28,13 +27,6 @@ PAGE_LIMIT: Final = 100
 MAX_PAGE_LIMIT: Final = 1000
 
 _STATUS = re.compile(r"[1-5](?:xx|[0-9]{2})")
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    entries: Sequence[Entry]
-    revision: int
-    """Up to which the journal was looked at."""
 
 
 def journal_resources() -> list[Resource]:
@@ -52,19 +44,17 @@ async def _requests(request: Request, services: Services) -> Response:
     limit = PAGE_LIMIT if limit is None else min(limit, MAX_PAGE_LIMIT)
     wait_s, journal = preferred_wait(request), services.journal
 
-    async def look() -> _Page:
-        found = journal.entries(matches, after=after, limit=limit)
-        is_whole = after is None or len(found) < limit
-        return _Page(found, journal.revision if is_whole else found[-1].revision)
+    async def look() -> Page:
+        return await journal.look(matches, after=after, limit=limit)
 
     page = await look()
-    if wait_s is not None and is_known(request, _etag(page, services)):
+    if wait_s is not None and is_known(request, _etag(page)):
 
-        def is_news(latest: _Page) -> bool:
-            return not is_known(request, _etag(latest, services))
+        def is_news(latest: Page) -> bool:
+            return not is_known(request, _etag(latest))
 
         page = await services.changes.wait_until(NEWS, look, is_news, timeout_s=wait_s)
-    headers = {"ETag": _etag(page, services), "Cache-Control": "no-cache", **waited(wait_s)}
+    headers = {"ETag": _etag(page), "Cache-Control": "no-cache", **waited(wait_s)}
     if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     traces = sorted({entry.trace_id for entry in page.entries if entry.may_have_caused})
@@ -72,16 +62,16 @@ async def _requests(request: Request, services: Services) -> Response:
     document = {
         "items": [_entry_document(entry, caused.get(entry.trace_id)) for entry in page.entries],
         "next": page.revision,
-        "firstNo": journal.first_no,
+        "firstNo": page.first_no,
         "capacity": journal.capacity,
     }
     return JSONResponse(document, headers=headers)
 
 
-def _etag(page: _Page, services: Services) -> str:
+def _etag(page: Page) -> str:
     """Return a tag that changes with what is shown, and not with requests that the filter leaves out."""
     shown = ",".join(f"{entry.no}.{entry.revision}" for entry in page.entries)
-    return f'"{hashlib.sha256(f"{services.journal.epoch} {shown}".encode()).hexdigest()[:32]}"'
+    return f'"{hashlib.sha256(f"{page.epoch} {shown}".encode()).hexdigest()[:32]}"'
 
 
 def _filter(request: Request) -> Callable[[Entry], bool]:

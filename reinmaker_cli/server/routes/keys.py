@@ -27,7 +27,9 @@ async def _list(_: Request, services: Services) -> Response:
 
 
 async def _rotate(_: Request, services: Services) -> Response:
-    return _answer(await services.threads.examine(services.tokens.rotate), services)
+    ring = await services.threads.examine(services.tokens.rotate)
+    await services.tell_state()
+    return _answer(ring, services)
 
 
 def _answer(ring: KeyRing, services: Services) -> Response:

@@ -67,7 +67,7 @@ async def _token(request: Request, services: Services) -> Response:
         form = await _read_form(request)
         presented = _presented(request, form)
         # Before anything is looked up: guessing ids and secrets is what this limit is for.
-        count_request(request, services, TOKENS, presented.client_id, _address(request))
+        await count_request(request, services, TOKENS, presented.client_id, _address(request))
         client = await services.threads.read(services.store.clients.find, presented.client_id)
         client = _authenticated(client, presented, services.clock.now())
         note_client(request, client.client_id)
@@ -93,7 +93,7 @@ def _address(request: Request) -> str:
 
 async def _jwks(request: Request, services: Services) -> Response:
     asked = Asked(request.method, request.scope["path"], None)
-    if services.faults.strike({FaultKind.MISSING_KEY}, asked) is not None:
+    if await services.faults.struck({FaultKind.MISSING_KEY}, asked) is not None:
         return JSONResponse({"keys": []})
     keys = await services.threads.examine(services.tokens.jwks)
     return JSONResponse(keys, headers={"Cache-Control": f"public, max-age={CACHE_LIFETIME_S}"})

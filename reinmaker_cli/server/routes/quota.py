@@ -13,13 +13,16 @@ from reinmaker_cli.server.routes.exchange import add_to_answer
 from reinmaker_cli.server.services import Services
 
 
-def count_request(request: Request, services: Services, policy: Policy, client_id: str, address: str = "") -> None:
+async def count_request(
+    request: Request, services: Services, policy: Policy, client_id: str, address: str = ""
+) -> None:
     """Count the request and put its fields on the answer; ApiProblem 429 where it is one too many.
 
     The fields are those of draft-ietf-httpapi-ratelimit-headers: `r` what may be sent now, `t` seconds until the oldest
     counted request leaves the window.
     """
-    taken = _asked_for(request, services, client_id) or services.limits.take(policy, client_id, address)
+    asked_for = await _asked_for(request, services, client_id)
+    taken = asked_for or await services.limits.count(policy, client_id, address)
     if taken is None:
         return
     quota = services.limits.quota(client_id, policy)
@@ -37,10 +40,10 @@ def count_request(request: Request, services: Services, policy: Policy, client_i
         )
 
 
-def _asked_for(request: Request, services: Services, client_id: str) -> Exceeded | None:
+async def _asked_for(request: Request, services: Services, client_id: str) -> Exceeded | None:
     """Return the limit that a fault says is met."""
     asked = Asked(request.method, request.scope["path"], client_id)
-    rule = services.faults.strike({FaultKind.LIMITED}, asked)
+    rule = await services.faults.struck({FaultKind.LIMITED}, asked)
     if rule is None:
         return None
     return Exceeded(oldest_leaves_s=rule.retry_after_s or 1, retry_after_s=rule.retry_after_s or 1)

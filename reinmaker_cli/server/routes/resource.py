@@ -90,7 +90,7 @@ def needs_scope(scope: names.Scope, *, post: limits.Policy = limits.DEFAULT) -> 
             await services.tokens.ready()
             grant = services.tokens.check(token)
             asked = Asked(request.method, request.scope["path"], grant.client_id)
-            if services.faults.strike({FaultKind.EXPIRED_TOKEN}, asked) is not None:
+            if await services.faults.struck({FaultKind.EXPIRED_TOKEN}, asked) is not None:
                 raise TokenRefused(EXPIRED)
         except TokenRefused as refusal:
             raise ApiProblem(
@@ -103,7 +103,7 @@ def needs_scope(scope: names.Scope, *, post: limits.Policy = limits.DEFAULT) -> 
                 f"the token lacks the scope {scope}",
                 headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
             )
-        count_request(request, services, post if request.method == "POST" else limits.DEFAULT, grant.client_id)
+        await count_request(request, services, post if request.method == "POST" else limits.DEFAULT, grant.client_id)
 
     return guard
 

@@ -20,11 +20,18 @@ def snapshot_resources() -> list[Resource]:
     """Return the paths of the state as a whole."""
     base = names.CONTROL_PATH + "/snapshots"
     return [
-        Resource(base, {"GET": _list, "POST": _take}, guard_control),
-        Resource(base + "/{name}", {"DELETE": _remove}, guard_control),
-        Resource(base + "/{name}/restore", {"POST": _restore}, guard_control),
-        Resource(names.CONTROL_PATH + "/reset", {"POST": _reset}, guard_control),
+        Resource(base, {"GET": _list, "POST": _take}, _guard),
+        Resource(base + "/{name}", {"DELETE": _remove}, _guard),
+        Resource(base + "/{name}/restore", {"POST": _restore}, _guard),
+        Resource(names.CONTROL_PATH + "/reset", {"POST": _reset}, _guard),
     ]
+
+
+async def _guard(request: Request, services: Services) -> None:
+    """Let through as `guard_control`, where the database is a file of this server's own."""
+    await guard_control(request, services)
+    if services.store.is_shared:
+        raise ApiProblem(codes.SNAPSHOT_UNSUPPORTED, "the database is PostgreSQL, and others may use it")
 
 
 async def _list(_: Request, services: Services) -> Response:

@@ -74,7 +74,7 @@ class Strike:
                 return send
 
 
-def strike_of(scope: Scope) -> Strike | None:
+async def strike_of(scope: Scope) -> Strike | None:
     """Return what is to go wrong with a request; None nearly always, and always for the control API."""
     services = scope["state"]["services"]
     faults: Faults = services.faults
@@ -82,9 +82,9 @@ def strike_of(scope: Scope) -> Strike | None:
         return None
     asked = Asked(scope["method"], scope["path"], _claimed_client(scope))
     is_listing = asked.method in ("GET", "HEAD") and asked.path == names.MANIFESTS_PATH
-    latency = faults.strike({FaultKind.LATENCY}, asked)
-    skew = faults.strike({FaultKind.CLOCK_SKEW}, asked)
-    main = faults.strike(_INSTEAD | _ANSWERS | (_LISTING if is_listing else frozenset()), asked)
+    latency = await faults.struck({FaultKind.LATENCY}, asked)
+    skew = await faults.struck({FaultKind.CLOCK_SKEW}, asked)
+    main = await faults.struck(_INSTEAD | _ANSWERS | (_LISTING if is_listing else frozenset()), asked)
     found = [rule for rule in (latency, skew, main) if rule is not None]
     if not found:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reinmaker_cli.server.store.client_limits import ClientLimits
 from reinmaker_cli.server.store.clients import Clients
@@ -24,6 +25,10 @@ from reinmaker_cli.server.store.snapshots import Snapshots
 from reinmaker_cli.server.store.submissions import Submissions
 from reinmaker_cli.server.store.telemetry import Telemetry
 
+if TYPE_CHECKING:
+    from reinmaker_cli.server.store.session import Session
+    from reinmaker_cli.server.store.shared import Shared
+
 DATABASE_NAME = "reinmaker.sqlite3"
 
 
@@ -32,6 +37,8 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.is_shared = database.is_shared
+        """Whether other processes may use it at the same time."""
         self.client_limits = ClientLimits(database)
         self.clients = Clients(database)
         self.dead_letters = DeadLetters(database)
@@ -50,6 +57,25 @@ class Store:
         self.submissions = Submissions(database)
         self.telemetry = Telemetry(database)
 
+    def begin_session(self, *, alone: bool) -> Session | None:
+        """Be one of the processes that use the database, or `alone` the only one; None where there is no other.
+
+        UsageError where others are there who do not go with that.
+        """
+        if not self.is_shared:
+            return None
+        from reinmaker_cli.server.store.shared import begin_session  # and its dialect: 40 ms that SQLite saves
+
+        return begin_session(self._database, alone=alone)
+
+    def what_is_shared(self) -> Shared | None:
+        """Return what the processes on a database have in it instead of in memory; None where there is one process."""
+        if not self.is_shared:
+            return None
+        from reinmaker_cli.server.store.shared import Shared
+
+        return Shared.of(self._database)
+
     def one_commit(self) -> AbstractContextManager[None]:
         """Let all that this thread writes until the end be one commit; with an exception, none of it happened."""
         return self._database.one_commit()
@@ -66,11 +92,23 @@ class Store:
         self._database.close()
 
 
-def open_store(data: Path) -> Store:
-    """Return the store in a data folder, made or brought up to date where needed."""
-    return Store(open_database(data / DATABASE_NAME))
+StorePlace = Path | str
+"""Where a store is: the data folder, or the URL of a database; the latter may hold a password."""
 
 
-def join_store(data: Path) -> Store:
+def open_store(place: StorePlace) -> Store:
+    """Return the store there, made or brought up to date where needed."""
+    if isinstance(place, Path):
+        return Store(open_database(place / DATABASE_NAME))
+    from reinmaker_cli.server.store.postgres import open_postgres
+
+    return Store(open_postgres(place))
+
+
+def join_store(place: StorePlace) -> Store:
     """Return the store that another process has opened, for a worker process."""
-    return Store(join_database(data / DATABASE_NAME))
+    if isinstance(place, Path):
+        return Store(join_database(place / DATABASE_NAME))
+    from reinmaker_cli.server.store.postgres import join_postgres
+
+    return Store(join_postgres(place))

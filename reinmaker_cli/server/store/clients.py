@@ -53,10 +53,16 @@ class Clients:
             row = connection.execute(select(clients).where(clients.c.client_id == client_id)).one_or_none()
             return None if row is None else _client(connection, row)
 
-    def development(self) -> StoredClient | None:
-        """Return the development client, or None before the first start."""
+    def development(self, known_id: str | None = None) -> StoredClient | None:
+        """Return the development client, or None before the first start.
+
+        Servers on one database have one each, so that none renews the secret of another: that of `known_id`.
+        """
+        query = select(clients).where(clients.c.is_development)
+        if self._database.is_shared:
+            query = query.where(clients.c.client_id == known_id)
         with self._database.read() as connection:
-            row = connection.execute(select(clients).where(clients.c.is_development)).one_or_none()
+            row = connection.execute(query).one_or_none()
             return None if row is None else _client(connection, row)
 
     def all(self) -> tuple[StoredClient, ...]:
@@ -91,6 +97,7 @@ class Clients:
     def add_secret(self, client_id: str, secret: str, *, now: float) -> None:
         """Give the client a new secret; the newest one before it goes on working, older ones end."""
         with self._database.write() as connection:
+            self._database.alone(connection, f"client {client_id}")
             _add_secret(connection, client_id, secret, now)
             mine = client_secrets.c.client_id == client_id
             newest = select(client_secrets.c.no).where(mine).order_by(client_secrets.c.no.desc()).limit(LIVE_SECRETS)

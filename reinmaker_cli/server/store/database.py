@@ -1,7 +1,7 @@
 """The database: opening it, reading from it, and the one writer.
 
 SQLite with WAL and `synchronous=FULL`: a write is durable when `write()` has been left. Everything that is SQLite's
-alone is in this file (`_sqlite…`, `insert_or_skip`); the other files of the room are plain SQLAlchemy Core.
+alone is in this file, what is PostgreSQL's in `postgres.py`; the other files of the room are plain SQLAlchemy Core.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ReinmakerError, UsageError
 from reinmaker_cli.server.store import webhook_tables  # noqa: F401  (they are part of METADATA)
 from reinmaker_cli.server.store.tables import METADATA, SCHEMA_VERSION, facts
-from reinmaker_cli.server.store.upgrades import upgrade_statements
+from reinmaker_cli.server.store.upgrades import upgrade
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another process: the verdict on 100,000 assets holds the database for about a second."""
@@ -36,8 +36,19 @@ class SnapshotUnreadable(Exception):
     """The file is no database."""
 
 
+class DatabaseUnreachable(Exception):
+    """The database does not answer now: it restarts, or the way to it is cut. Nothing was written that is known of."""
+
+
+class WriteConflict(Exception):
+    """Another process wrote the same at the same time; nothing of this write has happened, and it may be made again."""
+
+
 class Database:
     """Connections for readers, and one writer at a time in this process."""
+
+    is_shared = False
+    """Whether other processes may use it at the same time: then nothing is known from memory alone."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -85,6 +96,21 @@ class Database:
             connection.execution_options(reinmaker_writes=True)  # what `_sqlite_begin` asks for
             with connection.begin():
                 yield connection
+
+    def alone(self, connection: Connection, *names: str) -> None:
+        """Let no other transaction that names one of these go on until this one has ended: here none is under way."""
+
+    def alone_at_once(self, connection: Connection, name: str) -> bool:
+        """Return whether this transaction is the only one with that name, without waiting for another."""
+        return True
+
+    def claimant(self) -> int | None:
+        """Return by which claims name this process; None where there is no other."""
+        return None
+
+    def real_time(self, own_time: float) -> Any:
+        """Return the real time as all who use the database have it, to be written or compared with."""
+        return own_time
 
     def forget_deleted(self) -> None:
         """Write the file anew: SQLite leaves deleted bytes where they were. Seconds for a large one."""
@@ -177,35 +203,53 @@ def read_facts(file: Path) -> dict[str, str]:
 
 def _bring_up_to_date(database: Database, file: Path) -> None:
     with database.write() as connection:
-        if not inspect(connection).has_table(facts.name):
-            METADATA.create_all(connection)
-            connection.execute(insert(facts).values(name="schemaVersion", value=str(SCHEMA_VERSION)))
-        found = int(connection.execute(select(facts.c.value).where(facts.c.name == "schemaVersion")).scalar_one())
-        if found > SCHEMA_VERSION:
-            raise UsageError(
-                f"a newer reinmaker wrote the database: `{file}` (schema {found}, this one knows {SCHEMA_VERSION})",
-                code=codes.DATABASE_NEWER,
-                hint="upgrade reinmaker, or use another folder with --data",
-            )
-        # In the same transaction: an upgrade that is cut short has not happened.
-        for statement in upgrade_statements(found):
-            connection.exec_driver_sql(statement)
+        make_or_upgrade(connection, f"`{file}`", "use another folder with --data")
+
+
+def make_or_upgrade(connection: Connection, shown: str, otherwise: str) -> None:
+    """Make the tables, or make them those of today; `database-newer`. In one transaction: cut short, nothing happened.
+
+    `shown` names the database in an error, `otherwise` says what else could be used.
+    """
+    if not inspect(connection).has_table(facts.name):
+        METADATA.create_all(connection)
+        connection.execute(insert(facts).values(name="schemaVersion", value=str(SCHEMA_VERSION)))
+    found = int(connection.execute(select(facts.c.value).where(facts.c.name == "schemaVersion")).scalar_one())
+    if found > SCHEMA_VERSION:
+        raise UsageError(
+            f"a newer reinmaker wrote the database: {shown} (schema {found}, this one knows {SCHEMA_VERSION})",
+            code=codes.DATABASE_NEWER,
+            hint=f"upgrade reinmaker, or {otherwise}",
+        )
+    if found < SCHEMA_VERSION:
+        upgrade(connection, found)
         insert_or_replace(connection, facts, {"name": "schemaVersion", "value": str(SCHEMA_VERSION)})
 
 
 def insert_or_skip(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Insert the rows whose unique keys are not there yet, those of the rows before them included; return how many."""
-    statement = sqlite_insert(table).on_conflict_do_nothing()
+    """Insert the rows whose unique keys are not there yet, those of the rows before them included; return how many.
+
+    Where other processes insert the same rows, both do so in one order, or each would wait for the other.
+    """
+    statement = _insert(connection, table).on_conflict_do_nothing()
     done = connection.execute(statement, list(rows), execution_options={"preserve_rowcount": True})
     return done.rowcount
 
 
 def insert_or_replace(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
     """Insert the row, or replace the one with the same primary key."""
-    statement = sqlite_insert(table).values(row)
+    statement = _insert(connection, table).values(row)
     keys = {column.name for column in table.primary_key}
     changed = {name: value for name, value in row.items() if name not in keys}
     connection.execute(statement.on_conflict_do_update(index_elements=sorted(keys), set_=changed))
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    if connection.dialect.name == "sqlite":
+        return sqlite_insert(table)
+    from sqlalchemy.dialects.postgresql import insert as postgres_insert  # 40 ms that SQLite does not pay
+
+    return postgres_insert(table)
 
 
 def sync_file(file: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, select, update
 
 from reinmaker_cli.server.store.database import Database
 from reinmaker_cli.server.store.webhook_records import StoredDeadLetter
@@ -45,17 +45,25 @@ class DeadLetters:
         Those of an endpoint that is disabled or removed stay where they are.
         """
         with self._database.write() as connection:
-            rows = connection.execute(_chosen(chosen).where(webhook_endpoints.c.enabled)).all()
+            redriven = _chosen(chosen).where(webhook_endpoints.c.enabled).with_for_update(of=webhook_deliveries)
+            rows = connection.execute(redriven).all()
             nos = [row.no for row in rows]
             connection.execute(delete(dead_letters).where(dead_letters.c.delivery_no.in_(nos)))
-            again = {"status": "open", "attempt": 0, "due_at": now, "leased_until": None, "updated_at": now}
+            again = {
+                "status": "open",
+                "attempt": 0,
+                "due_at": now,
+                "leased_until": None,
+                "leased_by": None,
+                "updated_at": now,
+            }
             connection.execute(update(webhook_deliveries).where(webhook_deliveries.c.no.in_(nos)).values(again))
         return tuple(row.delivery_id for row in rows)
 
     def purge(self, chosen: Chosen) -> int:
         """Erase dead letters, with their deliveries, and return how many they were."""
         with self._database.write() as connection:
-            nos = connection.execute(_chosen(chosen)).scalars().all()
+            nos = connection.execute(_chosen(chosen).with_for_update(of=webhook_deliveries)).scalars().all()
             erase(connection, nos)
         return len(nos)
 
@@ -78,14 +86,15 @@ class DeadLetters:
 def bury(connection: Connection, which: ColumnElement[bool], reason: str, *, now: float) -> int:
     """Give up the open deliveries that `which` chooses, in the caller's transaction; return how many."""
     chosen = and_(which, webhook_deliveries.c.status == "open")
-    letter = select(
-        webhook_deliveries.c.no, literal(reason), webhook_deliveries.c.attempt, literal(now), literal(now + KEPT_S)
-    ).where(chosen)
-    names = ["delivery_no", "reason", "attempts", "died_at", "expires_at"]
-    buried = connection.execute(insert(dead_letters).from_select(names, letter)).rowcount
-    dead = {"status": "dead", "due_at": None, "leased_until": None, "updated_at": now}
-    connection.execute(update(webhook_deliveries).where(chosen).values(dead))
-    return buried
+    dead = {"status": "dead", "due_at": None, "leased_until": None, "leased_by": None, "updated_at": now}
+    given_up = update(webhook_deliveries).where(chosen).values(dead)
+    # One statement says which: another process may be adding to them.
+    buried = connection.execute(given_up.returning(webhook_deliveries.c.no, webhook_deliveries.c.attempt)).all()
+    common = {"reason": reason, "died_at": now, "expires_at": now + KEPT_S}
+    letters = [{"delivery_no": row.no, "attempts": row.attempt, **common} for row in buried]
+    if letters:
+        connection.execute(insert(dead_letters), letters)
+    return len(letters)
 
 
 def erase(connection: Connection, delivery_nos: Sequence[int]) -> None:
@@ -104,7 +113,8 @@ def erase_old_events(connection: Connection, *, now: float) -> None:
     is_wanted = (webhook_deliveries.c.status != "delivered") | (webhook_deliveries.c.updated_at > now - KEPT_S)
     wanted = exists().where(webhook_deliveries.c.event_no == webhook_events.c.no, is_wanted)
     old = select(webhook_events.c.no).where(webhook_events.c.created_at <= now - KEPT_S, ~wanted)
-    nos = connection.execute(old.order_by(webhook_events.c.created_at).limit(ERASED_AT_ONCE)).scalars().all()
+    some = old.order_by(webhook_events.c.created_at).limit(ERASED_AT_ONCE).with_for_update(skip_locked=True)
+    nos = connection.execute(some).scalars().all()
     if nos:
         mine = select(webhook_deliveries.c.no).where(webhook_deliveries.c.event_no.in_(nos))
         erase(connection, connection.execute(mine).scalars().all())

@@ -27,6 +27,8 @@ IN_FLIGHT_PER_ENDPOINT: Final = 5
 LEASE_S: Final = 60.0
 """Real time. An attempt ends within 5 s; the rest is for a database that is slow to write it down."""
 
+_IS_RESENT = webhook_deliveries.c.leased_by.is_not(None)
+"""A resend has a lease where several processes deliver."""
 _IS_OPEN = webhook_deliveries.c.status == "open"
 
 
@@ -44,6 +46,11 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class NoRoom:
+    """As many attempts are under way as may be, or this delivery's is one of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """What one turn of the deliveries came to."""
 
@@ -51,6 +58,8 @@ class Turn:
     next_at: float | None
     """When something becomes due by the server's clock, beside the deliveries that are due already; what is due by now
     is more than one turn does. None also where chores were not looked at."""
+    has_skipped: bool = False
+    """Another process claims at this moment what could not be looked at here."""
 
 
 class Deliveries:
@@ -62,19 +71,54 @@ class Deliveries:
     def turn(self, sent: Sequence[Sent], schedule: Schedule, asked: Ask) -> Turn:
         """Record attempts, do what the clock makes due, and claim what may be sent next, in one transaction."""
         with self._database.write() as connection:
-            for one in sent:
-                _record(connection, one, schedule)
+            mine = self._record(connection, sent, schedule)
             chore = next_chore(connection) if asked.with_chores else None
-            if chore is not None and chore <= asked.now:
+            if chore is not None and chore <= asked.now and self._database.alone_at_once(connection, "chores"):
+                self._database.alone(connection, "secrets")
                 do_chores(connection, now=asked.now)
-            claimed = tuple(_claim(connection, asked))
-            return Turn(claimed, _next_at(connection, asked.now) if asked.with_chores else None)
+            claimed, has_skipped = self._claim(connection, asked, mine)
+            return Turn(claimed, _next_at(connection, asked.now) if asked.with_chores else None, has_skipped)
 
     def record(self, sent: Sequence[Sent], schedule: Schedule) -> None:
         """Write attempts down, and claim nothing."""
         with self._database.write() as connection:
-            for one in sent:
-                _record(connection, one, schedule)
+            self._record(connection, sent, schedule)
+
+    def _record(self, connection: Connection, sent: Sequence[Sent], schedule: Schedule) -> Sequence[int]:
+        """Write attempts down; return the endpoints that others cannot claim for until the transaction has ended."""
+        mine: Sequence[int] = ()
+        if self._database.is_shared and sent:
+            # Before what they free is looked at: else nobody might claim it. In one order, or two would wait.
+            theirs = webhook_endpoints.c.no.in_({one.claimed.endpoint_no for one in sent})
+            locked = select(webhook_endpoints.c.no).where(theirs).order_by(webhook_endpoints.c.no)
+            mine = connection.execute(locked.with_for_update(key_share=True)).scalars().all()
+        for one in sent:
+            _record(connection, one, schedule)
+        return mine
+
+    def _claim(self, connection: Connection, asked: Ask, mine: Sequence[int]) -> tuple[tuple[Claimed, ...], bool]:
+        """Claim what is due, per endpoint at most as many as may be on their way; whether one was left to another."""
+        endpoints = select(webhook_endpoints.c.no).where(webhook_endpoints.c.enabled).order_by(webhook_endpoints.c.no)
+        if not self._database.is_shared:
+            in_flight = asked.in_flight
+            nos = connection.execute(endpoints).scalars().all()
+            has_skipped = False
+        else:
+            due = (webhook_deliveries.c.endpoint_no == webhook_endpoints.c.no, *_due(asked))
+            wanted = connection.execute(endpoints.where(exists().where(*due))).scalars().all()
+            free = endpoints.where(webhook_endpoints.c.no.in_(wanted))
+            # One process at a time claims for an endpoint, so none has more on its way than may be. Not for update of
+            # the key: whoever writes an event for it does not wait.
+            nos = connection.execute(free.with_for_update(key_share=True, skip_locked=True)).scalars().all()
+            has_skipped = len(nos) < len(wanted)
+            in_flight = _under_way(connection, nos)
+        claimed: list[Claimed] = []
+        until = self._database.real_time(asked.real_now) + LEASE_S if nos else None
+        for endpoint_no in nos:
+            room = IN_FLIGHT_PER_ENDPOINT - in_flight.get(endpoint_no, 0)
+            if room > 0:
+                claimed += _claim(connection, asked, endpoint_no, room, until, self._database)
+        return tuple(claimed), has_skipped
 
     def next_due(self, *, now: float) -> float | None:
         """Return when something becomes due, beside the deliveries that are due already; None where nothing will."""
@@ -82,21 +126,44 @@ class Deliveries:
             return _next_at(connection, now)
 
     def take_over(self, *, now: float) -> None:
-        """End all leases: one server at a time uses a database, so those found at its start are of one that died."""
+        """End the leases of servers that died: all of them where one server at a time uses a database.
+
+        Where several do, the session of each looks after those (`session.py`).
+        """
         with self._database.write() as connection:
-            leased = and_(_IS_OPEN, webhook_deliveries.c.leased_until.is_not(None))
-            connection.execute(update(webhook_deliveries).where(leased).values(leased_until=None))
+            if not self._database.is_shared:
+                leased = and_(_IS_OPEN, webhook_deliveries.c.leased_until.is_not(None))
+                connection.execute(update(webhook_deliveries).where(leased).values(leased_until=None))
             _bury_disabled(connection, now)
 
-    def claim_resend(self, delivery_id: str, *, now: float) -> Claimed | None:
-        """Return what one POST beside the schedule needs; None where there is no such delivery, or no receiver."""
+    def claim_resend(self, delivery_id: str, *, now: float, real_now: float) -> Claimed | NoRoom | None:
+        """Return what one POST beside the schedule needs; None where there is no such delivery, or no receiver.
+
+        Where other processes have attempts under way too, it is leased, if there is room; where there are none, whoever
+        asks knows how many there are.
+        """
         mine = (webhook_deliveries.c.delivery_id == delivery_id, webhook_endpoints.c.removed_at.is_(None))
-        with self._database.read() as connection:
+        access = self._database.write if self._database.is_shared else self._database.read
+        with access() as connection:
             row = connection.execute(_claimable().where(*mine)).one_or_none()
             if row is None:
                 return None
+            if self._database.is_shared and not self._lease_resend(connection, row, real_now):
+                return NoRoom()
             secrets = signing_secrets(connection, row.endpoint_no, now=now)
             return _claimed(row, secrets, max(row.attempt, 1), "resend", row.fence)
+
+    def _lease_resend(self, connection: Connection, row: Any, real_now: float) -> bool:
+        endpoint = select(webhook_endpoints.c.no).where(webhook_endpoints.c.no == row.endpoint_no)
+        connection.execute(endpoint.with_for_update(key_share=True))
+        if _under_way(connection, [row.endpoint_no]).get(row.endpoint_no, 0) >= IN_FLIGHT_PER_ENDPOINT:
+            return False
+        leased = {
+            "leased_by": self._database.claimant(),
+            "leased_until": self._database.real_time(real_now) + LEASE_S,
+        }
+        free = (webhook_deliveries.c.no == row.no, webhook_deliveries.c.leased_until.is_(None))
+        return connection.execute(update(webhook_deliveries).where(*free).values(leased)).rowcount == 1
 
     def last_no(self) -> int:
         """Return the number of the newest delivery, 0 where there is none."""
@@ -116,7 +183,7 @@ def _record(connection: Connection, sent: Sent, schedule: Schedule) -> None:
     # By id as well: after a snapshot was restored, the number may be that of another delivery.
     this_one = and_(webhook_deliveries.c.no == claimed.no, webhook_deliveries.c.delivery_id == claimed.delivery_id)
     row = connection.execute(
-        select(webhook_deliveries.c.fence, webhook_deliveries.c.status).where(this_one)
+        select(webhook_deliveries.c.fence, webhook_deliveries.c.status).where(this_one).with_for_update()
     ).one_or_none()
     if row is None:
         return  # forgotten or purged while it was on its way
@@ -125,6 +192,9 @@ def _record(connection: Connection, sent: Sent, schedule: Schedule) -> None:
     if isinstance(decision, Delivered):
         endpoint = webhook_endpoints.c.no == claimed.endpoint_no
         connection.execute(update(webhook_endpoints).where(endpoint).values(last_delivered_at=sent.ended_at))
+    if claimed.kind == "resend" and row.fence == claimed.fence:
+        let_go = {"leased_until": None, "leased_by": None}
+        connection.execute(update(webhook_deliveries).where(this_one, _IS_RESENT).values(let_go))
     if claimed.kind == "resend" or row.fence != claimed.fence or row.status != "open":
         return
     match decision:
@@ -134,7 +204,7 @@ def _record(connection: Connection, sent: Sent, schedule: Schedule) -> None:
             after = {"due_at": at}
         case DeadLetter():
             after = {}
-    after |= {"attempt": claimed.attempt, "leased_until": None, "updated_at": sent.ended_at}
+    after |= {"attempt": claimed.attempt, "leased_until": None, "leased_by": None, "updated_at": sent.ended_at}
     connection.execute(update(webhook_deliveries).where(this_one).values(after))
     if isinstance(decision, DeadLetter):
         bury(connection, this_one, decision.reason, now=sent.ended_at)
@@ -150,27 +220,37 @@ def _bury_disabled(connection: Connection, now: float, *which: Any) -> None:
     bury(connection, and_(webhook_deliveries.c.endpoint_no.in_(disabled), *which), ENDPOINT_DISABLED, now=now)
 
 
-def _claim(connection: Connection, asked: Ask) -> Iterator[Claimed]:
-    """Claim what is due, per endpoint at most as many as may be on their way."""
-    free_lease = or_(webhook_deliveries.c.leased_until.is_(None), webhook_deliveries.c.leased_until <= asked.real_now)
-    endpoints = select(webhook_endpoints.c.no).where(webhook_endpoints.c.enabled)
-    for endpoint_no in connection.execute(endpoints).scalars().all():
-        room = IN_FLIGHT_PER_ENDPOINT - asked.in_flight.get(endpoint_no, 0)
-        if room <= 0:
-            continue
-        due = (webhook_deliveries.c.endpoint_no == endpoint_no, _IS_OPEN, webhook_deliveries.c.due_at <= asked.now)
-        in_order = _claimable().where(*due, free_lease).order_by(webhook_deliveries.c.due_at, webhook_deliveries.c.no)
-        rows = connection.execute(in_order.limit(room)).all()
-        if not rows:
-            continue
-        leased = update(webhook_deliveries).where(webhook_deliveries.c.no == bindparam("claimed_no"))
-        connection.execute(
-            leased.values(fence=webhook_deliveries.c.fence + 1, leased_until=asked.real_now + LEASE_S),
-            [{"claimed_no": row.no} for row in rows],
-        )
-        secrets = signing_secrets(connection, endpoint_no, now=asked.now)
-        for row in rows:
-            yield _claimed(row, secrets, row.attempt + 1, "scheduled", row.fence + 1)
+def _due(asked: Ask) -> tuple[Any, ...]:
+    return _IS_OPEN, webhook_deliveries.c.due_at <= asked.now
+
+
+def _under_way(connection: Connection, endpoint_nos: Sequence[int]) -> Mapping[int, int]:
+    """Return how many attempts all processes have under way, resends included."""
+    counted = select(webhook_deliveries.c.endpoint_no, func.count())
+    leased = (webhook_deliveries.c.endpoint_no.in_(endpoint_nos), webhook_deliveries.c.leased_until.is_not(None))
+    rows = connection.execute(counted.where(*leased).group_by(webhook_deliveries.c.endpoint_no)).all()
+    return {row[0]: row[1] for row in rows}
+
+
+def _claim(
+    connection: Connection, asked: Ask, endpoint_no: int, room: int, until: Any, database: Database
+) -> Iterator[Claimed]:
+    """Claim the first deliveries that are due of an endpoint."""
+    is_over = webhook_deliveries.c.leased_until <= database.real_time(asked.real_now)
+    free_lease = or_(webhook_deliveries.c.leased_until.is_(None), is_over)
+    mine = (webhook_deliveries.c.endpoint_no == endpoint_no, *_due(asked), free_lease)
+    in_order = _claimable().where(*mine).order_by(webhook_deliveries.c.due_at, webhook_deliveries.c.no).limit(room)
+    rows = connection.execute(in_order.with_for_update(of=webhook_deliveries, skip_locked=True)).all()
+    if not rows:
+        return
+    leased = update(webhook_deliveries).where(webhook_deliveries.c.no == bindparam("claimed_no"))
+    connection.execute(
+        leased.values(fence=webhook_deliveries.c.fence + 1, leased_until=until, leased_by=database.claimant()),
+        [{"claimed_no": row.no} for row in rows],
+    )
+    secrets = signing_secrets(connection, endpoint_no, now=asked.now)
+    for row in rows:
+        yield _claimed(row, secrets, row.attempt + 1, "scheduled", row.fence + 1)
 
 
 def _claimable() -> Any:

@@ -69,6 +69,7 @@ class Endpoints:
         """Add the receiver of an option, unless it is there from an earlier start."""
         same = (webhook_endpoints.c.url == url, webhook_endpoints.c.types == _joined(types))
         with self._database.write() as connection:
+            self._database.alone(connection, "endpoints of options")
             if connection.execute(_live().where(*same, webhook_endpoints.c.source == "option")).first() is None:
                 row = _add(connection, url, types, "option", now)
                 endpoint_secrets.add_first_secret(connection, row.no, now=now, fetched=False)
@@ -95,6 +96,7 @@ class Endpoints:
     def remove(self, endpoint_id: str, *, now: float) -> bool:
         """Remove an endpoint and its secrets; what is open becomes dead letters. False where there is none."""
         with self._database.write() as connection:
+            self._database.alone(connection, "secrets")
             row = _row(connection, endpoint_id)
             if row is None:
                 return False
@@ -109,12 +111,14 @@ class Endpoints:
     ) -> Shown | NotShown | None:
         """Tell a secret that was not told before; None where there is no such endpoint."""
         with self._database.write() as connection:
+            self._database.alone(connection, "secrets")
             row = _row(connection, endpoint_id)
             return None if row is None else endpoint_secrets.show_secret(connection, row.no, which, now=now)
 
     def rotate(self, endpoint_id: str, *, overlap_s: float, now: float) -> StoredEndpoint | Literal[False] | None:
         """Let the next secret take over; False where nobody fetched it, None where there is no such endpoint."""
         with self._database.write() as connection:
+            self._database.alone(connection, "secrets")
             row = _row(connection, endpoint_id)
             if row is None:
                 return None

@@ -63,6 +63,7 @@ class Entitlements:
         """Give a user a plan, in place of what the user had of it; None where that changes nothing."""
         this_one = _of(entitlement.user_id, entitlement.plan)
         with self._database.write() as connection:
+            self._database.alone(connection, f"entitlement {entitlement.user_id} {entitlement.plan}")
             before = _find(connection, this_one, now)
             insert_or_replace(connection, entitlements, _row(entitlement, now))
             if before is not None and _told(before, now) == _told(entitlement, now):
@@ -73,6 +74,7 @@ class Entitlements:
         """Take a plan from a user and return what is left of it; None where the user never had it."""
         this_one = _of(user_id, plan)
         with self._database.write() as connection:
+            self._database.alone(connection, f"entitlement {user_id} {plan}")
             before = _find(connection, this_one, now)
             if before is None or before.is_revoked:
                 return before
@@ -90,7 +92,7 @@ def tell_expired(connection: Connection, *, now: float, at_most: int) -> int:
     """Tell of entitlements that ended by the clock, each once, in the order of their ends; return how many."""
     ended = select(entitlements).where(*_IS_UNTOLD, entitlements.c.expires_at <= now)
     in_order = ended.order_by(entitlements.c.expires_at, entitlements.c.user_id, entitlements.c.plan).limit(at_most)
-    rows = connection.execute(in_order).mappings().all()
+    rows = connection.execute(in_order.with_for_update(skip_locked=True)).mappings().all()
     for row in rows:
         _tell_end(connection, _entitlement(row), now)
     return len(rows)
@@ -106,7 +108,7 @@ _IS_UNTOLD = (entitlements.c.status == EntitlementStatus.ACTIVE.value, entitleme
 
 def _find(connection: Connection, this_one: Sequence[ColumnElement[bool]], now: float) -> Entitlement | None:
     """Return an entitlement that is about to change, its end told of where that is still to be done."""
-    row = connection.execute(select(entitlements).where(*this_one)).mappings().one_or_none()
+    row = connection.execute(select(entitlements).where(*this_one).with_for_update()).mappings().one_or_none()
     if row is None:
         return None
     found = _entitlement(row)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, delete, insert, select
 
-from reinmaker_cli.server.store.database import Database, insert_or_replace
+from reinmaker_cli.server.store.database import Database, insert_or_replace, insert_or_skip
 from reinmaker_cli.server.store.tables import facts, signing_keys
 
 
@@ -35,10 +35,16 @@ class Facts:
             found = connection.execute(select(*columns).order_by(signing_keys.c.created_at, signing_keys.c.kid)).all()
         return [StoredKey(row.kid, row.private_pem, row.created_at) for row in found]
 
-    def add_signing_key(self, key: StoredKey, *, ended: Sequence[str] = ()) -> None:
-        """Keep a new signing key, and erase those that ended, by their ids."""
+    def add_signing_key(self, key: StoredKey, *, known: Sequence[str] = (), ended: Sequence[str] = ()) -> None:
+        """Keep a new signing key, and erase those that ended, by their ids.
+
+        Nothing happens where the keys are not those that are `known`: another process has made the new one.
+        """
         values = {"kid": key.kid, "private_pem": key.private_pem, "created_at": key.created_at}
         with self._database.write() as connection:
+            self._database.alone(connection, "signing keys")
+            if set(connection.execute(select(signing_keys.c.kid)).scalars()) != set(known):
+                return
             connection.execute(insert(signing_keys).values(values))
             connection.execute(delete(signing_keys).where(signing_keys.c.kid.in_(ended)))
 
@@ -58,9 +64,9 @@ class Facts:
         with self._database.read() as connection:
             kept = connection.execute(select(facts.c.value).where(facts.c.name == "logKey")).scalar_one_or_none()
         if kept is None:
-            kept = secrets.token_hex(32)
             with self._database.write() as connection:
-                connection.execute(insert(facts).values(name="logKey", value=kept))
+                insert_or_skip(connection, facts, [{"name": "logKey", "value": secrets.token_hex(32)}])
+                kept = connection.execute(select(facts.c.value).where(facts.c.name == "logKey")).scalar_one()
         return bytes.fromhex(kept)
 
     def probe_write(self, now: float) -> None:

@@ -37,8 +37,11 @@ class PublishedAssets:
 
 
 def keyed_assets(assets: Sequence[AssetRef]) -> dict[str, AssetRef]:
-    """Return the assets by the key of their URL: takes a second for 100,000, so it is done before a transaction."""
-    return {_url_key(asset.url): asset for asset in assets}
+    """Return the assets by the key of their URL, in the order in which all processes insert them.
+
+    Takes a second for 100,000, so it is done before a transaction.
+    """
+    return dict(sorted((_url_key(asset.url), asset) for asset in assets))
 
 
 def moved_assets(connection: Connection, keyed: Mapping[str, AssetRef]) -> dict[int, str]:
@@ -52,13 +55,23 @@ def moved_assets(connection: Connection, keyed: Mapping[str, AssetRef]) -> dict[
     return moved
 
 
-def remember_published(connection: Connection, keyed: Mapping[str, AssetRef], submission_no: int) -> None:
-    """Record the assets of a version that is active now, or was passed by a newer one."""
+def publish_assets(connection: Connection, keyed: Mapping[str, AssetRef], submission_no: int) -> dict[int, str]:
+    """Record the assets of a version that is active now, or was passed by a newer one; all of them, or none.
+
+    None where URLs were published with another hash: those are returned, as by `moved_assets`. Inserted first: another
+    process may publish them at this moment, and whose key is there first decides.
+    """
     rows = (
         {"url_key": key, "sha256": asset.sha256.lower(), "submission_no": submission_no} for key, asset in keyed.items()
     )
-    while batch := list(islice(rows, _INSERTED_AT_ONCE)):
-        insert_or_skip(connection, published_assets, batch)
+    inserted = 0
+    with connection.begin_nested() as attempt:
+        while batch := list(islice(rows, _INSERTED_AT_ONCE)):
+            inserted += insert_or_skip(connection, published_assets, batch)
+        moved = {} if inserted == len(keyed) else moved_assets(connection, keyed)
+        if moved:
+            attempt.rollback()
+    return moved
 
 
 def _url_key(url: str) -> str:

@@ -9,15 +9,15 @@ another state was put into the database, is dropped.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, RowMapping, Select, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, case, func, insert, or_, select, true, update
 
 from reinmaker_cli.contract.names import Status
 from reinmaker_cli.contract.versions import is_newer
 from reinmaker_cli.server.store.database import Database, insert_or_replace
 from reinmaker_cli.server.store.facts import epoch
-from reinmaker_cli.server.store.published import keyed_assets, moved_assets, remember_published
+from reinmaker_cli.server.store.published import keyed_assets, publish_assets
 from reinmaker_cli.server.store.records import (
     Accepted,
     Claim,
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from reinmaker_cli.server.verifier import AssetRef
 
 
+LEASE_S: Final = 60.0
+"""Of a validation, in real time; where several processes validate, whoever lives renews it (`session.py`)."""
+
+
 class Submissions:
     """The journal of submissions, which is also the queue of validations."""
 
@@ -45,6 +49,7 @@ class Submissions:
     def accept(self, new: NewSubmission, *, now: float) -> Accepted:
         """Take the manifest in, durably, or say which submission or version stands in its way."""
         with self._database.write() as connection:
+            self._database.alone(connection, f"manifest {new.manifest_id}")
             latest = _newest(connection, new.manifest_id, new.version)
             if latest is not None and latest.status is not Status.REJECTED:
                 return Replayed(latest) if latest.digest == new.digest else VersionTaken(latest)
@@ -84,18 +89,37 @@ class Submissions:
 
     def open(self) -> tuple[tuple[int, int], ...]:
         """Return number and body size of all submissions without a verdict, oldest first."""
-        query = select(submissions.c.no, submissions.c.body_bytes).where(submissions.c.status.in_(_OPEN))
+        return self._open(select(submissions.c.no, submissions.c.body_bytes).where(submissions.c.status.in_(_OPEN)))
+
+    def unclaimed(self, *, limit: int) -> tuple[tuple[int, int], ...]:
+        """Return those that nobody validates, the oldest."""
+        query = select(submissions.c.no, submissions.c.body_bytes)
+        free = (submissions.c.status.in_(_OPEN), submissions.c.leased_by.is_(None))
+        return self._open(query.where(*free).limit(limit))
+
+    def _open(self, query: Select[Any]) -> tuple[tuple[int, int], ...]:
         with self._database.read() as connection:
             return tuple((no, size) for no, size in connection.execute(query.order_by(submissions.c.no)))
 
-    def claim(self, no: int, *, now: float) -> Claim | None:
-        """Mark the submission as being validated and return the claim; None where it has its verdict."""
+    def claim(self, no: int, *, now: float, real_now: float, overtaking: bool = False) -> Claim | None:
+        """Mark the submission as being validated and return the claim; None where it has its verdict.
+
+        None also where another process validates it, unless that is to be overtaken.
+        """
         with self._database.write() as connection:
-            is_pending = submissions.c.status == Status.PENDING.value
+            claimant, is_pending = self._database.claimant(), submissions.c.status == Status.PENDING.value
+            mine = or_(submissions.c.leased_by.is_(None), submissions.c.leased_by == claimant)
+            free = and_(submissions.c.no == no, submissions.c.status.in_(_OPEN), true() if overtaking else mine)
+            if self._database.is_shared:
+                # Whoever is about to take it has it: nobody waits for that.
+                one = select(submissions.c.no).where(free).with_for_update(skip_locked=not overtaking)
+                free = submissions.c.no == connection.execute(one).scalar_one_or_none()
             changed = (
                 update(submissions)
-                .where(submissions.c.no == no, submissions.c.status.in_(_OPEN))
+                .where(free)
                 .values(
+                    leased_by=claimant,
+                    leased_until=None if claimant is None else self._database.real_time(real_now) + LEASE_S,
                     status=Status.VALIDATING.value,
                     attempt=submissions.c.attempt + 1,
                     # A claim that is only taken over changes nothing for those who watch the submission.
@@ -132,14 +156,14 @@ class Submissions:
         """
         keyed = keyed_assets(assets)
         with self._database.write() as connection:
+            self._database.alone(connection, f"manifest {claim.manifest_id}")
             if not _is_current(connection, claim):
                 return None
-            if verdict.passes and (conflicts := moved_assets(connection, keyed)):
+            if verdict.passes and (conflicts := publish_assets(connection, keyed, claim.no)):
                 verdict = moved(conflicts)
             if not verdict.passes:
                 _set_status(connection, claim.no, Status.REJECTED, now, verdict.validation)
                 return Status.REJECTED
-            remember_published(connection, keyed, claim.no)
             return _activate(connection, claim, verdict, now)
 
 
@@ -281,7 +305,7 @@ def _activate(connection: Connection, claim: Claim, verdict: Verdict, now: float
 
 
 def _set_status(connection: Connection, no: int, status: Status, now: float, validation: str | None = None) -> None:
-    values: dict[str, Any] = {"status": status.value, "updated_at": now}
+    values: dict[str, Any] = {"status": status.value, "updated_at": now, "leased_by": None, "leased_until": None}
     if validation is not None:
         values["validation"] = validation
     connection.execute(update(submissions).where(submissions.c.no == no).values(values))

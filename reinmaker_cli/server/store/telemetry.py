@@ -49,7 +49,11 @@ class Telemetry:
     def add(self, batch: NewBatch, *, now: float) -> Added:
         """Store all events of the batch that are new, durably."""
         with self._database.write() as connection:
-            _forget_old(connection, batch, now - EVENT_MEMORY_S)
+            until = now - EVENT_MEMORY_S
+            if _has_old(connection, until):
+                if self._database.alone_at_once(connection, "old events"):
+                    _forget_old(connection, until)
+                _forget_again(connection, batch, until)
             no = connection.execute(
                 insert(telemetry_batches).values(
                     batch_id=batch.batch_id,
@@ -61,7 +65,10 @@ class Telemetry:
                 )
             ).inserted_primary_key[0]  # type: ignore[index]  # there is one: the table has a primary key
             common = {"client_id": batch.client_id, "batch_no": no, "received_at": now}
-            accepted = insert_or_skip(connection, telemetry_events, [{**common, **event} for event in batch.events])
+            events: Sequence[EventRow] = batch.events
+            if self._database.is_shared:  # another process may be storing the same ones
+                events = sorted(events, key=_event_id)
+            accepted = insert_or_skip(connection, telemetry_events, [{**common, **event} for event in events])
             connection.execute(update(telemetry_batches).where(telemetry_batches.c.no == no).values(accepted=accepted))
             told = _tell(connection, batch, accepted, now) if accepted else None
         return Added(accepted, told)
@@ -72,23 +79,32 @@ def _tell(connection: Connection, batch: NewBatch, accepted: int, now: float) ->
     return emit(connection, NewEvent(EventType.TELEMETRY_FLUSHED, data, batch.trace_id), now=now)
 
 
-def _forget_old(connection: Connection, batch: NewBatch, until: float) -> None:
-    """Delete old events, oldest first, a bounded number; and those whose ids the batch brings again, all of them."""
-    table = telemetry_events
-    oldest = select(table.c.received_at).order_by(table.c.no).limit(1)
+def _event_id(event: EventRow) -> str:
+    return str(event["event_id"])
+
+
+def _has_old(connection: Connection, until: float) -> bool:
+    oldest = select(telemetry_events.c.received_at).order_by(telemetry_events.c.no).limit(1)
     first = connection.execute(oldest).scalar_one_or_none()
-    if first is None or first > until:
-        return
-    is_old = table.c.received_at <= until
+    return first is not None and first <= until
+
+
+def _forget_old(connection: Connection, until: float) -> None:
+    """Delete old events and batches, oldest first, a bounded number."""
+    table = telemetry_events
     some = select(table.c.no).order_by(table.c.no).limit(FORGOTTEN_AT_ONCE)
-    connection.execute(delete(table).where(table.c.no.in_(some), is_old))
-    connection.execute(
-        delete(table).where(table.c.client_id == batch.client_id, table.c.event_id == bindparam("again"), is_old),
-        [{"again": event["event_id"]} for event in batch.events],
-    )
+    connection.execute(delete(table).where(table.c.no.in_(some), table.c.received_at <= until))
     some_batches = select(telemetry_batches.c.no).order_by(telemetry_batches.c.no).limit(FORGOTTEN_AT_ONCE)
     connection.execute(
         delete(telemetry_batches).where(
             telemetry_batches.c.no.in_(some_batches), telemetry_batches.c.received_at <= until
         )
     )
+
+
+def _forget_again(connection: Connection, batch: NewBatch, until: float) -> None:
+    """Delete those old events whose ids the batch brings again, all of them."""
+    table = telemetry_events
+    mine = (table.c.client_id == batch.client_id, table.c.event_id == bindparam("again"), table.c.received_at <= until)
+    again = [{"again": event["event_id"]} for event in sorted(batch.events, key=_event_id)]
+    connection.execute(delete(table).where(*mine), again)

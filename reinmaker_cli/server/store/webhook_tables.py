@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text
 
-from reinmaker_cli.server.store.tables import METADATA
+from reinmaker_cli.server.store.tables import METADATA, Number, free_text
 
 webhook_endpoints = Table(
     "webhook_endpoints",
     METADATA,
-    Column("no", Integer, primary_key=True, autoincrement=True),
+    Column("no", Number, primary_key=True, autoincrement=True),
     Column("endpoint_id", String(64), nullable=False, unique=True),
     Column("url", Text, nullable=False),
     Column("types", Text, nullable=False),
@@ -31,7 +31,7 @@ A removed one stays, without its secrets: dead letters name it.
 webhook_secrets = Table(
     "webhook_secrets",
     METADATA,
-    Column("no", Integer, primary_key=True, autoincrement=True),
+    Column("no", Number, primary_key=True, autoincrement=True),
     Column("endpoint_no", ForeignKey("webhook_endpoints.no"), nullable=False, index=True),
     Column("secret", Text, nullable=False),
     Column("created_at", Float, nullable=False),
@@ -47,11 +47,11 @@ webhook_secrets = Table(
 webhook_events = Table(
     "webhook_events",
     METADATA,
-    Column("no", Integer, primary_key=True, autoincrement=True),
+    Column("no", Number, primary_key=True, autoincrement=True),
     Column("event_id", String(64), nullable=False, unique=True),
     Column("type", String(64), nullable=False),
     Column("trace_id", String(128), nullable=False, index=True),
-    Column("user_id", String(256), index=True),
+    Column("user_id", free_text(256), index=True),
     Column("body", Text, nullable=False),
     Column("created_at", Float, nullable=False, index=True),
     Column("undelivered", String(64)),
@@ -65,7 +65,7 @@ nobody.
 webhook_deliveries = Table(
     "webhook_deliveries",
     METADATA,
-    Column("no", Integer, primary_key=True, autoincrement=True),
+    Column("no", Number, primary_key=True, autoincrement=True),
     Column("delivery_id", String(64), nullable=False, unique=True),
     Column("event_no", ForeignKey("webhook_events.no"), nullable=False, index=True),
     Column("endpoint_no", ForeignKey("webhook_endpoints.no"), nullable=False),
@@ -76,25 +76,30 @@ webhook_deliveries = Table(
     Column("leased_until", Float),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
+    Column("leased_by", Number),
     Index("webhook_deliveries_due", "status", "due_at"),
     Index("webhook_deliveries_by_endpoint", "endpoint_no", "status", "due_at"),
 )
 """One event to one endpoint: `open`, `delivered` or `dead`. `attempt` counts the POSTs of the schedule under way.
 
 `fence` grows with each claim, and what an attempt found counts only under its own; `leased_until` is real time.
+Where several processes use the database, `leased_by` is the session that makes the attempt.
 """
+
+LEASED_DELIVERY = webhook_deliveries.c.leased_until.is_not(None)
+DELIVERIES_LEASED = Index("webhook_deliveries_leased", webhook_deliveries.c.endpoint_no, sqlite_where=LEASED_DELIVERY)
 
 webhook_attempts = Table(
     "webhook_attempts",
     METADATA,
-    Column("no", Integer, primary_key=True, autoincrement=True),
+    Column("no", Number, primary_key=True, autoincrement=True),
     Column("delivery_no", ForeignKey("webhook_deliveries.no"), nullable=False, index=True),
     Column("attempt", Integer, nullable=False),
     Column("kind", String(16), nullable=False),
     Column("started_at", Float, nullable=False),
     Column("ended_at", Float, nullable=False),
     Column("duration_ms", Float, nullable=False),
-    Column("webhook_timestamp", Integer, nullable=False),
+    Column("webhook_timestamp", Number, nullable=False),
     Column("status", Integer),
     Column("outcome", String(32), nullable=False),
     Column("error", Text),

@@ -1,0 +1,171 @@
+"""Four servers on one PostgreSQL, one of them killed again and again: every manifest one verdict, no event lost."""
+
+import http.client
+import itertools
+import json
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.server.live import manifest
+from tests.server.receiver import OK, receiver
+
+IS_SOAK = bool(os.environ.get("REINMAKER_SOAK"))
+MANIFESTS = EVENTS = 10_000 if IS_SOAK else 1000
+KILL_EVERY_S = 5.0 if IS_SOAK else 1.0
+PROCESSES, CALLERS = 4, 8
+TO_COMPARE = MANIFESTS // 5
+"""Of each kind, for the throughput of one process and of four."""
+
+pytestmark = pytest.mark.timeout(1800 if IS_SOAK else 120)
+
+
+class Servers:
+    """Servers on one database, each with a folder and a port of its own, and who calls them."""
+
+    def __init__(self, serve, folder, url, hook, count):
+        self._serve, self._url, self._hook = serve, url, hook
+        self._servers, self._access = {}, {}
+        self._callers = threading.local()
+        for place in range(count):
+            self.start(place, folder / str(place))
+
+    def start(self, place, folder, port=0):
+        options = ("--database", self._url, "--data", folder, "--port", port, "--limits", "off", "--log", "off")
+        server = self._serve(*options, "--webhook", self._hook)
+        port = int(server.url.rpartition(":")[2])
+        self._servers[place] = (server, folder, port)
+        self._access[place] = access_to(folder, port)
+
+    def kill(self, place):
+        """Kill one and start it again, where it was."""
+        server, folder, port = self._servers[place]
+        server.stop(signal.SIGKILL)
+        self.start(place, folder, port)
+
+    def stop(self):
+        for server, _, _ in self._servers.values():
+            server.stop()
+
+    def post(self, path, document, turn):
+        """Send it to one after the other until one has taken it; return the status and the answer."""
+        for number in itertools.count(turn):
+            place = number % len(self._servers)
+            try:
+                access = self._access[place][0 if path.startswith("/_local/") else 1]
+                headers = {"Content-Type": "application/json", "Authorization": access}
+                status, answer = ask(self._caller(place), path, json.dumps(document), headers)
+            except (OSError, http.client.HTTPException):
+                self._callers.by_place.pop(place, None)
+                continue
+            if status < 500:
+                return status, answer
+        raise AssertionError("unreachable")
+
+    def _caller(self, place):
+        """Return this thread's connection to a server."""
+        if not hasattr(self._callers, "by_place"):
+            self._callers.by_place = {}
+        if place not in self._callers.by_place:
+            http_ = http.client.HTTPConnection("127.0.0.1", self._servers[place][2], timeout=20)
+            self._callers.by_place[place] = http_
+        return self._callers.by_place[place]
+
+
+def access_to(folder, port):
+    """Return the `Authorization` of the control API and of the API."""
+    client = json.loads((Path(folder) / "client.json").read_text())
+    form = f"grant_type=client_credentials&client_id={client['clientId']}&client_secret={client['clientSecret']}"
+    http_ = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    status, answer = ask(http_, "/oauth/token", form, {"Content-Type": "application/x-www-form-urlencoded"})
+    assert status == 200, answer
+    return "Bearer " + client["controlToken"], "Bearer " + answer["access_token"]
+
+
+def ask(http_, path, body, headers):
+    http_.request("POST", path, body, headers)
+    answer = http_.getresponse()
+    content = answer.read()
+    return answer.status, json.loads(content) if content else None
+
+
+def load(servers, name, count, there):
+    """Send manifests and cause events, as fast as they are taken; return the event ids, and the seconds until all of
+    them have arrived.
+    """
+    began = time.monotonic()
+
+    def send(number):
+        status, _ = servers.post("/v1/content/manifests", manifest(f"{name}-{number:06}"), number)
+        assert status in (200, 202), status
+        wanted = {"phaseDNAId": f"{name}-{number}", "locale": "fr-FR", "agePersona": "6-12"}
+        status, answer = servers.post("/_local/request-content", wanted, number)
+        assert status == 202, status
+        return answer["eventId"]
+
+    with ThreadPoolExecutor(CALLERS) as callers:
+        event_ids = set(callers.map(send, range(count)))
+    wait_until(lambda: event_ids <= {one.id for one in there.received}, 120)
+    return event_ids, time.monotonic() - began
+
+
+def wait_until(is_so, within_s):
+    ends_at = time.monotonic() + within_s
+    pause = threading.Event()
+    while not is_so():
+        assert time.monotonic() < ends_at, "it takes too long"
+        pause.wait(0.05)
+
+
+def test_four_processes_of_which_one_is_killed_every_few_seconds(serve, tmp_path, postgres_cluster, capsys):
+    with postgres_cluster.database() as url, receiver(lambda _received, _connection: OK) as there:
+        rates = {}
+        for count in (1, PROCESSES):
+            servers = Servers(serve, tmp_path / f"compared-{count}", url, there.url, count)
+            _, seconds = load(servers, f"compared-{count}", TO_COMPARE, there)
+            rates[count] = 2 * TO_COMPARE / seconds
+            servers.stop()
+        there.received.clear()
+        servers = Servers(serve, tmp_path / "killed", url, there.url, PROCESSES)
+        is_done, kills = threading.Event(), itertools.count(1)
+
+        def kill():
+            while not is_done.wait(KILL_EVERY_S):
+                servers.kill(next(kills) % PROCESSES)
+
+        killing = threading.Thread(target=kill)
+        killing.start()
+        try:
+            event_ids, seconds = load(servers, "killed", MANIFESTS, there)
+        finally:
+            is_done.set()
+            killing.join()
+        name = url.partition("@/")[2].partition("?")[0]
+        open_ones = "SELECT count(*) FROM submissions WHERE status IN ('pending', 'validating')"
+        wait_until(lambda: postgres_cluster.sql(open_ones, name) == [(0,)], 60)
+        due = "SELECT count(*) FROM webhook_deliveries WHERE status = 'open'"
+        wait_until(lambda: postgres_cluster.sql(due, name) == [(0,)], 60)
+        verdicts = postgres_cluster.sql(
+            "SELECT status, count(*), count(DISTINCT manifest_id) FROM submissions"
+            " WHERE manifest_id LIKE 'killed-%' GROUP BY status",
+            name,
+        )
+        servers.stop()
+        arrived = [one.id for one in there.received]
+        most = max(there.most_at_once.values())
+        with capsys.disabled():
+            print(
+                f"\n{next(kills) - 1} kills of one of {PROCESSES} processes in {seconds:.0f} s: {MANIFESTS} manifests,"
+                f" {verdicts} verdicts; {len(event_ids)} events, {len(event_ids - set(arrived))} lost,"
+                f" {len(arrived) - len(set(arrived))} repeated, at most {most} at once;"
+                f" {rates[1]:.0f} requests a second with one process, {rates[PROCESSES]:.0f} with {PROCESSES}"
+            )
+        assert verdicts == [("active", MANIFESTS, MANIFESTS)]
+        assert len(event_ids) == EVENTS
+        assert event_ids <= set(arrived)
+        assert most <= 5
