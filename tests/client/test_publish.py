@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -367,6 +368,55 @@ def test_pages_of_the_listing_are_put_together(fake_time: FakeTime) -> None:
     found = list_manifests(script.api(), patience=Patience(9, world=fake_time.world), trace_id="t")
     assert found is not None and list(found) == ["a", "b"]
     assert script.requests[1].url.params["cursor"] == "cursor-2"
+
+
+MANY = 55
+
+
+def test_verdicts_that_come_late_are_found_in_the_listing(
+    manual_server: Started, manual_control: LocalControl, open_to: OpenedApi, fake_time: FakeTime
+) -> None:
+    drafts = [lesson(None, f"late-{number:03}", {"a.mp3": b"a"}) for number in range(MANY)]
+
+    def decide(event: Event) -> None:
+        if isinstance(event, Submitted):
+            status: Literal["active", "rejected"] = "rejected" if event.manifest_id == "late-007" else "active"
+            manual_control.decide(event.manifest_id, event.version, status, reason="it is loud")
+
+    with fault_proxy(manual_server.url) as proxy:
+        around = Surroundings(on_event=decide, world=fake_time.world)
+        report = run(open_to(manual_server, proxy.url), *drafts, around=around)
+    assert Counter(outcomes(report)) == {"active": MANY - 1, "rejected": 1}
+    assert report.results[7].findings[0].message == "it is loud"
+    asked = [request for request in proxy.requests if request.startswith("GET /v1/content/manifests/")]
+    assert asked == ["GET /v1/content/manifests/late-007"]
+
+
+def test_what_an_earlier_run_left_pending_is_found_in_the_listing_too(
+    manual_server: Started, manual_control: LocalControl, open_to: OpenedApi, fake_time: FakeTime
+) -> None:
+    drafts = [lesson(None, f"left-{number:03}", {"a.mp3": b"a"}) for number in range(MANY)]
+    assert set(outcomes(run(open_to(manual_server), *drafts, wait=False))) == {"pending"}
+
+    def decide(event: Event) -> None:
+        if isinstance(event, Planned) and event.version is not None:
+            manual_control.decide(event.manifest_id, event.version, "active")
+
+    with fault_proxy(manual_server.url) as proxy:
+        around = Surroundings(on_event=decide, world=fake_time.world)
+        report = run(open_to(manual_server, proxy.url), *drafts, around=around)
+    assert set(outcomes(report)) == {"active"}
+    assert set(proxy.requests) == {"POST /oauth/token", "GET /v1/content/manifests"}
+
+
+def test_of_many_those_without_a_verdict_in_time_are_pending(
+    manual_server: Started, open_to: OpenedApi, fake_time: FakeTime
+) -> None:
+    drafts = [lesson(None, f"never-{number:03}", {"a.mp3": b"a"}) for number in range(MANY)]
+    assert set(outcomes(run(open_to(manual_server), *drafts, wait=False))) == {"pending"}
+    report = run(open_to(manual_server), *drafts, around=Surroundings(world=fake_time.world), timeout_s=20)
+    assert (set(outcomes(report)), report.exit_code) == ({"pending"}, 8)
+    assert sum(fake_time.slept) == pytest.approx(20, abs=3)
 
 
 # --- when it cannot go on --------------------------------------------------------------------------------------------
