@@ -14,6 +14,7 @@ from typing import Any
 from reinmaker_cli.cli.text import counted, visible
 from reinmaker_cli.contract.findings import Finding
 
+MAX_ROWS = 1000  # GitHub takes 1 MiB for a summary, and 1 MiB for the outputs of a job
 MAX_ANNOTATIONS = 9  # GitHub shows ten of a kind for one step; the tenth is our count of the rest
 
 
@@ -65,9 +66,12 @@ def step_summary(document: Mapping[str, Any]) -> str:
         lines += [
             f"| {_cell(row.get('manifestId'))} | {_cell(row.get('version'))} | {_cell(row.get('outcome'))} "
             f"| {_cell((row.get('assets') or {}).get('count'))} |"
-            for row in results
+            for row in _of_interest(results)
         ]
         lines.append("")
+        if len(results) > MAX_ROWS:
+            through = len(results) - sum(map(_is_left, results))
+            lines += [f"Of {counted(len(results), 'manifest')} {through:,} are through and not listed.", ""]
     findings: Sequence[Mapping[str, Any]] = document.get("findings") or ()
     if findings:
         lines += ["| finding | where | what |", "| --- | --- | --- |"]
@@ -80,6 +84,15 @@ def step_summary(document: Mapping[str, Any]) -> str:
     if error:
         lines += [f"**{_cell(error['code'])}**: {_cell(error['message'])}", "", f"{_cell(error['hint'])}", ""]
     return "\n".join(lines)
+
+
+def _of_interest(results: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return the results; of more than there is room for, those that are not through."""
+    return results if len(results) <= MAX_ROWS else [row for row in results if _is_left(row)][:MAX_ROWS]
+
+
+def _is_left(row: Mapping[str, Any]) -> bool:
+    return row.get("outcome") not in ("active", "unchanged", None)
 
 
 def _cell(value: object) -> str:
@@ -95,8 +108,9 @@ def step_outputs(document: Mapping[str, Any], delimiter: str) -> str:
     `delimiter` must be random: a value that held it could set outputs of its own.
     """
     results: Sequence[Mapping[str, Any]] = document.get("results") or ()
-    rows = [{key: row.get(key) for key in ("manifestId", "version", "outcome", "digest")} for row in results]
-    through = [str(row.get("manifestId")) for row in results if row.get("outcome") in ("active", "unchanged")]
+    wanted = ("manifestId", "version", "outcome", "digest")
+    rows = [{key: row.get(key) for key in wanted} for row in _of_interest(results)]
+    through = [str(row.get("manifestId")) for row in results if not _is_left(row) and row.get("outcome")]
     error = document.get("error") or {"code": "", "hint": ""}
     outputs = {
         "ok": "true" if document["ok"] else "false",

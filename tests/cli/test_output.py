@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reinmaker_cli.cli.findings import finding_lines
-from reinmaker_cli.cli.github import annotation_lines, step_outputs
+from reinmaker_cli.cli.github import annotation_lines, step_outputs, step_summary
 from reinmaker_cli.cli.plain import PlainProgress, PlainWriter
 from reinmaker_cli.cli.streams import Stream
 from reinmaker_cli.cli.text import Item, Line, Styled, human_size, visible, wants_colour
@@ -182,6 +182,20 @@ def test_on_actions_there_is_a_summary_and_outputs(reinmaker: Command, runner: P
     assert lines[0] == "ok=true"
     (results,) = (lines[number + 1] for number, line in enumerate(lines) if line.startswith("results<<"))
     assert [row["manifestId"] for row in json.loads(results)] == ["tiny-en-US", "tiny-fr-FR"]
+
+
+def test_on_actions_a_catalogue_fits_into_what_github_takes() -> None:
+    """More than a thousand: those that are not through, and the number of the others."""
+    row = {"version": "2026.11.23", "digest": "sha256:" + 64 * "0", "assets": {"count": 15}}
+    results = [{"manifestId": f"{number:0120}", "outcome": "active", **row} for number in range(6569)]
+    document = {"schema": "reinmaker.publish/1", "ok": False, "exitCode": 10, "findings": [], "error": None}
+    document["results"] = [*results, {"manifestId": "left", "outcome": "rejected", **row}]
+    summary, outputs = step_summary(document), step_outputs(document, "end")
+    assert "| left |" in summary and "Of 6,570 manifests 6,569 are through" in summary
+    assert len(summary.encode()) < 2**20 > len(outputs.encode())
+    lines = outputs.splitlines()
+    (shown,) = (lines[number + 1] for number, line in enumerate(lines) if line.startswith("results<<"))
+    assert [one["manifestId"] for one in json.loads(shown)] == ["left"]
 
 
 def test_on_actions_a_summary_cell_is_text(reinmaker: Command, runner: Path) -> None:
