@@ -8,7 +8,7 @@ JOBS ?= 3
 NODE := $(PROOF)/node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test proof proof-breaks postman viewer lint lock secrets wheel sbom types check bench soak site generated clean
+.PHONY: help demo test proof proof-breaks postman viewer pictures lint lock secrets wheel sbom types check bench soak site generated clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ postman: $(VENV)/installed-dev $(NODE)/node_modules/installed ## rewrite the Pos
 
 viewer: $(VENV)/installed-dev $(NODE)/node_modules/installed ## take the viewer of /docs over from its npm package
 	$(BIN)/python -m tests.proof.peers.browser
+
+pictures: $(VENV)/installed-dev $(NODE)/node_modules/installed ## take the pictures of the inspector in docs/pictures again; wants Chromium
+	$(BIN)/python -m tests.proof.pictures
 
 lint: $(VENV)/installed-dev ## formatting and lint
 	$(BIN)/ruff format --check .

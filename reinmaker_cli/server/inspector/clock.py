@@ -24,7 +24,7 @@ _MEANINGS: Final = (
 def clock_buttons() -> Html:
     """Return the buttons that let time pass."""
     steps = [
-        button(f"+{words}", name="advanceSeconds", value=seconds, label=f"Advance the clock by {words}")
+        button(f"+{words}", name="advanceSeconds", value=seconds, label=f"+{words}, advance the clock")
         for words, seconds in STEPS
     ]
     return form(SEND, tag("span", "Advance", class_="soft"), steps, done="The clock was moved", class_="steps")

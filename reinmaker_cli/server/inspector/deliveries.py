@@ -145,25 +145,22 @@ def _attempt(delivery: StoredDelivery, attempt: StoredAttempt, place: int) -> Ht
         "li",
         tag("div", head, moment(attempt.started_at), class_="attempt"),
         error,
-        tag("details", tag("summary", "What was signed"), _signed(delivery, attempt)),
+        tag("details", tag("summary", "What was signed"), _signed(delivery, attempt, place)),
         id=f"t-{place}",
     )
 
 
-def _signed(delivery: StoredDelivery, attempt: StoredAttempt) -> Html:
+def _signed(delivery: StoredDelivery, attempt: StoredAttempt, place: int) -> Html:
     """Return what the signature covers, and enough to find out why a receiver computes another one."""
     content = f"{delivery.event_id}.{attempt.webhook_timestamp}.{delivery.body}"
     shown, body = without_users(content), delivery.body.encode()
-    hint: Child = None
-    if shown != content:
-        whole = f"reinmaker webhooks deliveries --event {delivery.event_id} --json"
-        hint = tag("p", "Users are not shown here, so compare by the SHA-256; ", command(whole), " names the event.")
+    hint = tag("p", "The user is left out here, and is in the SHA-256.", class_="soft") if shown != content else None
     return tag(
         "div",
-        tag("pre", tag("code", shown), tabindex="0", role="region", aria_label="The string that was signed"),
+        tag("pre", tag("code", shown), tabindex="0", role="region", aria_label=f"What was signed, POST {place + 1}"),
         facts(
             (signing.TIMESTAMP_HEADER, tag("code", attempt.webhook_timestamp)),
-            ("SHA-256 of this", copyable(*_sha256(content.encode()), "SHA-256")),
+            ("SHA-256 of it all", copyable(*_sha256(content.encode()), "SHA-256")),
             ("SHA-256 of the body", copyable(*_sha256(body), "SHA-256")),
             ("Body", f"{len(body):,} bytes"),
         ),

@@ -45,8 +45,7 @@ def manifest_table(found: tuple[StoredSubmission, ...]) -> Html:
 
 
 def _manifest_row(one: StoredSubmission) -> Html:
-    errors = json.loads(one.validation)["errors"]
-    reason = tag("span", errors[0]["detail"], class_="reason") if one.status == "rejected" and errors else None
+    reason = _first_reason(one) if one.status == "rejected" else None
     name = stack(link("manifests", tag("code", one.manifest_id), id=one.manifest_id), reason)
     active = None
     if one.active is not None and one.active.version != one.version:
@@ -54,3 +53,13 @@ def _manifest_row(one: StoredSubmission) -> Html:
     version = stack(tag("code", one.version), active)
     cells = (mark(one.status), name, version, number(one.asset_count), moment(one.updated_at))
     return row(f"m-{one.submission_id}", _HEAD, cells)
+
+
+def _first_reason(one: StoredSubmission) -> Html | None:
+    validation = json.loads(one.validation)
+    if not validation["errors"]:
+        return None
+    first, others = validation["errors"][0], validation["errorCount"] - 1
+    asset = group(tag("code", first["assetId"]), ": ") if first.get("assetId") else None
+    more = f", and {others} more" if others else None
+    return tag("span", asset, first["detail"], more, class_="reason")

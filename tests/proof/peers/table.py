@@ -3,6 +3,7 @@
 from tests.proof.peers.access import ACCESS
 from tests.proof.peers.browser import BROWSER
 from tests.proof.peers.generated_clients import PYTHON, TYPESCRIPT
+from tests.proof.peers.inspector import INSPECTOR
 from tests.proof.peers.linters import REDOCLY, SPECTRAL
 from tests.proof.peers.newman import NEWMAN
 from tests.proof.peers.oauth_clients import AUTHLIB, OAUTH4WEBAPI, REQUESTS_OAUTHLIB
@@ -19,5 +20,5 @@ PEERS = (
     *(PRISM, NEWMAN),
     *(AUTHLIB, REQUESTS_OAUTHLIB, OAUTH4WEBAPI),
     *(TYPESCRIPT, PYTHON),
-    BROWSER,
+    *(BROWSER, INSPECTOR),
 )
