@@ -9,7 +9,7 @@ from tests.benchmarks.bench import REINMAKER, Bench
 
 TITLE = "A million files"
 FEW, MANY = 100_000, 1_000_000
-WITHIN = (8.0, 12.0)
+MOST_TIMES = 12.0
 MOST_MIB = 1200.0
 
 _COMMANDS = {
@@ -31,17 +31,18 @@ class Growth:
     def line(self) -> str:
         """Return the row of the table."""
         ratio = self.many_s / self.few_s
-        is_met = WITHIN[0] <= ratio <= WITHIN[1] and self.peak_mib <= MOST_MIB
+        is_met = ratio <= MOST_TIMES and self.peak_mib <= MOST_MIB
         return (
             f"| {self.name} | {self.few_s:.2f} s | {self.many_s:.2f} s | {ratio:.1f} | {self.peak_mib:.0f} |"
-            f" 8 to 12, ≤ {MOST_MIB:.0f} MiB{'' if is_met else ', **missed**'} |"
+            f" ≤ {MOST_TIMES:.0f}, ≤ {MOST_MIB:.0f} MiB{'' if is_met else ', **missed**'} |"
         )
 
 
 def measure(bench: Bench) -> None:
-    """Measure once, in CPU seconds of all processes: it takes 4 GB of disk, and most of the time is making them."""
+    """Measure once, in CPU seconds of all processes; most of the time goes into making a million files."""
     few, many = bench.tree(trees.small_name(FEW)), bench.tree(trees.MILLION)
     bench.say(
+        "The million are ten hard links to each of the 100,000.",
         "",
         f"| CPU | {FEW:,} files | {MANY:,} in 20 manifests | ratio | peak MiB | aim |",
         "| --- | --- | --- | --- | --- | --- |",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -129,11 +130,26 @@ def large_manifest(path: Path, *, assets: int) -> None:
     path.write_text(json.dumps(document, indent=1))
 
 
+def linked_files(folder: Path, tree: Path) -> None:
+    """Make 20 folders of 50,000 files, hard links to a tree of 100,000, each folder with a reinmaker.toml."""
+    thousands = sorted((tree / "fx").iterdir())
+    for number in range(20):
+        made = folder / f"{number:02}"
+        for thousand in thousands[:50] if number % 2 else thousands[50:]:
+            below = made / "fx" / thousand.name
+            below.mkdir(parents=True)
+            for file in thousand.iterdir():
+                os.link(file, below / file.name)
+        (made / "reinmaker.toml").write_text(TOML.replace("bench-{locale}", f"bench-{number:02}"))
+
+
 def fill_cache(tree: Path) -> None:
     """Scan until every digest is kept: a file is, from two seconds after its last change on."""
-    scan = [str(Path(sys.executable).with_name("reinmaker")), "scan", str(tree), "--json"]
-    while json.loads(subprocess.run(scan, capture_output=True, check=True).stdout)["stats"]["hashed"]:
-        pass
+    scan = [str(Path(sys.executable).with_name("reinmaker")), "scan", str(tree), "--quiet", "--verbose"]
+    while True:
+        done = subprocess.run(scan, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True)
+        if done.stderr.startswith("0 files read"):
+            return
 
 
 def main(made: Path) -> None:
@@ -146,8 +162,7 @@ def main(made: Path) -> None:
     elif made.name == LESSON:
         sized_files(made, [32 * MIB] * 56 + [MIB] * 224 + [2048] * 16384)
     elif made.name == MILLION:
-        for number in range(20):
-            small_files(made / f"{number:02}", files=50_000, name=f"bench-{number:02}")
+        linked_files(made, made.with_name(small_name(100_000)))
     elif made.name.startswith("catalogue-"):
         catalogue(made, manifests=int(made.name.removeprefix("catalogue-")), phases=15)
     else:
