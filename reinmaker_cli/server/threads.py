@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from queue import Empty, SimpleQueue
 from typing import ParamSpec, TypeVar
 
 from reinmaker_cli.server.shared_writes import SharedWrites
@@ -22,6 +23,7 @@ SHARED_WRITERS = 6
 """Where several processes write: PostgreSQL lets those who wait for the disk at a time wait together."""
 CONFLICTS = 5
 """Writes in a row that another process was in the way of, before that is an error."""
+KEEP_THREAD_S = 10.0
 
 
 class Threads:
@@ -88,8 +90,46 @@ async def run_detached(function: Callable[P, T], *args: P.args, **kwargs: P.kwar
         else:
             _settle(loop, future, functools.partial(future.set_result, result))
 
-    threading.Thread(target=run, name=getattr(function, "__name__", "detached"), daemon=True).start()
+    _DETACHED.run(run)
     return await future
+
+
+class _DaemonThreads:
+    """As many threads as there are calls at a time, each kept for a while; the end of the process waits for none.
+
+    To start one holds the event loop up until it runs, which takes as long as all who compute let it wait.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[SimpleQueue[Callable[[], None]]] = []
+
+    def run(self, call: Callable[[], None]) -> None:
+        """Make the call, which raises nothing, in a thread that has nothing to do."""
+        with self._lock:
+            calls = self._idle.pop() if self._idle else None
+        if calls is None:
+            calls = SimpleQueue()
+            threading.Thread(target=self._serve, args=(calls,), name="detached", daemon=True).start()
+        calls.put(call)
+
+    def _serve(self, calls: SimpleQueue[Callable[[], None]]) -> None:
+        while True:
+            try:
+                call = calls.get(timeout=KEEP_THREAD_S)
+            except Empty:
+                with self._lock:
+                    if calls in self._idle:
+                        self._idle.remove(calls)
+                        return
+                continue  # it was taken at this moment: a call is on its way
+            call()
+            del call  # what it holds may be large
+            with self._lock:
+                self._idle.append(calls)
+
+
+_DETACHED = _DaemonThreads()
 
 
 def _settle(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T], settle: Callable[[], object]) -> None:

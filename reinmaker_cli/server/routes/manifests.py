@@ -83,7 +83,7 @@ async def _accept(services: Services, manifest: Manifest, trace: str) -> tuple[S
     match accepted:
         case Created(submission):
             services.validations.enqueue(submission.no, submission.body_bytes)
-            services.changes.announce(submission.manifest_id)
+            services.changes.wake(submission.manifest_id)
             return submission, False
         case Replayed(submission):
             return submission, True

@@ -1,0 +1,58 @@
+"""Threads for calls that may take minutes."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from reinmaker_cli.server import threads
+from reinmaker_cli.server.threads import run_detached
+
+
+@pytest.fixture(autouse=True)
+def own_threads(monkeypatch):
+    monkeypatch.setattr(threads, "_DETACHED", threads._DaemonThreads())
+
+
+def test_a_thread_that_has_ended_its_call_makes_the_next():
+    async def scenario() -> list[threading.Thread]:
+        return [await run_detached(threading.current_thread) for _ in range(200)]
+
+    used = asyncio.run(scenario())
+    assert len(set(used)) < 200  # not 1: the answer may be here before the thread has said that it is free
+    assert all(thread.daemon for thread in used)
+
+
+def test_calls_at_the_same_time_do_not_wait_for_each_other():
+    all_here = threading.Barrier(6)
+
+    async def scenario() -> None:
+        await asyncio.gather(*(run_detached(all_here.wait, 20) for _ in range(6)))
+
+    asyncio.run(scenario())
+    assert not all_here.broken
+
+
+def test_an_error_is_raised_where_the_result_is_awaited_and_ends_no_thread():
+    def fail() -> None:
+        raise ValueError("of the call")
+
+    async def scenario() -> threading.Thread:
+        with pytest.raises(ValueError, match="of the call"):
+            await run_detached(fail)
+        return await run_detached(threading.current_thread)
+
+    assert asyncio.run(scenario()).daemon
+
+
+def test_a_thread_that_is_not_needed_ends(monkeypatch):
+    monkeypatch.setattr(threads, "KEEP_THREAD_S", 0.05)
+
+    async def scenario() -> threading.Thread:
+        return await run_detached(threading.current_thread)
+
+    thread = asyncio.run(scenario())
+    thread.join(20)
+    assert not thread.is_alive()
