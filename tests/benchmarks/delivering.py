@@ -19,9 +19,12 @@ import httpx
 from reinmaker_cli.server.store import DATABASE_NAME, open_store
 from reinmaker_cli.server.store.deliveries import IN_FLIGHT_PER_ENDPOINT
 from reinmaker_cli.server.store.delivery_log import Wanted
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.throughput import HEAD, ROUNDS, row_of
 
 NAME = "webhooks delivered and recorded, durable"
 OTHER_NAME = f"httpx.AsyncClient, {IN_FLIGHT_PER_ENDPOINT} in flight"
+TITLE = "Delivering"
 DELIVERIES = 3000
 WITHIN_S = 120.0
 
@@ -65,6 +68,18 @@ async def main():
         await asyncio.gather(*(send(client) for _ in range(at_once)))
 asyncio.run(main())
 """
+
+
+def measure(bench: Bench) -> None:
+    """Measure ours and the client's in turn."""
+    row = row_of(NAME, OTHER_NAME, pairs(bench.folder, bench.environment, ROUNDS), "/s", 0.5, at_least=True)
+    bench.say(
+        f"{DELIVERIES} events wait in the outbox for a receiver on this machine: claimed, signed, sent to a checked",
+        "address, and written down durably. The client keeps its connections, and no record. Ratios are ours / other.",
+        "",
+        *HEAD,
+        row.cells(),
+    )
 
 
 def pairs(folder: Path, environment: Mapping[str, str], rounds: int) -> list[tuple[float, float]]:

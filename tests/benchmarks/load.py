@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,6 +15,11 @@ from reinmaker_cli.contract.names import EVENTS_PATH, HEALTH_PATH, MANIFESTS_PAT
 
 CONNECTIONS = 16
 """In flight at once: enough that a durable write shares its commit with nobody only because there is nobody."""
+
+ON_ONE_PROCESSOR = ("taskset", "--cpu-list", "0")
+"""What is measured has one for itself, and is not moved between two."""
+ON_ANOTHER = ("taskset", "--cpu-list", str((os.cpu_count() or 1) - 1))
+"""What makes the load has another."""
 
 # Each request has ids of its own: `@` stands for a number that no other request of this or a later run has.
 _SCRIPT = """
@@ -110,7 +116,8 @@ def event(event_id: str) -> dict[str, object]:
 
 def missing_tool() -> str | None:
     """Return why no load can be made here, or None."""
-    return None if shutil.which("wrk") else "wrk is not installed (`apt-get install wrk`)"
+    missing = [tool for tool in ("wrk", "taskset") if shutil.which(tool) is None]
+    return f"not installed: {', '.join(missing)} (`apt-get install wrk util-linux`)" if missing else None
 
 
 def run_load(
@@ -121,6 +128,7 @@ def run_load(
     own = _GET_SCRIPT % token if load.body is None else _SCRIPT % (start, _lua_text(load.body), token)
     script.write_text(own + _REPORT)
     command = [
+        *ON_ANOTHER,
         "wrk",
         "-t1",
         f"-c{CONNECTIONS}",

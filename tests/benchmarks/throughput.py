@@ -23,12 +23,15 @@ import httpx
 from reinmaker_cli.contract.names import HEALTH_PATH, MANIFESTS_PATH, MAX_EVENTS
 from reinmaker_cli.server.routes.documents import openapi_json
 from reinmaker_cli.server.store import open_store
-from tests.benchmarks import delivering
-from tests.benchmarks.load import Load, event, loads, manifest_template, missing_tool, run_load
+from tests.benchmarks.load import ON_ONE_PROCESSOR, Load, event, loads, manifest_template, missing_tool, run_load
 
+HEAD = (
+    "| what | ours | other | its figure | ratio min / median / max | aim |",
+    "| --- | --- | --- | --- | --- | --- |",
+)
 STORED_EVENTS = 1_000_000
 ROUNDS = 3
-SECONDS = 4
+SECONDS = 3
 """Of each load in each round; ours and the other's in turn."""
 STARTS = 5
 PRISM = Path(__file__).parents[1] / "proof" / "node" / "node_modules" / ".bin" / "prism"
@@ -81,8 +84,6 @@ def measure(folder: Path, environment: Mapping[str, str], manifest: Path) -> lis
             sender = _Sender(folder, environment, _token(ours, data))
             rows += _rates(sender, ours, prism, bare)
         rows.append(_verdict(ours, sender.token, manifest))
-    delivered = delivering.pairs(folder, environment, ROUNDS)
-    rows.append(_row(delivering.NAME, delivering.OTHER_NAME, delivered, "/s", 0.5, at_least=True))
     return rows
 
 
@@ -116,11 +117,11 @@ def _rates(sender: _Sender, ours: str, prism: str, bare: sqlite3.Connection) -> 
     _seed(ours, sender.token)
     for load in loads():
         pairs = _in_turn(lambda load=load: sender.rate(load, ours), lambda load=load: sender.rate(load, prism))
-        yield _row(load.name, "Prism, stores nothing", pairs, "/s", load.aim, at_least=True)
+        yield row_of(load.name, "Prism, stores nothing", pairs, "/s", load.aim, at_least=True)
     batches = loads()[-1]
     pairs = _in_turn(lambda: sender.rate(batches, ours), lambda: _bare_rate(bare, sender.number()))
     name = f"{batches.name}, {STORED_EVENTS:,} stored"
-    yield _row(name, "bare sqlite3 executemany", pairs, "/s", 0.5, at_least=True)
+    yield row_of(name, "bare sqlite3 executemany", pairs, "/s", 0.5, at_least=True)
 
 
 def _in_turn(ours: Callable[[], float], other: Callable[[], float]) -> list[tuple[float, float]]:
@@ -142,12 +143,13 @@ def _verdict(url: str, token: str, manifest: Path) -> Throughput:
             ended = time.perf_counter()
             json.loads(body)
             pairs.append((1000 * (ended - began), 1000 * (time.perf_counter() - ended)))
-    return _row("verdict on 100,000 assets", "python json.loads of it", pairs, " ms", None, at_least=False)
+    return row_of("verdict on 100,000 assets", "python json.loads of it", pairs, " ms", None, at_least=False)
 
 
-def _row(
+def row_of(
     name: str, other_name: str, pairs: list[tuple[float, float]], unit: str, aim: float | None, *, at_least: bool
 ) -> Throughput:
+    """Return the line of pairs (ours, other)."""
     ratios = [a / b for a, b in pairs]
     return Throughput(
         name,
@@ -177,13 +179,13 @@ def _starts(folder: Path, document: Path, environment: Mapping[str, str]) -> Thr
         (1000 * seconds(lambda: _ours(data, environment)), 1000 * seconds(lambda: _prism(document, environment)))
         for _ in range(STARTS + 1)
     ][1:]
-    return _row("start to first answer", "Prism", pairs, " ms", 0.5, at_least=False)
+    return row_of("start to first answer", "Prism", pairs, " ms", 0.5, at_least=False)
 
 
 def _memory(our_pid: int, prism_pid: int) -> Throughput:
     """Read what both hold when idle; the aim of 80 MiB is a figure of its own, the ratio is said beside it."""
     pair = (_resident_mib(our_pid), _resident_mib(prism_pid))
-    return _row("memory when idle (aim: 80 MiB)", "Prism", [pair], " MiB", 80 / pair[1], at_least=False)
+    return row_of("memory when idle (aim: 80 MiB)", "Prism", [pair], " MiB", 80 / pair[1], at_least=False)
 
 
 def _resident_mib(process_id: int) -> float:
@@ -217,7 +219,7 @@ def _started(command: list[str], environment: Mapping[str, str]) -> Iterator[tup
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [*command, str(port)],
+        [*ON_ONE_PROCESSOR, *command, str(port)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
