@@ -17,6 +17,10 @@ PEERS_BIN = Path(sys.executable).parent.parent / "peers" / "bin"
 """The virtual environment of peers that are written in Python: what they need is none of the product's business."""
 
 
+class NotAsked(Exception):
+    """The tool itself did not run to its end, so it says nothing of the server."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a peer looked at, and what it found wrong."""
@@ -47,11 +51,14 @@ class Peer:
 def run(
     words: Sequence[str | Path], *, env: dict[str, str], cwd: Path, timeout_s: float = 300
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end and return what it said."""
-    return subprocess.run(
-        list(map(str, words)), env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=timeout_s, check=False,
-    )  # fmt: skip
+    """Run a program to its end and return what it said; NotAsked where that takes too long."""
+    try:
+        return subprocess.run(
+            list(map(str, words)), env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=timeout_s, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise NotAsked(f"{Path(words[0]).name} did not end within {timeout_s:g} s") from error
 
 
 def node_tool(name: str) -> Path:
