@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,6 +27,12 @@ _HELD: Counter[str] = Counter()
 def say(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Return a function that puts a line under the results: figures that people read, whoever ran the test."""
     return functools.partial(record_property, "said")
+
+
+def pytest_configure() -> None:
+    """Let ^C be what it is in a terminal: where a shell runs the tests in the background, it has it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
