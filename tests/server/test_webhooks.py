@@ -451,8 +451,9 @@ def test_health_tells_of_the_outbox(caller):
         add_endpoint(caller, there.url)
         request_content(caller)
         advance(caller, 0)
-        assert checks()["outbox"] == {"depth": 1, "oldestDueSeconds": 0}
+        # Health answers within 50 ms: on a busy machine with what it knew before, and then once more.
+        assert next(found for _ in range(100) if (found := checks()["outbox"]) == {"depth": 1, "oldestDueSeconds": 0})
         advance(caller, 8 * 3600)
-    found = checks()
-    assert (found["outbox"]["depth"], found["deadLetters"]) == (0, {"count": 1})
+    found = next(found for _ in range(100) if (found := checks())["deadLetters"] == {"count": 1})
+    assert found["outbox"]["depth"] == 0
     assert found["rotation"]["nextAt"] == "2027-01-22T12:00:00.000Z"
