@@ -43,8 +43,11 @@ WAIVED_FOR_OAUTH2: Mapping[tuple[str, int], str] = {
     for name in ("submitManifest", "listManifests", "getManifest", "getEntitlements", "sendEvents")
 }
 
+REQUEST_LIMIT_S = 40
+"""Its own ten seconds are as long as the document's example of `Prefer: wait`."""
 CONFIG = f"""
 seed = {SEED}
+request-timeout = {REQUEST_LIMIT_S}
 [generation]
 database = "none"
 mode = "all"
