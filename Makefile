@@ -8,7 +8,7 @@ JOBS ?= 3
 NODE := $(PROOF)/node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test proof proof-breaks postman viewer pictures lint lock secrets wheel sbom types check bench soak site generated clean
+.PHONY: help demo test proof proof-breaks postman viewer pictures lint lock secrets wheel sbom types check bench soak site recorded generated clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +98,9 @@ soak: $(VENV)/installed-dev ## the long proofs in full
 
 site: $(VENV)/installed-dev ## site/: the documentation as a site; a warning fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+recorded: $(VENV)/installed-dev ## rewrite what tests record: snapshots, docs/errors.md, docs/ci.md, docs/first-ten-minutes.md
+	REINMAKER_UPDATE_SNAPSHOTS=1 $(BIN)/pytest tests/trial tests/e2e/test_pipeline.py tests/e2e/test_first_minutes.py tests/cli/test_hostile.py
 
 generated: $(VENV)/installed-dev ## rewrite completions/ and the generated references in docs/
 	$(BIN)/python -m tests.generate

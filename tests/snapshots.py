@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import os
 import re
 from pathlib import Path
@@ -10,6 +11,12 @@ from pathlib import Path
 from reinmaker_cli import __version__
 
 WRITES = bool(os.environ.get("REINMAKER_UPDATE_SNAPSHOTS"))  # read before a fixture clears the variables
+
+
+def in_order(text: str) -> str:
+    """Return the text with verdicts that follow each other sorted: manifests are published at the same time."""
+    runs = itertools.groupby(text.split("\n"), key=lambda line: line.startswith("verdict "))
+    return "\n".join(line for is_verdict, run in runs for line in (sorted(run) if is_verdict else run))
 
 
 def check_snapshot(name: str, text: str, folder: Path) -> None:

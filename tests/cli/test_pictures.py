@@ -8,6 +8,8 @@ import pytest
 
 from reinmaker_cli.cli.pictures import Branch, Mark, bar, matrix_lines, time_line, tree_lines, width_of
 from reinmaker_cli.cli.text import Line, Styled, cells
+from reinmaker_cli.cli.webhooks_deliveries import timeline
+from reinmaker_cli.client.webhooks import Attempt, Delivery
 from tests.cli.command import Command, as_process
 from tests.cli.folders import make_project
 from tests.cli.terminals import needs_terminals, seen, settled
@@ -66,6 +68,39 @@ def test_a_time_line_keeps_the_order_and_its_width() -> None:
     assert (len(line), line.count("✗"), line[0], line[-1]) == (60, 6, "✗", "✗")
     assert len(plain(time_line(marks * 30, 20))) == 20
     assert plain(time_line([], 20)) == ""
+
+
+def test_a_delivery_is_drawn_with_each_attempt_and_what_is_due() -> None:
+    delivery = Delivery(
+        delivery_id="del_1",
+        event_id="msg_1",
+        type="reinmaker.content.requested",
+        endpoint_id="ep_1",
+        url="http://localhost/",
+        status="open",
+        attempt=2,
+        created_at="2026-11-23T07:00:00Z",
+        updated_at="2026-11-23T07:00:30Z",
+        due_at="2026-11-23T07:02:30Z",
+        trace_id="t",
+        attempts=tuple(
+            Attempt(
+                attempt=number,
+                kind="scheduled",
+                started_at=f"2026-11-23T07:00:{second}Z",
+                ended_at=f"2026-11-23T07:00:{second}Z",
+                duration_ms=1,
+                webhook_timestamp=1,
+                status=500,
+                outcome="status",
+            )
+            for number, second in ((1, "00"), (2, "30"))
+        ),
+    )
+    drawn, *attempts = (plain(line) for line in timeline(delivery, 40)[3:])
+    assert (drawn[2], drawn.count("✗"), drawn[-1], len(drawn)) == ("✗", 2, "○", 38)
+    assert [plain(line) for line in timeline(delivery)[3:]] == attempts
+    assert len(attempts) == 3 and "due at" in attempts[-1]
 
 
 # --- the commands ---------------------------------------------------------------------------------------------------

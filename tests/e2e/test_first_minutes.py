@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.cli.terminals import Session, needs_terminals, settled
-from tests.snapshots import WRITES
+from tests.snapshots import WRITES, in_order
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "first-ten-minutes.md"
@@ -94,7 +94,7 @@ def normal(text, newcomer):
     text = text.replace(str(newcomer.folder), "~/checkout").replace(str(newcomer.folder.parent / "home"), "~")
     text = re.sub(r"\d{4}([.-])\d{2}\1\d{2}", "<today>", text)
     text = re.sub(r"\bclient[A-Za-z0-9]{14}\b", "<client>", text)
-    return re.sub(r"localhost:\d+", "localhost:<port>", text).strip("\n")
+    return in_order(re.sub(r"localhost:\d+", "localhost:<port>", text).strip("\n"))
 
 
 @needs_terminals

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.lessons import lesson
-from tests.snapshots import WRITES
+from tests.snapshots import WRITES, in_order
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "ci.md"
@@ -194,7 +194,7 @@ def normal(text, pipeline):
         "<client>",
         text,
     )
-    return [line.rstrip() for line in text.rstrip().splitlines()]
+    return [line.rstrip() for line in in_order(text).rstrip().splitlines()]
 
 
 def test_success(pipeline, serve):

@@ -16,6 +16,7 @@ import pytest
 
 from reinmaker_cli.server.running import ServerConfig, Started, running_server
 from tests.cli.command import Command, Ended, command_line, environment
+from tests.snapshots import in_order
 from tests.trial.page import Entry
 
 _FIRST_WORDS = (
@@ -177,7 +178,7 @@ class World:
 
     def _keep(self, line: str, exit_code: int, said: str, code: str) -> None:
         self._mistaken, self._said = line, said
-        self.entry.made(line, exit_code, self._normal(said), code)
+        self.entry.made(self._normal(line), exit_code, self._normal(said), code)
         self.entry.normal = self._normal
 
     def _normal(self, text: str) -> str:
@@ -189,6 +190,8 @@ class World:
         text = re.sub(r"\b[0-9a-f]{32}\b", "<trace>", text)
         text = re.sub(r"\b\d{4}([.-])\d{2}\1\d{2}(-\d)?", "<today>", text)
         text = re.sub(r"\bclient[A-Za-z0-9]{14}\b", "<client>", text)
+        text = re.sub(r"\b3(599|600|601) s behind", "3600 s behind", text)
+        text = in_order(re.sub(r"\bof \d+ checks\b", "of all checks", text))
         return re.sub(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b", "<id>", text)
 
     def _in_bash(self, line: str) -> Ended:
