@@ -94,6 +94,7 @@ def normal(text, newcomer):
     text = text.replace(str(newcomer.folder), "~/checkout").replace(str(newcomer.folder.parent / "home"), "~")
     text = re.sub(r"\d{4}([.-])\d{2}\1\d{2}", "<today>", text)
     text = re.sub(r"\bclient[A-Za-z0-9]{14}\b", "<client>", text)
+    text = re.sub(r"#token=[A-Za-z0-9_-]+", "#token=<token>", text)
     return in_order(re.sub(r"localhost:\d+", "localhost:<port>", text).strip("\n"))
 
 
