@@ -17,12 +17,12 @@ from tests.server.receiver import OK, receiver
 
 IS_SOAK = bool(os.environ.get("REINMAKER_SOAK"))
 MANIFESTS = EVENTS = 10_000 if IS_SOAK else 1000
-KILL_EVERY_S = 5.0 if IS_SOAK else 1.0
+KILL_EVERY_S = 5.0 if IS_SOAK else 2.0
 PROCESSES, CALLERS = 4, 8
-TO_COMPARE = MANIFESTS // 5
+TO_COMPARE = MANIFESTS // 10
 """Of each kind, for the throughput of one process and of four."""
 
-pytestmark = pytest.mark.timeout(1800 if IS_SOAK else 120)
+pytestmark = pytest.mark.timeout(1800 if IS_SOAK else 300)
 
 
 class Servers:
@@ -52,10 +52,10 @@ class Servers:
         for server, _, _ in self._servers.values():
             server.stop()
 
-    def post(self, path, document, turn):
-        """Send it to one after the other until one has taken it; return the status and the answer."""
+    def post(self, path, document, turn, among):
+        """Send it to one after the other of the first ones until one has taken it; return the status and the answer."""
         for number in itertools.count(turn):
-            place = number % len(self._servers)
+            place = number % among
             try:
                 access = self._access[place][0 if path.startswith("/_local/") else 1]
                 headers = {"Content-Type": "application/json", "Authorization": access}
@@ -94,23 +94,23 @@ def ask(http_, path, body, headers):
     return answer.status, json.loads(content) if content else None
 
 
-def load(servers, name, count, there):
+def load(servers, name, count, there, among=PROCESSES):
     """Send manifests and cause events, as fast as they are taken; return the event ids, and the seconds until all of
     them have arrived.
     """
     began = time.monotonic()
 
     def send(number):
-        status, _ = servers.post("/v1/content/manifests", manifest(f"{name}-{number:06}"), number)
+        status, _ = servers.post("/v1/content/manifests", manifest(f"{name}-{number:06}"), number, among)
         assert status in (200, 202), status
         wanted = {"phaseDNAId": f"{name}-{number}", "locale": "fr-FR", "agePersona": "6-12"}
-        status, answer = servers.post("/_local/request-content", wanted, number)
+        status, answer = servers.post("/_local/request-content", wanted, number, among)
         assert status == 202, status
         return answer["eventId"]
 
     with ThreadPoolExecutor(CALLERS) as callers:
         event_ids = set(callers.map(send, range(count)))
-    wait_until(lambda: event_ids <= {one.id for one in there.received}, 120)
+    wait_until(lambda: event_ids <= {one.id for one in list(there.received)}, 300)
     return event_ids, time.monotonic() - began
 
 
@@ -124,14 +124,10 @@ def wait_until(is_so, within_s):
 
 def test_four_processes_of_which_one_is_killed_every_few_seconds(serve, tmp_path, postgres_cluster, capsys):
     with postgres_cluster.database() as url, receiver(lambda _received, _connection: OK) as there:
-        rates = {}
-        for count in (1, PROCESSES):
-            servers = Servers(serve, tmp_path / f"compared-{count}", url, there.url, count)
-            _, seconds = load(servers, f"compared-{count}", TO_COMPARE, there)
-            rates[count] = 2 * TO_COMPARE / seconds
-            servers.stop()
-        there.received.clear()
-        servers = Servers(serve, tmp_path / "killed", url, there.url, PROCESSES)
+        servers, rates = Servers(serve, tmp_path, url, there.url, PROCESSES), {}
+        for among in (1, PROCESSES):
+            _, seconds = load(servers, f"compared-{among}", TO_COMPARE, there, among)
+            rates[among] = 2 * TO_COMPARE / seconds
         is_done, kills = threading.Event(), itertools.count(1)
 
         def kill():
@@ -157,12 +153,13 @@ def test_four_processes_of_which_one_is_killed_every_few_seconds(serve, tmp_path
         )
         servers.stop()
         arrived = [one.id for one in there.received]
+        mine = [one for one in arrived if one in event_ids]
         most = max(there.most_at_once.values())
         with capsys.disabled():
             print(
                 f"\n{next(kills) - 1} kills of one of {PROCESSES} processes in {seconds:.0f} s: {MANIFESTS} manifests,"
                 f" {verdicts} verdicts; {len(event_ids)} events, {len(event_ids - set(arrived))} lost,"
-                f" {len(arrived) - len(set(arrived))} repeated, at most {most} at once;"
+                f" {len(mine) - len(set(mine))} repeated, at most {most} at once;"
                 f" {rates[1]:.0f} requests a second with one process, {rates[PROCESSES]:.0f} with {PROCESSES}"
             )
         assert verdicts == [("active", MANIFESTS, MANIFESTS)]
