@@ -16,6 +16,7 @@ from reinmaker_cli.client.patience import Clockwork
 
 Result = TypeVar("Result")
 
+SIGNALS_EVERY_S: Final = 1.0  # on Windows ^C does not interrupt a wait
 LAST_TURN_S: Final = 1.0  # for what is under way to reach its next pause, once the run is cut off
 
 
@@ -121,7 +122,8 @@ class Turns:
                 self._awaited = is_reached
                 self._awake -= 1
                 self._time.notify_all()
-                self._progress.wait_for(lambda: self._awaited is None)
+                while not self._progress.wait_for(lambda: self._awaited is None, SIGNALS_EVERY_S):
+                    pass
                 self._enter()
             if self._failure is not None:
                 raise self._failure
