@@ -123,6 +123,7 @@ class FaultProxy:
     def _pass_one(self, client: socket.socket) -> None:
         with client:
             client.settimeout(60)
+            cuts = self.line.cuts
             request = _read_request(client, self.line)
             if request is None:
                 return
@@ -133,6 +134,8 @@ class FaultProxy:
             self.on_head(request[: request.index(b"\r\n\r\n") + 2])
             self.on_request(f"{method} {path}")
             if fault is not None and fault.kind == "refuse":
+                return
+            if self.line.cuts > cuts:
                 return
             answer = fault.with_answer if fault is not None and fault.kind == "answer" else self._ask(request)
             status = int(answer.split(b" ", 2)[1]) if answer else 0
@@ -203,3 +206,4 @@ def fault_proxy(
         )
         threading.Thread(target=proxy.serve, args=(listener,), daemon=True).start()
         yield proxy
+        proxy.line.cut()  # what was still on its way reaches no server, which may be another test's by then

@@ -201,6 +201,16 @@ def test_a_lost_answer_is_found_out_and_nothing_put_twice(s3, cloud, folder):
     assert s3.versions() == {"lesson/a.mp3": 1}
 
 
+def test_a_conflict_with_nobody_is_tried_again(s3, cloud, folder):
+    """S3 answers 409 where another request on the key is under way, which may have removed it."""
+    conflict = b"HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n\r\n"
+    with fault_proxy(s3.url, Fault(1, "answer", "PUT", f"/{BUCKET}/lesson/a.mp3", conflict)) as proxy:
+        cloud(proxy.url)
+        report = Lesson(folder, {"a.mp3": FILES["a.mp3"]}).push()
+    assert states(report) == {"a.mp3": "uploaded"}
+    assert [one.method for one in proxy.passed] == ["HEAD", "PUT", "HEAD", "PUT"]
+
+
 # --- what never leaves ------------------------------------------------------------------------------------------------
 
 

@@ -51,6 +51,7 @@ type = "audio"
     return folder
 
 
+@pytest.mark.timeout(300)  # eight processes, one after another
 def test_killed_at_five_instants_publish_with_push_uploads_nothing_twice(reinmaker, serve, folder, s3, say):
     total = sum(path.stat().st_size for path in folder.glob("*.mp3"))
     server = serve("--verify", "strict", variables=aws_variables(s3.url))
@@ -76,8 +77,6 @@ def test_killed_at_five_instants_publish_with_push_uploads_nothing_twice(reinmak
     assert set(s3.digests().values()) == local
     stats = ended.document["stats"]
     assert stats["uploaded"] + stats["present"] == FILES
-    submission = reinmaker("status", folder, "--json").document["results"][0]
-    assert submission["status"] == "active"
     assert (again.code, again.outcomes, again.document["stats"]["uploaded"]) == (0, ["unchanged"], 0)
     assert SECRET not in ended.out + ended.err + server.stop().err
     cut = proxy.line.came - total
@@ -113,9 +112,22 @@ def test_what_the_server_finds_in_the_bucket_is_its_verdict(reinmaker, serve, fo
     assert [finding["code"] for finding in refused.document["results"][0]["findings"]] == ["asset-hash"]
 
 
+def test_other_bytes_in_the_bucket_are_not_replaced_and_nothing_is_submitted(reinmaker, serve, folder, s3):
+    serve()
+    variables = aws_variables(s3.url)
+    wanted = reinmaker("push", folder, "--dry-run", "--json", **variables).document["results"]
+    s3.put(wanted[0]["url"].removeprefix(f"s3://{BUCKET}/"), b"other")
+    refused = reinmaker("publish", folder, "--push", "--json", **variables)
+    assert (refused.code, refused.outcomes) == (3, ["invalid"]), refused.err
+    assert [finding["code"] for finding in refused.document["results"][0]["findings"]] == ["asset-immutable"]
+    assert len(s3.keys()) == 1
+    assert reinmaker("list", "--quiet").out == ""
+
+
 def test_what_fails_to_push_is_not_submitted(reinmaker, serve, folder, s3):
     serve()
-    s3.client.delete_bucket(Bucket=BUCKET)
+    toml = folder / "reinmaker.toml"
+    toml.write_text(toml.read_text().replace(BUCKET, "nowhere-to-be-found"))
     failed = reinmaker("publish", folder, "--push", "--json", **aws_variables(s3.url))
     assert (failed.code, failed.document["error"]["code"]) == (2, "bucket-missing")
     assert reinmaker("list", "--quiet").out == ""
