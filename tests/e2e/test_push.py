@@ -51,7 +51,7 @@ type = "audio"
     return folder
 
 
-@pytest.mark.timeout(300)  # eight processes, one after another
+@pytest.mark.timeout(3600 if SOAK else 300)  # eight processes, one after another
 def test_killed_at_five_instants_publish_with_push_uploads_nothing_twice(reinmaker, serve, folder, s3, say):
     total = sum(path.stat().st_size for path in folder.glob("*.mp3"))
     server = serve("--verify", "strict", variables=aws_variables(s3.url))
