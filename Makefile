@@ -29,7 +29,7 @@ demo: $(VENV)/installed ## a lesson from folder to `active`, on this machine onl
 	$(BIN)/reinmaker verify $(DEMO)/receipts --root examples/first-lesson
 
 test: $(VENV)/installed-dev ## the whole test suite
-	$(BIN)/pytest -n $(JOBS) --dist worksteal
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 $(VENV)/peers/installed: $(PROOF)/python/requirements.txt
 	$(PYTHON) -m venv $(VENV)/peers
