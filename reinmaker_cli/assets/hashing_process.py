@@ -34,7 +34,7 @@ class HashingProcess:
             f"import sys; sys.path[:] = {sys.path!r}; "
             f"from {__name__} import serve_hashes; serve_hashes(sys.stdin.buffer, sys.stdout.buffer)"
         )
-        self._process = subprocess.Popen(  # nosec B603: this Python, and a program of ours
+        self._process = subprocess.Popen(  # nosec B603  # this Python, and a program of ours
             [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         assert self._process.stdin is not None
@@ -89,4 +89,4 @@ def _read_frame(source: IO[bytes]) -> Any:
         return None
     (length,) = _LENGTH.unpack(head)
     frame = source.read(length)
-    return pickle.loads(frame) if len(frame) == length else None  # nosec B301: a pipe to our own process
+    return pickle.loads(frame) if len(frame) == length else None  # nosec B301  # a pipe to our own process

@@ -77,7 +77,7 @@ def _works(command: tuple[str, ...]) -> bool:
     if shutil.which(command[0]) is None:
         return False
     try:
-        ended = subprocess.run(  # nosec B603: words of ours
+        ended = subprocess.run(  # nosec B603  # words of ours
             command, capture_output=True, stdin=subprocess.DEVNULL, timeout=GIT_LIMIT_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired):

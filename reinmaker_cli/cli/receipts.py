@@ -84,7 +84,7 @@ def prepare_target(target: str, manifests: int, instead: Callable[[str, str], st
 def git_commit(folder: Path) -> str | None:
     """Return the commit that is checked out where the assets lie; None without git or outside a repository."""
     try:
-        asked = subprocess.run(  # nosec B603 B607: the user's own git, and no word from outside
+        asked = subprocess.run(  # nosec B603 B607  # the user's own git, and no word from outside
             ["git", "rev-parse", "--verify", "HEAD"],
             cwd=folder,
             capture_output=True,

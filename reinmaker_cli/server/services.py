@@ -176,7 +176,7 @@ async def run_services(base: Foundation) -> AsyncIterator[Services]:
     if shared is not None and peers is not None:
         journal = _shared_journal(base.clock, changes, shared, threads, peers.tell_state)
     validations = Validations(base.place or base.data, base.store, threads, changes, rules, base.clock, journal)
-    seeds = random.SystemRandom() if config.seed is None else random.Random(config.seed)  # nosec B311: repeatable chance
+    seeds = random.SystemRandom() if config.seed is None else random.Random(config.seed)  # nosec B311  # repeatable chance
     faults = Faults(base.clock, seeds)
     tell_state = _tell_nobody if peers is None else peers.tell_state
     fault_keeping = FaultKeeping(faults, None if shared is None else shared.faults, threads, tell_state)

@@ -163,7 +163,7 @@ class _Crew:
 
     def _start(self) -> _Worker:
         program = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import work; sys.exit(work())"
-        process = subprocess.Popen(  # nosec B603: this Python, our program
+        process = subprocess.Popen(  # nosec B603  # this Python, our program
             [sys.executable, "-c", program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -206,7 +206,7 @@ def _why(line: bytes, worker: _Worker) -> Exception:
 def work() -> int:
     """Be a worker: read from standard input what to do, answer until told to stop."""
     length = int.from_bytes(sys.stdin.buffer.read(8), "big")
-    seat: Seat = pickle.loads(sys.stdin.buffer.read(length))  # nosec B301: a pipe from our own process
+    seat: Seat = pickle.loads(sys.stdin.buffer.read(length))  # nosec B301  # a pipe from our own process
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C reaches the first process, which says what follows
 
     def say(line: bytes) -> None:

@@ -27,7 +27,7 @@ def serve_calls() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever is printed by mistake must not land between the frames
     while (frame := read_frame(calls)) is not None:
-        function, args, bodies = pickle.loads(frame)  # nosec B301: a pipe to our own process
+        function, args, bodies = pickle.loads(frame)  # nosec B301  # a pipe to our own process
         for index in bodies:
             args[index] = read_frame(calls)
         answer = pickle.dumps(_made(function, args), pickle.HIGHEST_PROTOCOL)

@@ -104,7 +104,7 @@ class _Worker:
             raise WorkerDied(f"the pipe broke: {error}") from error
         if answer is None:
             raise WorkerDied(f"ended with {process.wait()}")
-        succeeded, result = pickle.loads(answer)  # nosec B301: a pipe to our own process
+        succeeded, result = pickle.loads(answer)  # nosec B301  # a pipe to our own process
         if not succeeded:
             raise WorkerFailed(result)
         return result
@@ -128,4 +128,4 @@ def _start() -> subprocess.Popen[bytes]:
         f"import sys; sys.path[:] = {sys.path!r}; from reinmaker_cli.server.worker import serve_calls; serve_calls()"
     )
     command = [sys.executable, "-c", program]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # nosec B603: this Python, our program
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # nosec B603  # this Python, our program
