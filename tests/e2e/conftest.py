@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -92,6 +93,16 @@ class Server:
             self._process.send_signal(number)
         out, err = self._process.communicate(timeout=30)
         return Result(self._process.returncode, out, err)
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Let the server's process do nothing at all within the block."""
+        self._process.send_signal(signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)  # returns once all its threads have stopped
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
 
 @pytest.fixture
