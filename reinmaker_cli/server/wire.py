@@ -37,6 +37,7 @@ CONNECTION_KEY = "connection"
 """In the `state` of a request's scope: the connection that it came by."""
 
 _UPGRADE: Final = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+_HEAD_END: Final = re.compile(rb"\n\r?\n")
 
 
 class NotHttp11(Exception):
@@ -56,9 +57,12 @@ class TimedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, {**app_state, CONNECTION_KEY: self}, _loop)
         self._head_limit: asyncio.TimerHandle | None = None
         self._has_begun = False
-        self._is_in_body = False
+        self._is_in_head = self._is_in_body = False
+        """Where the parser is; both are False between two requests."""
         self._head_bytes = 0
         """Of the head that is not complete."""
+        self._held = b""
+        """Of a head, which the parser gets as a whole."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -92,29 +96,40 @@ class TimedProtocol(HttpToolsProtocol):
         self._has_begun = True
         if not self._is_in_body:
             self._head_bytes += len(data)
-            data = _without_upgrade(data)
-        super().data_received(data)
-        if not self._head_bytes or self._is_answering or self.transport.is_closing():
+        if not (self._is_in_body or self._is_in_head):
+            data = self._whole_head(data)
+        if data:
+            super().data_received(data)
+        else:
+            self._unset_keepalive_if_required()
+        if not self._head_bytes or self.transport.is_closing():
             self._forget_limit()
         elif self._head_bytes > HEAD_LIMIT_BYTES:
             self._refuse(
                 ApiProblem(codes.BAD_REQUEST, f"the head of the request has more than {HEAD_LIMIT_BYTES} bytes")
             )
+        elif self._is_answering:
+            self._forget_limit()
         elif self._head_limit is None:
             self._head_limit = self.loop.call_later(HEAD_LIMIT_S, self._give_up)
 
     def on_message_begin(self) -> None:
         """Begin a head, which may stand behind the end of another request."""
-        self._head_bytes = max(self._head_bytes, 1)
+        self._head_bytes, self._is_in_head = max(self._head_bytes, 1), True
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field, without the white space that may stand behind its value."""
-        super().on_header(name, value.rstrip(b" \t"))
+        """Take a field of the head, without the white space that may stand behind its value."""
+        # RFC 9110 section 6.5.1: one behind the body, which nobody has checked, never counts as one of the head.
+        if self._is_in_head:
+            super().on_header(name, value.rstrip(b" \t"))
 
     def on_headers_complete(self) -> None:
         """End the head; NotHttp11, which the parser makes an error of its own of."""
-        self._head_bytes, self._is_in_body = 0, True
+        self._head_bytes, self._is_in_head, self._is_in_body = 0, False, True
+        # The parser would take the body for the other protocol, and uvicorn what is left of it for a request.
+        if self.parser.should_upgrade():
+            raise NotHttp11
         version, hosts = self.parser.get_http_version(), sum(name == b"host" for name, _ in self.headers)
         # RFC 9112 section 3.2; and which of two names would be the one that is checked?
         if version not in ("1.0", "1.1") or hosts > 1 or (version == "1.1" and not hosts):
@@ -129,6 +144,15 @@ class TimedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP request; uvicorn has logged that it came, and nothing of it."""
         self._refuse(ApiProblem(codes.BAD_REQUEST, "not an HTTP/1.1 request"))
+
+    def _whole_head(self, data: bytes) -> bytes:
+        """Return a head from its first byte to its last, and what follows it; nothing while it is not complete."""
+        held, self._held = self._held, b""
+        data = held + data
+        # What begins with no method is no HTTP (TLS, for one), and its end is not waited for.
+        if _HEAD_END.search(data, max(0, len(held) - 2)) is None and data[:1].isalpha():
+            self._held, data = data, b""
+        return _without_upgrade(data)
 
     @property
     def _is_answering(self) -> bool:

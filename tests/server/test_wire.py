@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 
@@ -72,6 +73,43 @@ def test_an_offer_to_change_to_http_2_is_declined_and_the_body_is_read(live: Cal
         assert b'"too-many-events"' in one_answer(connection)  # it was read: there are none in it
         connection.sendall(HEALTH)
         assert one_answer(connection).startswith(b"HTTP/1.1 200 ")
+
+
+TOKEN = "POST /oauth/token HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.mark.parametrize("cut_behind", [b"POST", b"localhost\r\n", b"\r\nUpg", b"h2c", b"\r\n\r"])
+def test_the_body_of_a_request_is_no_request_wherever_its_head_is_cut(live: Caller, cut_behind: bytes):
+    body, rest = b"a\r\nUpgrade: none", HEALTH
+    length = f"Content-Length: {len(body + rest)}"
+    head = f"{TOKEN}Upgrade: h2c\r\nConnection: Upgrade\r\n{length}\r\n\r\n".encode()
+    cut_at = head.index(cut_behind) + len(cut_behind)
+    with connected(live) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(head[:cut_at])
+        # Another request is answered, so what was sent has been read by itself.
+        assert live.http.get("/v1/health").status_code == 200
+        connection.sendall(head[cut_at:] + body)
+        assert one_answer(connection).startswith(b"HTTP/1.1 400 ")
+        connection.sendall(rest + HEALTH.replace(b"health", b"nothing"))
+        assert one_answer(connection).startswith(b"HTTP/1.1 404 ")
+
+
+def test_an_offer_behind_another_request_ends_the_connection_and_its_body_is_no_request(live: Caller):
+    offer = f"{TOKEN}Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: {len(HEALTH)}\r\n\r\n".encode()
+    with connected(live) as connection:
+        connection.sendall(HEALTH + offer + HEALTH)
+        assert answers(connection).count(b"HTTP/1.1 200 ") < 2
+
+
+def test_a_field_behind_the_body_is_none_of_the_head(live: Caller):
+    client = live.started.client
+    secret = base64.b64encode(f"{client.client_id}:{client.client_secret}".encode())
+    form = b"grant_type=client_credentials"
+    head = f"{TOKEN}Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    with connected(live) as connection:
+        connection.sendall(head + b"%x\r\n%b\r\n0\r\nAuthorization: Basic %b\r\n\r\n" % (len(form), form, secret))
+        assert one_answer(connection).startswith(b"HTTP/1.1 401 ")
 
 
 def test_what_is_no_chunk_ends_the_connection(live: Caller):
