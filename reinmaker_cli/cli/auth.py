@@ -43,7 +43,9 @@ def login(
     name = client_id or run.settings.client_id or run.ask("client id")
     secret = _secret(run, f"secret of {name} for {environment.name}", secret_stdin)
     kept = auth.login(environment, name, secret, prove=_prover(run), keyring=keyring_of(run), now=datetime.now(UTC))
-    _tell(run, kept, f"kept in the keyring for {environment.name}", "next: `reinmaker publish`")
+    _tell(
+        run, kept, f"kept in the keyring for {environment.name}", f"next: `reinmaker publish --env {environment.name}`"
+    )
 
 
 @verb(flags=SERVER)

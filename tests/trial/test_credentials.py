@@ -3,51 +3,23 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
-
 from reinmaker_cli.server.running import Started
 from tests.cli.terminals import Session, needs_terminals
+from tests.secret_service import needs_keyring, secret_service
 from tests.trial.world import World
-
-needs_keyring = pytest.mark.skipif(
-    not all(map(shutil.which, ("dbus-daemon", "gnome-keyring-daemon"))), reason="no Secret Service here"
-)
 
 
 @contextmanager
-def secret_service(world: World) -> Iterator[None]:
-    """Have a bus of its own with GNOME's keyring on it, unlocked and empty."""
-    runtime = world.work.parent / "run"
-    runtime.mkdir(mode=0o700)
-    world.monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    bus = subprocess.Popen(
-        ["dbus-daemon", "--session", "--nofork", "--print-address"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    assert bus.stdout is not None
-    world.monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.stdout.readline().decode().strip())
-    keyring = subprocess.Popen(
-        ["gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    assert keyring.stdin is not None and keyring.stdout is not None
-    keyring.stdin.write(b"pw")
-    keyring.stdin.close()
-    keyring.stdout.readline()  # what it says once it is on the bus
-    try:
+def unlocked_keyring(world: World) -> Iterator[None]:
+    """Have a real keyring, unlocked and empty."""
+    with secret_service(world.work.parent / "run", dict(os.environ)) as variables:
+        for name, value in variables.items():
+            world.monkeypatch.setenv(name, value)
         yield
-    finally:
-        for process in (keyring, bus):
-            process.terminate()
-            process.wait()
-        keyring.stdout.close()
-        bus.stdout.close()
 
 
 def given(world: World, started: Started, *, secret: str = "") -> None:
@@ -63,7 +35,7 @@ PUBLISH = "reinmaker publish lesson --env mirror --no-input"
 @needs_terminals
 def test_nobody_logged_in(world: World) -> None:
     """An environment that nobody logged in to."""
-    with world.server() as started, secret_service(world):
+    with world.server() as started, unlocked_keyring(world):
         world.mirror(started.url)
         world.mistake(PUBLISH, code="credentials-missing")
         line = world.next()
@@ -92,7 +64,7 @@ def test_no_keyring(world: World) -> None:
 @needs_keyring
 def test_locked_keyring(world: World) -> None:
     """A keyring that is locked, and nobody there to unlock it."""
-    with world.server() as started, secret_service(world):
+    with world.server() as started, unlocked_keyring(world):
         world.mirror(started.url)
         lock = "dbus-send --session --print-reply --dest=org.freedesktop.secrets /org/freedesktop/secrets "
         lock += "org.freedesktop.Secret.Service.Lock array:objpath:/org/freedesktop/secrets/collection/login"
