@@ -21,7 +21,7 @@ from reinmaker_cli.server.routes.cross_origin import checked_origins, cross_orig
 from reinmaker_cli.server.routes.exchange import Exchange, add_to_answer, stopping
 from reinmaker_cli.server.routes.fields import field_of
 from reinmaker_cli.server.routes.struck import strike_of
-from reinmaker_cli.server.store.database import DatabaseUnreachable, WriteConflict
+from reinmaker_cli.server.store.database import DatabaseUnreachable, DatabaseUnwritable, WriteConflict
 
 AWAY_RETRY_AFTER_S = 2  # PostgreSQL restarts in about that
 
@@ -106,9 +106,9 @@ class Edge:
             note_code(scope, problem.code)
             await exchange.refuse(problem)
         except (DatabaseUnreachable, WriteConflict) as away:
-            SERVER_LOG.warning("the database does not answer (%s)", away, extra={"trace_id": scope[_TRACE_KEY]})
+            SERVER_LOG.warning("the database cannot be used now (%s)", away, extra={"trace_id": scope[_TRACE_KEY]})
             note_code(scope, codes.SERVER_BUSY)
-            await exchange.refuse(_away())
+            await exchange.refuse(_away(away))
         except ClientDisconnect:
             SERVER_LOG.info("the client went away", extra={"trace_id": scope[_TRACE_KEY]})
         except asyncio.CancelledError:
@@ -138,11 +138,11 @@ class Edge:
             raise ApiProblem(codes.HOST_NOT_ALLOWED, f"not a host name of this server: `{host[:100]}`")
 
 
-def _away() -> ApiProblem:
-    headers = {"Retry-After": str(AWAY_RETRY_AFTER_S)}
-    return ApiProblem(
-        codes.SERVER_BUSY, "the database does not answer; the server goes on when it does", headers=headers
-    )
+def _away(error: DatabaseUnreachable | WriteConflict) -> ApiProblem:
+    fact = "the database does not answer; the server goes on when it does"
+    if isinstance(error, DatabaseUnwritable):
+        fact = "the disk is full, or fails; nothing was taken, and the server goes on when there is room"
+    return ApiProblem(codes.SERVER_BUSY, fact, headers={"Retry-After": str(AWAY_RETRY_AFTER_S)})
 
 
 def is_loopback_peer(request: Request) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, insert, inspect, select
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ReinmakerError, UsageError
@@ -24,6 +24,7 @@ from reinmaker_cli.server.store import webhook_tables  # noqa: F401  (they are p
 from reinmaker_cli.server.store.tables import METADATA, SCHEMA_VERSION, facts
 from reinmaker_cli.server.store.upgrades import upgrade
 
+_DISK_FAULTS = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another process: the verdict on 100,000 assets holds the database for about a second."""
 
@@ -38,6 +39,10 @@ class SnapshotUnreadable(Exception):
 
 class DatabaseUnreachable(Exception):
     """The database does not answer now: it restarts, or the way to it is cut. Nothing was written that is known of."""
+
+
+class DatabaseUnwritable(DatabaseUnreachable):
+    """The disk takes no more, or fails; it can still be read. Nothing of what was to be written is there."""
 
 
 class WriteConflict(Exception):
@@ -92,7 +97,7 @@ class Database:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with self._writer, self._engine.connect() as connection:
+        with self._writer, _told_apart(), self._engine.connect() as connection:
             connection.execution_options(reinmaker_writes=True)  # what `_sqlite_begin` asks for
             with connection.begin():
                 yield connection
@@ -265,6 +270,18 @@ def _driver(connection: Connection) -> sqlite3.Connection:
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     return driver
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """Raise what is the disk's fault as what it is: the same may be written once there is room."""
+    try:
+        yield
+    except OperationalError as error:
+        # The low byte is the kind: https://sqlite.org/rescode.html#primary_result_codes_versus_extended_result_codes
+        if isinstance(error.orig, sqlite3.Error) and error.orig.sqlite_errorcode & 0xFF in _DISK_FAULTS:
+            raise DatabaseUnwritable(str(error.orig)) from error
+        raise
 
 
 def _reason(error: sqlite3.Error | OSError) -> str:
