@@ -86,6 +86,7 @@ class Server:
             raise RuntimeError(self._process.communicate()[1])
         self.ready: dict[str, Any] = json.loads(line)
         self.url: str = self.ready["url"]
+        self.pid = self._process.pid
 
     def stop(self, number: int = signal.SIGTERM) -> Result:
         """End the server with a signal and return what it said."""
