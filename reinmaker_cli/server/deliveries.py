@@ -243,11 +243,20 @@ class Deliveries:
         try:
             sent = await self._sender.send(claimed)
         except asyncio.CancelledError:
-            self._in_flight[claimed.endpoint_no] -= 1
-            if recorded is not None:
-                recorded.set_exception(DeliveriesStopped())
+            self._give_up(claimed, recorded, DeliveriesStopped())
             raise
+        except Exception as error:  # noqa: BLE001  (logged; what is due is claimed again once its lease is over)
+            SERVER_LOG.error("an attempt has come to nothing (%s)", type(error).__name__, exc_info=True)
+            self._give_up(claimed, recorded, error)
+            return
         self._ended.append(_Ended(sent, recorded))
+        self.wake()
+
+    def _give_up(self, claimed: Claimed, recorded: asyncio.Future[Sent] | None, error: Exception) -> None:
+        """Make room for others: of this attempt nothing will be recorded."""
+        self._in_flight[claimed.endpoint_no] -= 1
+        if recorded is not None:
+            recorded.set_exception(error)
         self.wake()
 
     def _let_go(self, ended: Sequence[_Ended]) -> None:

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,7 @@ from reinmaker_cli.errors import UsageError
 from reinmaker_cli.server.limits import Counted, Exceeded
 from reinmaker_cli.server.retries import CONTRACT_SCHEDULE, Answered
 from reinmaker_cli.server.store import Store, open_store
-from reinmaker_cli.server.store.deliveries import Ask, NoRoom
+from reinmaker_cli.server.store.deliveries import IN_FLIGHT_PER_ENDPOINT, Ask, NoRoom
 from reinmaker_cli.server.store.entitlements import Entitlement
 from reinmaker_cli.server.store.tables import SCHEMA_VERSION
 from reinmaker_cli.server.store.webhook_records import Claimed, Sent
@@ -351,3 +352,40 @@ def test_snapshots_are_refused(pair):
         answer = pair[0].control.request(method, "/_local/snapshots" + path, json={"name": "a"})
         assert problem_code(answer) == "snapshot-unsupported"
     assert problem_code(pair[0].control.post("/_local/reset")) == "snapshot-unsupported"
+
+
+# --- what cannot be asked for ----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def unreadable_faults(url: str) -> Iterator[None]:
+    """Let no process count a strike."""
+    run_sql(url, "ALTER TABLE fault_rules RENAME TO away")
+    try:
+        yield
+    finally:
+        run_sql(url, "ALTER TABLE away RENAME TO fault_rules")
+
+
+def test_a_fault_that_cannot_be_counted_is_a_problem_with_a_trace_id(url):
+    with live_server(database=url) as one:
+        one.control.post("/_local/faults", json={"kind": "latency", "delaySeconds": 0.01})
+        with unreadable_faults(url):
+            answer = one.http.get("/v1/health", headers={"X-Lesson-Trace-Id": "t-1"})
+    assert (answer.status_code, answer.json()["code"]) == (500, "server-error")
+    assert answer.headers["X-Lesson-Trace-Id"] == "t-1"
+
+
+def test_attempts_that_come_to_nothing_leave_their_endpoint_free_when_their_leases_are_over(url):
+    with live_server(database=url) as one, receiver() as there:
+        add_endpoint(one, there.url)
+        one.control.post("/_local/faults", json={"kind": "dns", "probability": 1e-9})
+        with unreadable_faults(url):
+            for _ in range(6):
+                request_content(one)
+            leased = "SELECT count(*) FROM webhook_deliveries WHERE leased_until IS NOT NULL"
+            while run_sql(url, leased)[0]["count"] < IN_FLIGHT_PER_ENDPOINT:
+                pass
+        one.control.delete("/_local/faults")
+        run_sql(url, "UPDATE webhook_deliveries SET leased_until = 1 WHERE leased_until IS NOT NULL")
+        there.wait_for(6)

@@ -95,11 +95,11 @@ class Edge:
         scope[_BEHIND_PROXY_KEY] = self._is_behind_proxy
         started = time.monotonic()
         add_to_answer(scope, cross_origin_fields(scope, self._allowed_origins))
-        routes, strike = self._routes, await strike_of(scope)
-        if strike is not None:
-            routes, send = strike.around(routes), strike.answering(receive, send)
-        exchange = Exchange(scope, receive, send, scope[_TRACE_KEY], self._is_stopping)
+        routes, exchange = self._routes, Exchange(scope, receive, send, scope[_TRACE_KEY], self._is_stopping)
         try:
+            if (strike := await strike_of(scope)) is not None:
+                routes, send = strike.around(routes), strike.answering(receive, send)
+                exchange = Exchange(scope, receive, send, scope[_TRACE_KEY], self._is_stopping)
             self._refuse_foreign_host(scope)
             await routes(scope, exchange.receive, exchange.send)
         except ApiProblem as problem:

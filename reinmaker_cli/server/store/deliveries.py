@@ -111,7 +111,7 @@ class Deliveries:
             # the key: whoever writes an event for it does not wait.
             nos = connection.execute(free.with_for_update(key_share=True, skip_locked=True)).scalars().all()
             has_skipped = len(nos) < len(wanted)
-            in_flight = _under_way(connection, nos)
+            in_flight = self._under_way(connection, nos, asked.real_now)
         claimed: list[Claimed] = []
         until = self._database.real_time(asked.real_now) + LEASE_S if nos else None
         for endpoint_no in nos:
@@ -156,14 +156,21 @@ class Deliveries:
     def _lease_resend(self, connection: Connection, row: Any, real_now: float) -> bool:
         endpoint = select(webhook_endpoints.c.no).where(webhook_endpoints.c.no == row.endpoint_no)
         connection.execute(endpoint.with_for_update(key_share=True))
-        if _under_way(connection, [row.endpoint_no]).get(row.endpoint_no, 0) >= IN_FLIGHT_PER_ENDPOINT:
+        if self._under_way(connection, [row.endpoint_no], real_now).get(row.endpoint_no, 0) >= IN_FLIGHT_PER_ENDPOINT:
             return False
         leased = {
             "leased_by": self._database.claimant(),
             "leased_until": self._database.real_time(real_now) + LEASE_S,
         }
-        free = (webhook_deliveries.c.no == row.no, webhook_deliveries.c.leased_until.is_(None))
+        free = (webhook_deliveries.c.no == row.no, _is_free(self._database, real_now))
         return connection.execute(update(webhook_deliveries).where(*free).values(leased)).rowcount == 1
+
+    def _under_way(self, connection: Connection, endpoint_nos: Sequence[int], real_now: float) -> Mapping[int, int]:
+        """Return how many attempts all processes have under way, resends included."""
+        counted = select(webhook_deliveries.c.endpoint_no, func.count())
+        leased = (webhook_deliveries.c.endpoint_no.in_(endpoint_nos), ~_is_free(self._database, real_now))
+        rows = connection.execute(counted.where(*leased).group_by(webhook_deliveries.c.endpoint_no)).all()
+        return {row[0]: row[1] for row in rows}
 
     def last_no(self) -> int:
         """Return the number of the newest delivery, 0 where there is none."""
@@ -224,21 +231,17 @@ def _due(asked: Ask) -> tuple[Any, ...]:
     return _IS_OPEN, webhook_deliveries.c.due_at <= asked.now
 
 
-def _under_way(connection: Connection, endpoint_nos: Sequence[int]) -> Mapping[int, int]:
-    """Return how many attempts all processes have under way, resends included."""
-    counted = select(webhook_deliveries.c.endpoint_no, func.count())
-    leased = (webhook_deliveries.c.endpoint_no.in_(endpoint_nos), webhook_deliveries.c.leased_until.is_not(None))
-    rows = connection.execute(counted.where(*leased).group_by(webhook_deliveries.c.endpoint_no)).all()
-    return {row[0]: row[1] for row in rows}
+def _is_free(database: Database, real_now: float) -> Any:
+    """Return whether nobody has a delivery under way: also where whoever had has let its lease end."""
+    until = webhook_deliveries.c.leased_until
+    return or_(until.is_(None), until <= database.real_time(real_now))
 
 
 def _claim(
     connection: Connection, asked: Ask, endpoint_no: int, room: int, until: Any, database: Database
 ) -> Iterator[Claimed]:
     """Claim the first deliveries that are due of an endpoint."""
-    is_over = webhook_deliveries.c.leased_until <= database.real_time(asked.real_now)
-    free_lease = or_(webhook_deliveries.c.leased_until.is_(None), is_over)
-    mine = (webhook_deliveries.c.endpoint_no == endpoint_no, *_due(asked), free_lease)
+    mine = (webhook_deliveries.c.endpoint_no == endpoint_no, *_due(asked), _is_free(database, asked.real_now))
     in_order = _claimable().where(*mine).order_by(webhook_deliveries.c.due_at, webhook_deliveries.c.no).limit(room)
     rows = connection.execute(in_order.with_for_update(of=webhook_deliveries, skip_locked=True)).all()
     if not rows:
