@@ -248,8 +248,8 @@ class Deliveries:
         except Exception as error:  # noqa: BLE001  (logged; what is due is claimed again once its lease is over)
             SERVER_LOG.error("an attempt has come to nothing (%s)", type(error).__name__, exc_info=True)
             self._give_up(claimed, recorded, error)
-            return
-        self._ended.append(_Ended(sent, recorded))
+        else:
+            self._ended.append(_Ended(sent, recorded))
         self.wake()
 
     def _give_up(self, claimed: Claimed, recorded: asyncio.Future[Sent] | None, error: Exception) -> None:
@@ -257,7 +257,6 @@ class Deliveries:
         self._in_flight[claimed.endpoint_no] -= 1
         if recorded is not None:
             recorded.set_exception(error)
-        self.wake()
 
     def _let_go(self, ended: Sequence[_Ended]) -> None:
         """Make room for others, and tell who waits: these attempts are recorded."""
@@ -271,9 +270,7 @@ class Deliveries:
         return time.monotonic() - self._chores_at_s >= CHORES_EVERY_S
 
     def _real_delay_s(self, at: float | None) -> float | None:
-        """Return in how many real seconds the clock shows this time by itself, or others are to be looked at; None
-        where it never will.
-        """
+        """Return in how many real seconds this time comes by itself, or others are to be looked at; None: never."""
         poll_s = None
         if self._store.is_shared:
             poll_s = AWAITED_POLL_S if self._turns.is_awaited else POLL_S

@@ -17,7 +17,7 @@ from reinmaker_cli.server.access_log import SERVER_LOG
 from reinmaker_cli.server.changes import Changes
 from reinmaker_cli.server.store.database import DatabaseUnreachable
 from reinmaker_cli.server.store.session import FOLLOW_WITHIN_S, Session
-from reinmaker_cli.server.threads import Threads
+from reinmaker_cli.server.threads import READERS, Threads
 
 AGAIN_S: Final = 0.05
 """Between two looks whether another process has ended what only one may do."""
@@ -31,6 +31,8 @@ class Peers:
     def __init__(self, session: Session, threads: Threads) -> None:
         self._session, self._threads = session, threads
         self._loop = asyncio.get_running_loop()
+        # Whoever waits for others keeps a reader from them: with all four, two processes would wait for each other.
+        self._waits = asyncio.Semaphore(READERS // 2)
         self._news: dict[str, None] = {}
         self._telling: asyncio.Task[None] | None = None
         self._taking_up: asyncio.Task[None] | None = None
@@ -63,7 +65,8 @@ class Peers:
     async def tell_state(self) -> None:
         """Tell the others that what they have in memory has changed, and return when they have followed."""
         generation = await self._threads.write(self._session.tell_state)
-        await self._threads.read(self._session.wait_for, generation)
+        async with self._waits:
+            await self._threads.read(self._session.wait_for, generation)
 
     @asynccontextmanager
     async def alone(self, name: str) -> AsyncIterator[None]:

@@ -13,9 +13,10 @@ from dataclasses import replace
 import pytest
 
 from reinmaker_cli.errors import UsageError
+from reinmaker_cli.server import peers
 from reinmaker_cli.server.limits import Counted, Exceeded
 from reinmaker_cli.server.retries import CONTRACT_SCHEDULE, Answered
-from reinmaker_cli.server.store import Store, open_store
+from reinmaker_cli.server.store import Store, open_store, session
 from reinmaker_cli.server.store.deliveries import IN_FLIGHT_PER_ENDPOINT, Ask, NoRoom
 from reinmaker_cli.server.store.entitlements import Entitlement
 from reinmaker_cli.server.store.tables import SCHEMA_VERSION
@@ -47,9 +48,9 @@ def stores(url: str) -> Iterator[tuple[Store, Store]]:
     opened = [open_store(url), open_store(url)]
     sessions = [store.begin_session(alone=False) for store in opened]
     yield opened[0], opened[1]
-    for session, store in zip(sessions, opened, strict=True):
-        assert session is not None
-        session.close()
+    for one, store in zip(sessions, opened, strict=True):
+        assert one is not None
+        one.close()
         store.close()
 
 
@@ -389,3 +390,15 @@ def test_attempts_that_come_to_nothing_leave_their_endpoint_free_when_their_leas
         one.control.delete("/_local/faults")
         run_sql(url, "UPDATE webhook_deliveries SET leased_until = 1 WHERE leased_until IS NOT NULL")
         there.wait_for(6)
+
+
+def test_processes_that_change_what_all_have_in_memory_do_not_wait_for_each_other(monkeypatch, pair):
+    for module in (peers, session):
+        monkeypatch.setattr(module, "FOLLOW_WITHIN_S", 600.0)  # nobody gives up waiting: a deadlock stays one
+
+    def add(caller: Caller) -> int:
+        return caller.control.post("/_local/faults", json={"kind": "latency", "delaySeconds": 0.01}).status_code
+
+    with ThreadPoolExecutor(16) as threads:
+        assert set(threads.map(add, pair * 8)) == {201}
+    assert [len(one.control.get("/_local/faults").json()["items"]) for one in pair] == [16, 16]
