@@ -42,6 +42,24 @@ def final_document(
     }
 
 
+SECRET_MEMBERS = frozenset({"accessToken", "clientSecret", "signingSecret"})
+"""Of documents, and of the rows in their results."""
+
+
+def without_secrets(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document for a file of events, which is kept and passed on: a secret is shown on stdout only."""
+    shown = _row_without_secrets(document)
+    if isinstance(rows := shown.get("results"), list):
+        shown["results"] = [_row_without_secrets(row) for row in rows]
+    if "inspectorUrl" in shown:
+        shown["inspectorUrl"] = shown["inspectorUrl"].partition("#")[0]  # behind it is the control token
+    return shown
+
+
+def _row_without_secrets(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: "left out" if name in SECRET_MEMBERS else value for name, value in row.items()}
+
+
 def _error_json(error: BaseException | None) -> dict[str, Any] | None:
     if not isinstance(error, ReinmakerError):
         return None

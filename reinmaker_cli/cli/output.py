@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reinmaker_cli.cli.channel import Channel
-from reinmaker_cli.cli.document import exit_code_of, final_document, json_text
+from reinmaker_cli.cli.document import exit_code_of, final_document, json_text, without_secrets
 from reinmaker_cli.cli.findings import finding_lines
 from reinmaker_cli.cli.plain import NoProgress, PlainProgress, PlainWriter
 from reinmaker_cli.cli.streams import Stream
@@ -24,7 +24,6 @@ from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ReinmakerError, UsageError
 
 if TYPE_CHECKING:
-    from reinmaker_cli.cli.plain import PlainWriter
     from reinmaker_cli.cli.terminal import LiveProgress, TerminalWriter
     from reinmaker_cli.contract.findings import Finding
     from reinmaker_cli.settings import Settings
@@ -226,7 +225,8 @@ class Output:
         if self.json and not self._is_help and not self._is_document_written:
             self._stdout.write(json_text(document, indent=2) + "\n")
         if self._events is not None:
-            self._events.write(json_text(document) + "\n", flush=True)
+            kept = document if self._events is self._stdout else without_secrets(document)
+            self._events.write(json_text(kept) + "\n", flush=True)
         return self._close(exit_code_of(error))
 
     def _say_error(self, error: ReinmakerError) -> None:

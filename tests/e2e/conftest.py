@@ -53,23 +53,28 @@ class Reinmaker:
     def command(self, *words: str | Path) -> list[str]:
         return [sys.executable, "-m", "reinmaker_cli", *map(str, words)]
 
-    def start(self, *words: str | Path, cwd: Path | None = None, **variables: str) -> subprocess.Popen[str]:
+    def start(
+        self, *words: str | Path, cwd: Path | None = None, stdin: int = subprocess.DEVNULL, **variables: str
+    ) -> subprocess.Popen[str]:
         """Start a command and return at once."""
         return subprocess.Popen(
             self.command(*words),
             cwd=cwd or self.home,
             env={**self.environment, **variables},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def __call__(self, *words: str | Path, cwd: Path | None = None, timeout_s: float = 100, **variables: str) -> Result:
-        """Run a command to its end."""
-        process = self.start(*words, cwd=cwd, **variables)
+    def __call__(
+        self, *words: str | Path, cwd: Path | None = None, timeout_s: float = 100, given: str = "", **variables: str
+    ) -> Result:
+        """Run a command to its end; `given` is what it finds on stdin."""
+        stdin = subprocess.PIPE if given else subprocess.DEVNULL
+        process = self.start(*words, cwd=cwd, stdin=stdin, **variables)
         try:
-            out, err = process.communicate(timeout=timeout_s)
+            out, err = process.communicate(given or None, timeout=timeout_s)
         finally:
             process.kill()
         return Result(process.returncode, out, err)
