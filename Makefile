@@ -99,8 +99,8 @@ soak: $(VENV)/installed-dev ## the long proofs in full
 site: $(VENV)/installed-dev ## site/: the documentation as a site; a warning fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
-recorded: $(VENV)/installed-dev ## rewrite what tests record: snapshots, docs/errors.md, and pages of docs/ with what commands said
-	REINMAKER_UPDATE_SNAPSHOTS=1 $(BIN)/pytest tests/trial tests/e2e/test_pipeline.py tests/e2e/test_first_minutes.py tests/e2e/test_tutorial.py tests/cli/test_hostile.py
+recorded: $(VENV)/installed-dev ## rewrite what tests record: snapshots, docs/pictures/*.svg, and pages of docs/ that show what is said
+	REINMAKER_UPDATE_SNAPSHOTS=1 $(BIN)/pytest tests/trial tests/e2e/test_pipeline.py tests/e2e/test_first_minutes.py tests/e2e/test_tutorial.py tests/cli/test_hostile.py tests/cli/test_pictures.py
 
 generated: $(VENV)/installed-dev ## rewrite completions/ and the generated references in docs/
 	$(BIN)/python -m tests.generate

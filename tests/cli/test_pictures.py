@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from reinmaker_cli.cli.pictures import Branch, Mark, bar, matrix_lines, time_line, tree_lines, width_of
+from reinmaker_cli.cli.plain import PlainWriter
+from reinmaker_cli.cli.streams import Stream
+from reinmaker_cli.cli.terminal import TerminalWriter
 from reinmaker_cli.cli.text import Line, Styled, cells
 from reinmaker_cli.cli.webhooks_deliveries import timeline
 from reinmaker_cli.client.webhooks import Attempt, Delivery
-from tests.cli.command import Command, as_process
+from tests.cli.command import Command, as_process, command_line
 from tests.cli.folders import make_project
+from tests.cli.svg import COLUMNS, console, hold_picture, on_stdout
 from tests.cli.terminals import needs_terminals, seen, settled
 from tests.lessons import change_one_byte, lesson
 
@@ -70,33 +76,39 @@ def test_a_time_line_keeps_the_order_and_its_width() -> None:
     assert plain(time_line([], 20)) == ""
 
 
-def test_a_delivery_is_drawn_with_each_attempt_and_what_is_due() -> None:
-    delivery = Delivery(
-        delivery_id="del_1",
-        event_id="msg_1",
+def failing(times: Sequence[str]) -> Delivery:
+    """Return a delivery whose attempts failed at these minutes and seconds, and the next of which is due."""
+    return Delivery(
+        delivery_id="del_289e2012b1d0c5c614f50f45",
+        event_id="msg_da840a3dc00ad716a1ada2e6",
         type="reinmaker.content.requested",
-        endpoint_id="ep_1",
-        url="http://localhost/",
+        endpoint_id="ep_d4cc959efa0531eb83181b99",
+        url="http://127.0.0.1:8080/",
         status="open",
-        attempt=2,
+        attempt=len(times),
         created_at="2026-11-23T07:00:00Z",
-        updated_at="2026-11-23T07:00:30Z",
-        due_at="2026-11-23T07:02:30Z",
-        trace_id="t",
+        updated_at=f"2026-11-23T07:{times[-1]}Z",
+        due_at="2026-11-23T07:32:30Z",
+        trace_id="fe7998f4a48f4d4394d1195d427d8073",
         attempts=tuple(
             Attempt(
                 attempt=number,
                 kind="scheduled",
-                started_at=f"2026-11-23T07:00:{second}Z",
-                ended_at=f"2026-11-23T07:00:{second}Z",
-                duration_ms=1,
+                started_at=f"2026-11-23T07:{time}Z",
+                ended_at=f"2026-11-23T07:{time}Z",
+                duration_ms=4,
                 webhook_timestamp=1,
                 status=500,
                 outcome="status",
+                error="HTTP 500",
             )
-            for number, second in ((1, "00"), (2, "30"))
+            for number, time in enumerate(times, 1)
         ),
     )
+
+
+def test_a_delivery_is_drawn_with_each_attempt_and_what_is_due() -> None:
+    delivery = failing(("00:00", "00:30"))
     drawn, *attempts = (plain(line) for line in timeline(delivery, 40)[3:])
     assert (drawn[2], drawn.count("✗"), drawn[-1], len(drawn)) == ("✗", 2, "○", 38)
     assert [plain(line) for line in timeline(delivery)[3:]] == attempts
@@ -182,3 +194,31 @@ def test_without_colours_a_picture_is_a_picture(holed: Path) -> None:
 def test_a_publication_ends_in_a_tree(holed: Path) -> None:
     shown = settled(seen("rehearse", "water-cycle").raw)
     assert "active      " in shown and "└─ " in shown and "3 assets, +3" in shown
+
+
+# --- the pictures in the documentation ------------------------------------------------------------------------------
+
+
+@needs_terminals
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("terminal-summary", "reinmaker scan water-cycle --summary"),
+        ("terminal-diff", "reinmaker diff water-cycle --only agePersona=2-5 --against old/"),
+        ("terminal-publish", "reinmaker rehearse water-cycle --only agePersona=2-5"),
+    ],
+)
+def test_the_picture_of_a_command_is_what_it_shows(holed: Path, name: str, line: str) -> None:
+    assert as_process("build", "water-cycle", "--only", "agePersona=2-5", "-o", "old/").returncode == 0
+    change_one_byte(holed / "water-cycle" / "2-5-welcome-en.mp3")
+    drawn = console()
+    drawn.print(on_stdout(shlex.join(command_line(*line.split()[1:]))))
+    hold_picture(name, line, drawn)
+
+
+def test_the_picture_of_deliveries_is_what_the_command_draws() -> None:
+    drawn = console()
+    plain_writer = PlainWriter(Stream(None), colour=False, flush=False)
+    lines = timeline(failing(("00:00", "00:30", "02:30")), COLUMNS)
+    TerminalWriter(plain_writer, drawn).lines(*lines)
+    hold_picture("terminal-deliveries", "reinmaker webhooks deliveries", drawn)

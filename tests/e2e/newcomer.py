@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from reinmaker_cli.client.credentials import ID_VARIABLE, SECRET_VARIABLE
 from tests.cli.terminals import Session, settled
 from tests.snapshots import WRITES, in_order
 
@@ -37,6 +38,7 @@ class Newcomer:
 
     def __init__(self, reinmaker, tmp_path):
         self.folder = self.checkout = tmp_path / "checkout"
+        self.home = reinmaker.home
         shutil.copytree(ROOT / "examples" / "first-lesson", self.folder / "examples" / "first-lesson")
         self.commands = tmp_path / "bin"
         self.commands.mkdir()
@@ -54,6 +56,8 @@ class Newcomer:
         }
         self.answers = {"reinmaker init": {"[reinmaker]: ": "", "[Y/n] ": ""}}
         """Beginning of a line → what it asks, and what is typed then."""
+        self.clients = {}
+        """Environment that a server stands in for → the variables with its client, as a secret store gives them."""
         self.code = 0
         self.servers = []
 
@@ -62,26 +66,29 @@ class Newcomer:
         (self.commands / name).write_text(text)
         (self.commands / name).chmod(0o755)
 
-    def stand_in(self, serve, folder):
+    def stand_in(self, serve, folder, *, reads_buckets=True):
         """Have servers and folders in the place of the environments that are built in, and their buckets."""
         stand_ins = {}
         for name, prefix in BUCKETS.items():
             (folder / name).mkdir()
             bucket = f"{prefix}={folder / name}"
-            server = serve("--data", folder / f"data-{name}", "--map", bucket, "--verify", "strict")
+            reading = ("--map", bucket, "--verify", "strict") if reads_buckets else ()
+            server = serve("--data", folder / f"data-{name}", *reading)
             stand_ins[name] = (server.url, bucket)
             client = json.loads((Path(server.ready["data"]) / "client.json").read_text())
+            self.clients[name] = {ID_VARIABLE: client["clientId"], SECRET_VARIABLE: client["clientSecret"]}
             asked = {"client id: ": client["clientId"], "secret of ": client["clientSecret"]}
             self.answers[f"reinmaker auth login --env {name}"] = asked
         self.put_command("reinmaker", COMMAND.format(python=sys.executable, stand_ins=stand_ins))
 
     def type(self, line):
         """Type a line and return what stands below it in the end."""
+        self.code = 0
         line = re.sub(r"\s+#.*", "", line)
         if line.startswith("cd "):
             self.folder = (self.folder / line.removeprefix("cd ")).resolve(strict=True)
             return ""
-        if line.endswith("&"):
+        if line.endswith("&") or line.startswith("reinmaker serve"):  # the page says: in another terminal
             return self._serve(line.removesuffix("&"))
         command = ["env", "-i", "-C", str(self.folder), *(f"{name}={value}" for name, value in self.variables.items())]
         with Session((), columns=COLUMNS, command=[*command, "bash", "--norc", "-c", line]) as session:
@@ -124,7 +131,7 @@ class Newcomer:
 
     def normal(self, text):
         """Replace what differs from run to run."""
-        text = text.replace(str(self.checkout), "~/checkout").replace(str(self.checkout.parent / "home"), "~")
+        text = text.replace(str(self.checkout), "~/checkout").replace(str(self.home), "~")
         text = re.sub(r"\d{4}([.-])\d{2}\1\d{2}", "<today>", text)
         text = re.sub(r"(?<=refused from )\S+", "<in 90 days>", text)
         text = re.sub(r"\bclient[A-Za-z0-9]{14}\b", "<client>", text)
