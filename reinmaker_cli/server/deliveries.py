@@ -221,7 +221,7 @@ class Deliveries:
             self._wake_after(AGAIN_S)
         self._turns.ended = number
         await self._turns.tell()
-        if sent or turn.claimed or with_chores:
+        if sent or turn.claimed or turn.has_done_chores:
             self._changes.announce(NEWS)
 
     def _start_resends(self) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from reinmaker_cli.server.access_log import SERVER_LOG
 from reinmaker_cli.server.changes import Changes
+from reinmaker_cli.server.deliveries import NEWS
 from reinmaker_cli.server.store.database import DatabaseUnreachable
 from reinmaker_cli.server.store.session import FOLLOW_WITHIN_S, Session
 from reinmaker_cli.server.threads import READERS, Threads
@@ -44,10 +45,11 @@ class Peers:
         *,
         reload: Callable[[], Coroutine[Any, Any, None]],
         take_up: Callable[[], Awaitable[None]],
+        deliver: Callable[[], None],
         cut_off: Callable[[], None],
     ) -> None:
-        """Listen: `reload` what is in memory, `take_up` what others left, `cut_off` what is claimed."""
-        self._changes, self._take_up = changes, take_up
+        """Listen: `reload` what is in memory, `take_up` and `deliver` what others left, `cut_off` what is claimed."""
+        self._changes, self._take_up, self._deliver = changes, take_up, deliver
 
         def run_reload() -> None:
             done = asyncio.run_coroutine_threadsafe(reload(), self._loop)
@@ -111,6 +113,11 @@ class Peers:
                 self._changes.announce_all()
             else:
                 self._changes.wake(topic)
+        if not topics or "*" in topics:
+            # Not at each news: whoever writes an event or frees a place delivers; all would wake each other for ever.
+            self._deliver()
+        if set(topics) == {NEWS}:
+            return
         if not self._is_closed and (self._taking_up is None or self._taking_up.done()):
             self._taking_up = asyncio.create_task(self._poll())
 

@@ -134,11 +134,6 @@ class Services:
         await self.journal.write()
         self.deliveries.wake()
 
-    async def take_up(self) -> None:
-        """Do what another process has left, or told of."""
-        await self.validations.take_up()
-        self.deliveries.wake()
-
     async def tell_state(self) -> None:
         """Let other processes follow what was changed here of what is in memory; nothing where there are none."""
         if self.peers is not None:
@@ -230,7 +225,13 @@ async def run_services(base: Foundation) -> AsyncIterator[Services]:
             peers=peers,
         )
         if peers is not None:
-            peers.begin(changes, reload=services.reload, take_up=services.take_up, cut_off=deliveries.cut_off)
+            peers.begin(
+                changes,
+                reload=services.reload,
+                take_up=validations.take_up,
+                deliver=deliveries.wake,
+                cut_off=deliveries.cut_off,
+            )
         yield services
     finally:
         workers.close()

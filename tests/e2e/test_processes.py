@@ -16,7 +16,7 @@ from tests.server.live import manifest
 from tests.server.receiver import OK, receiver
 
 IS_SOAK = bool(os.environ.get("REINMAKER_SOAK"))
-MANIFESTS = EVENTS = 10_000 if IS_SOAK else 1000
+MANIFESTS = EVENTS = 10_000 if IS_SOAK else 300
 KILL_EVERY_S = 5.0 if IS_SOAK else 2.0
 PROCESSES, CALLERS = 4, 8
 TO_COMPARE = MANIFESTS // 10

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
+import psycopg
 import pytest
 
 from reinmaker_cli.errors import UsageError
@@ -229,6 +230,21 @@ def test_claims_of_two_processes_do_not_meet(stores):
     assert len(again) == 1
     assert again[0].no not in {one.no for one in mine}
     assert isinstance(first.deliveries.claim_resend(mine[0].delivery_id, now=NOON, real_now=NOON), NoRoom)
+
+
+def test_who_finds_all_places_taken_does_not_look_again_for_a_lock(stores, url):
+    first, second = stores
+    first.endpoints.add("https://receiver.example/", (), now=NOON)
+    for _ in range(8):
+        first.outbox.request_content("a", "fr-FR", "6-12", trace_id="t", now=NOON)
+    looked = Ask({}, False, NOON, NOON)
+    with psycopg.connect(url) as holder:
+        holder.execute("SELECT no FROM webhook_endpoints FOR NO KEY UPDATE")
+        assert second.deliveries.turn([], CONTRACT_SCHEDULE, looked).has_skipped
+    turn(first)
+    with psycopg.connect(url) as holder:
+        holder.execute("SELECT no FROM webhook_endpoints FOR NO KEY UPDATE")
+        assert not second.deliveries.turn([], CONTRACT_SCHEDULE, looked).has_skipped
 
 
 def test_an_end_is_told_once_whoever_notices(stores, url):

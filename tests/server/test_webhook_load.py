@@ -69,7 +69,6 @@ def eager_threads():
     sys.setswitchinterval(before)
 
 
-@pytest.mark.sqlite  # twice as long at most, of what is ten times as fast there
 @pytest.mark.usefixtures("eager_threads")
 def test_a_slow_receiver_does_not_hold_up_a_fast_one():
     alone_s, _ = p95_of_fast(("/fast",), threading.Event())

@@ -58,7 +58,8 @@ class Turn:
     next_at: float | None
     """When something becomes due by the server's clock, beside the deliveries that are due already; what is due by now
     is more than one turn does. None also where chores were not looked at."""
-    has_skipped: bool = False
+    has_done_chores: bool
+    has_skipped: bool
     """Another process claims at this moment what could not be looked at here."""
 
 
@@ -73,11 +74,14 @@ class Deliveries:
         with self._database.write() as connection:
             mine = self._record(connection, sent, schedule)
             chore = next_chore(connection) if asked.with_chores else None
-            if chore is not None and chore <= asked.now and self._database.alone_at_once(connection, "chores"):
+            is_due = chore is not None and chore <= asked.now
+            does_chores = is_due and self._database.alone_at_once(connection, "chores")
+            if does_chores:
                 self._database.alone(connection, "secrets")
                 do_chores(connection, now=asked.now)
             claimed, has_skipped = self._claim(connection, asked, mine)
-            return Turn(claimed, _next_at(connection, asked.now) if asked.with_chores else None, has_skipped)
+            next_at = _next_at(connection, asked.now) if asked.with_chores else None
+            return Turn(claimed, next_at, does_chores, has_skipped)
 
     def record(self, sent: Sequence[Sent], schedule: Schedule) -> None:
         """Write attempts down, and claim nothing."""
@@ -105,7 +109,11 @@ class Deliveries:
             has_skipped = False
         else:
             due = (webhook_deliveries.c.endpoint_no == webhook_endpoints.c.no, *_due(asked))
-            wanted = connection.execute(endpoints.where(exists().where(*due))).scalars().all()
+            # None is locked whose places are taken: whoever frees one claims for it in the same transaction.
+            under_way = select(func.count()).where(webhook_deliveries.c.endpoint_no == webhook_endpoints.c.no)
+            taken = under_way.where(~_is_free(self._database, asked.real_now)).scalar_subquery()
+            has_room = or_(webhook_endpoints.c.no.in_(mine), taken < IN_FLIGHT_PER_ENDPOINT)
+            wanted = connection.execute(endpoints.where(has_room, exists().where(*due))).scalars().all()
             free = endpoints.where(webhook_endpoints.c.no.in_(wanted))
             # One process at a time claims for an endpoint, so none has more on its way than may be. Not for update of
             # the key: whoever writes an event for it does not wait.

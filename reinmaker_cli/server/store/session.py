@@ -69,7 +69,9 @@ class Session:
     def run(
         self, *, hear: Callable[[Collection[str]], None], reload: Callable[[], None], lose: Callable[[], None]
     ) -> None:
-        """Listen: `hear` is called with topics, `reload` when what is in memory is old, `lose` when cut off."""
+        """Listen: `hear` is called with topics, and with none once a second; `reload` when what is in memory is old,
+        `lose` when cut off.
+        """
         self._hear, self._reload, self._lose = hear, reload, lose
         self._thread = threading.Thread(target=self._listen, name="session", daemon=True)
         self._thread.start()
@@ -142,9 +144,11 @@ class Session:
                     self._connection.execute(_FORGET_WINDOWS)
                 self._follow()
                 for topics in self._news():
-                    self._hear([topic for topic in topics if topic != STATE])
+                    if others := [topic for topic in topics if topic != STATE]:
+                        self._hear(others)
                     if STATE in topics:
                         self._follow()
+                self._hear([])
             except (self._database.driver_error, DatabaseUnreachable, WriteConflict, UsageError, OSError) as error:
                 self._cut_off(error)
 
