@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from reinmaker_cli.cli.document import without_secrets
 from reinmaker_cli.cli.findings import finding_lines
 from reinmaker_cli.cli.github import annotation_lines, step_outputs, step_summary
 from reinmaker_cli.cli.plain import PlainProgress, PlainWriter
@@ -213,3 +214,16 @@ def test_a_runner_without_its_files_is_no_failure(
     ended = reinmaker("build")
     assert ended.code == 0
     assert "cannot write $GITHUB_OUTPUT" in ended.err
+
+
+def test_a_document_for_a_file_has_no_secret() -> None:
+    document = {
+        "accessToken": "s3cret",
+        "inspectorUrl": "http://localhost:7040/#token=s3cret",
+        "results": [{"clientId": "one", "clientSecret": "s3cret"}, {"signingSecret": "s3cret"}],
+    }
+    assert without_secrets(document) == {
+        "accessToken": "left out",
+        "inspectorUrl": "http://localhost:7040/",
+        "results": [{"clientId": "one", "clientSecret": "left out"}, {"signingSecret": "left out"}],
+    }
