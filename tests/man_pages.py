@@ -68,7 +68,8 @@ def _leaf_page(leaf: Leaf) -> Iterator[str]:
         yield ".SH OPTIONS"
         for option in leaf.options:
             words = ", ".join(option.words) + (f" {option.metavar}" if option.metavar else "")
-            what = option.help[:1].upper() + option.help[1:].rstrip(".")
+            is_name = "." in option.help.split(" ", 1)[0].rstrip(".,")  # such as source.locale
+            what = (option.help if is_name else option.help[:1].upper() + option.help[1:]).rstrip(".")
             yield from _item(words, f"{what}. Variable: {option.variable}.")
     near = [name for name in tree.COMMANDS if name != leaf.name and name.split()[0] == leaf.name.split()[0]]
     yield from _see_also(["", *near])

@@ -41,9 +41,9 @@ class Objects:
 
     async def look(self, target: ObjectUrl) -> Found | None:
         """Return what is there; None where nothing is."""
-        import obstore
-
         store = self._stores.store(target.scheme, target.bucket)
+        import obstore  # only now: where it is not installed, the line above says what to do
+
         with self._failures(target):
             try:
                 answer = await obstore.get_async(store, target.key, options={"head": True})
@@ -53,10 +53,10 @@ class Objects:
 
     async def create(self, target: ObjectUrl, content: bytearray, sha256: str, content_type: str) -> bool:
         """Put an object where nothing is, in one request; False where something is. `sha256` is that of `content`."""
+        store = self._stores.store(target.scheme, target.bucket, len(content))
         import obstore
         from obstore.exceptions import AlreadyExistsError
 
-        store = self._stores.store(target.scheme, target.bucket, len(content))
         attributes = {"Content-Type": content_type, SHA256_METADATA: sha256}
         with self._failures(target):
             try:
@@ -74,10 +74,10 @@ class Objects:
 
     async def hash(self, target: ObjectUrl, size_bytes: int) -> str:
         """Read a whole object and return its SHA-256 in hex; empty where it is gone."""
-        import obstore
-
         digest = hashlib.sha256()
         store = self._stores.store(target.scheme, target.bucket, size_bytes)
+        import obstore
+
         with self._failures(target):
             try:
                 answer = await obstore.get_async(store, target.key)
@@ -93,9 +93,9 @@ class Objects:
 
         The pieces are read as they are asked for. `expected_bytes` says how long that may take.
         """
+        store = self._stores.store(target.scheme, target.bucket, expected_bytes)
         import obstore
 
-        store = self._stores.store(target.scheme, target.bucket, expected_bytes)
         with self._failures(target, passes=FileNotFoundError):
             answer: GetResult = obstore.get(store, target.key)
             yield answer.meta["size"], lambda: map(bytes, answer.stream(READ_BYTES))

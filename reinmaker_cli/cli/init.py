@@ -65,11 +65,21 @@ def init(
     if asks and not run.confirm(f"write this to {target}?", default=True):
         raise UsageError("nothing was written", code=codes.DECLINED, hint=f"`{run.with_option('--dry-run')}` shows it")
     if not dry_run:
+        _keep_what_was_there(run, target, proposal.toml)
         write_result(target, proposal.toml.encode())
         run.output.ids([str(target)])
         run.output.note(f"wrote {target}")
     _tell_leftovers(run, proposal.leftovers, ignored=ignore_leftovers)
     _tell_next(run, proposal, directory, ignored=ignore_leftovers)
+
+
+def _keep_what_was_there(run: Run, target: Path, toml: str) -> None:
+    """Put a file that is about to be replaced beside it, as a dotfile, which no scan takes for an asset."""
+    if not target.is_file() or target.read_bytes() == toml.encode():
+        return
+    kept = target.with_name(f".{target.name}.old")
+    target.replace(kept)
+    run.output.note(f"kept what was there: {kept}")
 
 
 def _ask_one_of(run: Run, question: str, known: Sequence[str], default: str) -> str:

@@ -47,11 +47,14 @@ class Pushing:
 
     def put_assets(self, manifest_ids: Collection[str]) -> Mapping[str, ReinmakerError]:
         """Put the assets of these manifests where their URLs say; return those whose assets are not there, and why."""
+        from reinmaker_cli.buckets.access import require_library
         from reinmaker_cli.buckets.objects import Objects
         from reinmaker_cli.cli.access import ca_file
         from reinmaker_cli.client.push import Push
 
         ids = frozenset(manifest_ids)
+        if ids:
+            require_library()
         push = Push(
             [upload for upload in self.plan.uploads if not ids.isdisjoint(upload.manifest_ids)],
             Objects(self.run.variables, ca_file=ca_file(self.run)),

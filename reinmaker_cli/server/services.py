@@ -65,12 +65,12 @@ class Foundation:
     clock: MovableClock
     tokens: Tokens
     listening: Listening
-    control_token: str
+    control_token: str = field(repr=False)
     log_key: bytes = field(repr=False)
     """Makes pseudonyms of users, for the log."""
     hub: Hub | None = None
     """Where dead letters go from the table."""
-    place: StorePlace | None = None
+    place: StorePlace | None = field(default=None, repr=False)  # its URL has the password
     """Where worker processes find the store; None: in the data folder."""
     session: Session | None = None
     """Where other processes use the database too."""
@@ -86,7 +86,7 @@ class Services:
     timekeeper: Timekeeper
     tokens: Tokens
     listening: Listening
-    control_token: str
+    control_token: str = field(repr=False)
     log_key: bytes = field(repr=False)
     threads: Threads
     reads: Reads

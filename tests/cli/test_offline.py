@@ -252,6 +252,17 @@ def test_init_then_check_on_a_real_lesson(reinmaker: Command, work: Path) -> Non
     assert [row["assets"]["count"] for row in document["results"]] == [3] * 6
 
 
+def test_init_force_keeps_what_somebody_wrote(reinmaker: Command, work: Path) -> None:
+    (work / "2-5-welcome-en.wav").write_bytes(wav())
+    (work / "reinmaker.toml").write_text("# three hours of work\n")
+    forced = reinmaker("init", "--force")
+    assert (forced.code, "kept what was there: .reinmaker.toml.old" in forced.err) == (0, True)
+    assert (work / ".reinmaker.toml.old").read_text() == "# three hours of work\n"
+    assert "kept" not in reinmaker("init", "--force").err, "nothing was lost the second time"
+    assert (work / ".reinmaker.toml.old").read_text() == "# three hours of work\n"
+    assert len(reinmaker("scan", "--json").document["assets"]) == 1
+
+
 def test_init_dry_run_writes_nothing(reinmaker: Command, work: Path) -> None:
     (work / "hello-en.wav").write_bytes(wav())
     ended = reinmaker("init", "--dry-run")

@@ -52,6 +52,18 @@ def test_the_document_says_what_became_of_each_object(reinmaker: Command, folder
     assert set(s3.versions().values()) == {1}
 
 
+@pytest.mark.parametrize("words", [("push",), ("push", "--dry-run")])
+def test_without_the_extra_it_says_what_to_install(
+    reinmaker: Command, folder: Path, bucket: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    refused = reinmaker(*words, folder, "--map", f"s3://{BUCKET}/={bucket}", "--json")
+    assert refused.code == 2
+    assert refused.document["error"]["code"] == "bucket-unusable"
+    assert "pip install 'reinmaker[s3]'" in refused.err
+    assert "Traceback" not in refused.err
+
+
 def test_quiet_names_what_was_put(reinmaker: Command, folder: Path, bucket: Path) -> None:
     pushed = reinmaker("push", folder, "--map", f"s3://{BUCKET}/={bucket}", "--quiet")
     assert (pushed.code, pushed.err) == (0, "")
