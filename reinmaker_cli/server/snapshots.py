@@ -21,7 +21,7 @@ from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ReinmakerError
 from reinmaker_cli.server.data_folder import development_client
 from reinmaker_cli.server.problems import ApiProblem
-from reinmaker_cli.server.store.database import SnapshotFailed
+from reinmaker_cli.server.store.database import DatabaseUnwritable, SnapshotFailed
 from reinmaker_cli.server.store.snapshots import look_at
 
 if TYPE_CHECKING:
@@ -224,6 +224,8 @@ def _told_failures() -> Iterator[None]:
         yield
     except SnapshotFailed as error:
         raise ApiProblem(codes.SNAPSHOT_FAILED, f"nothing was changed: {error}") from error
+    except DatabaseUnwritable as error:
+        raise ApiProblem(codes.SNAPSHOT_FAILED, "nothing was changed: the disk takes no more") from error
     except OSError as error:
         reason = (error.strerror or "no reason given").lower()
         raise ApiProblem(codes.SNAPSHOT_FAILED, f"nothing was changed: {reason}") from error

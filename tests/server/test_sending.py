@@ -204,8 +204,11 @@ def test_variables_for_proxies_are_not_heeded(monkeypatch):
 
 @pytest.mark.parametrize("failure", ["dns", "tls", "timeout"])
 def test_a_fault_is_told_as_the_failure_that_it_stands_for(failure):
+    async def fault(_url, _event_type):
+        return failure
+
     with receiver() as there:
-        found = outcome(there.url, fault=lambda _url, _type: failure)
+        found = outcome(there.url, fault=fault)
     assert isinstance(found, Failed)
     assert found.failure == failure
     assert there.received == []
