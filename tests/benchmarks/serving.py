@@ -10,7 +10,7 @@ TITLE = "Serving"
 
 _UNKNOWN = "no profile was made of it."
 _BUSY = (
-    "in a run beside other work; of processor time alone, in one run, Prism took 6 to 7 times as much for a request"
+    "of processor time alone, in one earlier run beside other work, Prism took 6 to 7 times as much for a request"
     " (GET health 1.12 ms against 0.17, GET manifest 1.01 ms against 0.14). No run on an idle machine has shown it yet."
 )
 _WHY = {
