@@ -1,6 +1,7 @@
 """Who may go how fast: a sliding window for each client and policy, on the server's clock.
 
-The windows are in memory: a restart forgets them. What a client's limits were raised to is in the database.
+On SQLite the windows are in memory, and a restart forgets them; servers that share a PostgreSQL count there.
+What a client's limits were raised to is in the database.
 """
 
 from __future__ import annotations
