@@ -232,6 +232,35 @@ def test_claims_of_two_processes_do_not_meet(stores):
     assert isinstance(first.deliveries.claim_resend(mine[0].delivery_id, now=NOON, real_now=NOON), NoRoom)
 
 
+def of_older_claim(store: Store, kind: str) -> Claimed:
+    """Return what was claimed first of a delivery, whose lease is over."""
+    store.endpoints.add("https://receiver.example/", (), now=NOON)
+    store.outbox.request_content("a", "fr-FR", "6-12", trace_id="t", now=NOON)
+    [claimed] = turn(store)
+    if kind == "resend":
+        turn(store, Sent(claimed, Answered(500), NOON, NOON, 1.0, int(NOON)))
+        resent = store.deliveries.claim_resend(claimed.delivery_id, now=NOON, real_now=NOON)
+        assert isinstance(resent, Claimed)
+        return resent
+    return claimed
+
+
+@pytest.mark.parametrize("kind", ["scheduled", "resend"])
+def test_a_late_result_neither_ends_nor_frees_what_a_resend_holds(stores, url, kind):
+    first, second = stores
+    late = of_older_claim(first, kind)
+    run_sql(url, "UPDATE webhook_deliveries SET leased_until = 1")
+    resent = second.deliveries.claim_resend(late.delivery_id, now=NOON, real_now=NOON)
+    assert isinstance(resent, Claimed)
+    held = run_sql(url, "SELECT status, leased_by, leased_until FROM webhook_deliveries")
+    turn(first, Sent(late, Answered(410), NOON, NOON, 1.0, int(NOON)))
+    assert run_sql(url, "SELECT status, leased_by, leased_until FROM webhook_deliveries") == held
+    turn(second, Sent(resent, Answered(200), NOON, NOON, 1.0, int(NOON)))
+    assert [row["status"] for row in run_sql(url, "SELECT status FROM webhook_deliveries")] == ["open"]
+    kept = [(one.kind, one.status) for one in second.delivery_log.delivery(late.delivery_id).attempts]
+    assert kept[-2:] == [(kind, 410), ("resend", 200)]
+
+
 def test_who_finds_all_places_taken_does_not_look_again_for_a_lock(stores, url):
     first, second = stores
     first.endpoints.add("https://receiver.example/", (), now=NOON)

@@ -158,6 +158,17 @@ def test_a_lease_that_is_over_is_taken_up_and_its_late_result_counts_for_nothing
     assert (delivery.status, len(delivery.attempts)) == ("delivered", 3)
 
 
+@pytest.mark.sqlite  # what a resend holds where several processes deliver: test_peers.py
+def test_a_resend_ends_and_frees_nothing_that_is_under_way(store):
+    emit(store)
+    [under_way] = turn(store)
+    resent = store.deliveries.claim_resend(under_way.delivery_id, now=NOON, real_now=0.0)
+    assert turn(store, ended(resent, 200)) == (), "the lease goes on"
+    assert store.delivery_log.delivery(under_way.delivery_id).status == "open"
+    turn(store, ended(under_way, 200))
+    assert store.delivery_log.delivery(under_way.delivery_id).status == "delivered"
+
+
 @pytest.mark.sqlite  # how many are under way is in the database: test_peers.py
 def test_five_at_most_are_claimed(store):
     for _ in range(12):

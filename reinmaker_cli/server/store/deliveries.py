@@ -147,8 +147,9 @@ class Deliveries:
     def claim_resend(self, delivery_id: str, *, now: float, real_now: float) -> Claimed | NoRoom | None:
         """Return what one POST beside the schedule needs; None where there is no such delivery, or no receiver.
 
-        Where other processes have attempts under way too, it is leased, if there is room; where there are none, whoever
-        asks knows how many there are.
+        Where other processes have attempts under way too, it is leased, if there is room, and raises the fence as every
+        lease does: an attempt whose lease is over counts for nothing from then on. Where there are none, it holds
+        nothing, and whoever asks knows how many are under way.
         """
         mine = (webhook_deliveries.c.delivery_id == delivery_id, webhook_endpoints.c.removed_at.is_(None))
         access = self._database.write if self._database.is_shared else self._database.read
@@ -156,22 +157,26 @@ class Deliveries:
             row = connection.execute(_claimable().where(*mine)).one_or_none()
             if row is None:
                 return None
-            if self._database.is_shared and not self._lease_resend(connection, row, real_now):
+            fence = self._lease_resend(connection, row, real_now) if self._database.is_shared else row.fence
+            if fence is None:
                 return NoRoom()
             secrets = signing_secrets(connection, row.endpoint_no, now=now)
-            return _claimed(row, secrets, max(row.attempt, 1), "resend", row.fence)
+            return _claimed(row, secrets, max(row.attempt, 1), "resend", fence)
 
-    def _lease_resend(self, connection: Connection, row: Any, real_now: float) -> bool:
+    def _lease_resend(self, connection: Connection, row: Any, real_now: float) -> int | None:
+        """Return the fence of the lease; None where there is no room."""
         endpoint = select(webhook_endpoints.c.no).where(webhook_endpoints.c.no == row.endpoint_no)
         connection.execute(endpoint.with_for_update(key_share=True))
         if self._under_way(connection, [row.endpoint_no], real_now).get(row.endpoint_no, 0) >= IN_FLIGHT_PER_ENDPOINT:
-            return False
+            return None
         leased = {
+            "fence": webhook_deliveries.c.fence + 1,
             "leased_by": self._database.claimant(),
             "leased_until": self._database.real_time(real_now) + LEASE_S,
         }
         free = (webhook_deliveries.c.no == row.no, _is_free(self._database, real_now))
-        return connection.execute(update(webhook_deliveries).where(*free).values(leased)).rowcount == 1
+        lease = update(webhook_deliveries).where(*free).values(leased).returning(webhook_deliveries.c.fence)
+        return connection.execute(lease).scalar_one_or_none()
 
     def _under_way(self, connection: Connection, endpoint_nos: Sequence[int], real_now: float) -> Mapping[int, int]:
         """Return how many attempts all processes have under way, resends included."""
