@@ -4,7 +4,8 @@ Who opens connections and sends a byte now and then (slow loris) would hold each
 bodies are in `routes/exchange.py`, the one between two requests is uvicorn's own.
 
 Of uvicorn's two protocols it is the one on httptools, whose parser is written in C: the one on h11 takes longer over a
-request and its answer than all of our own code for most routes. Where h11 is stricter, the rules are kept here.
+request and its answer than all of our own code for most routes. Where h11 is stricter, the rules are kept here; what
+the parser has no words for is said to it in others (`heads.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import asyncio
 import email.utils
 import json
 import os
-import re
 import secrets
 import socket
 import struct
@@ -27,6 +27,7 @@ from uvicorn.server import ServerState
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.names import PROBLEM_MEDIA_TYPE, TRACE_HEADER
 from reinmaker_cli.server.access_log import log_access
+from reinmaker_cli.server.heads import NotHttp11, parted, target_in_origin_form
 from reinmaker_cli.server.problems import ApiProblem
 
 HEAD_LIMIT_S = 20.0
@@ -35,13 +36,6 @@ HEAD_LIMIT_BYTES: Final = 64 * 1024
 """Of a head that is not complete; the parser would keep any number of them."""
 CONNECTION_KEY = "connection"
 """In the `state` of a request's scope: the connection that it came by."""
-
-_UPGRADE: Final = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
-_HEAD_END: Final = re.compile(rb"\n\r?\n")
-
-
-class NotHttp11(Exception):
-    """The head breaks a rule of RFC 9112 that the parser does not know."""
 
 
 class TimedProtocol(HttpToolsProtocol):
@@ -63,6 +57,10 @@ class TimedProtocol(HttpToolsProtocol):
         """Of the head that is not complete."""
         self._held = b""
         """Of a head, which the parser gets as a whole."""
+        self._method: str | None = None
+        """Of the head that the parser has, where it knows another."""
+        self._refusal: ApiProblem | None = None
+        """What ends the connection once the requests before it are answered; nothing is read any more."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -94,15 +92,10 @@ class TimedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what came; the limits hold from the first byte of a head to its last."""
         self._has_begun = True
-        if not self._is_in_body:
-            self._head_bytes += len(data)
-        if not (self._is_in_body or self._is_in_head):
-            data = self._whole_head(data)
-        if data:
-            super().data_received(data)
-        else:
-            self._unset_keepalive_if_required()
-        if not self._head_bytes or self.transport.is_closing():
+        self._unset_keepalive_if_required()
+        while data and not self._is_at_its_end:
+            data = self._take(data)
+        if not self._head_bytes or self._is_at_its_end:
             self._forget_limit()
         elif self._head_bytes > HEAD_LIMIT_BYTES:
             self._refuse(
@@ -112,6 +105,21 @@ class TimedProtocol(HttpToolsProtocol):
             self._forget_limit()
         elif self._head_limit is None:
             self._head_limit = self.loop.call_later(HEAD_LIMIT_S, self._give_up)
+
+    def _take(self, data: bytes) -> bytes:
+        """Give the parser a head, or what follows one; return what is behind the head of a request without a body."""
+        if self._is_in_body or self._is_in_head:
+            head, rest = data, b""
+        else:
+            head, rest = self._whole_head(data)
+        if not self._is_in_body:
+            self._head_bytes += len(data) - len(rest)
+        if head:
+            super().data_received(head)
+        if rest and self._is_in_body and not self._is_at_its_end:
+            super().data_received(rest)
+            return b""
+        return rest
 
     def on_message_begin(self) -> None:
         """Begin a head, which may stand behind the end of another request."""
@@ -126,7 +134,6 @@ class TimedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """End the head; NotHttp11, which the parser makes an error of its own of."""
-        self._head_bytes, self._is_in_head, self._is_in_body = 0, False, True
         # The parser would take the body for the other protocol, and uvicorn what is left of it for a request.
         if self.parser.should_upgrade():
             raise NotHttp11
@@ -134,29 +141,50 @@ class TimedProtocol(HttpToolsProtocol):
         # RFC 9112 section 3.2; and which of two names would be the one that is checked?
         if version not in ("1.0", "1.1") or hosts > 1 or (version == "1.1" and not hosts):
             raise NotHttp11
+        if not self.url.startswith(b"/"):
+            self.url, named = target_in_origin_form(self.url)
+            if named is not None:
+                # RFC 9112 section 3.2.2: whatever the Host field says, this is who is asked for.
+                self.headers[:] = [(b"host", named), *(field for field in self.headers if field[0] != b"host")]
         super().on_headers_complete()
+        self._head_bytes, self._is_in_head, self._is_in_body = 0, False, True  # and there is who may be told of a fault
+        if self._method is not None:
+            self.scope["method"], self._method = self._method, None
 
     def on_message_complete(self) -> None:
         """End the body."""
         self._is_in_body = False
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Begin the next request that was sent ahead; behind the last one stands what is refused."""
+        is_last = not self.pipeline
+        super().on_response_complete()
+        if self._refusal is not None and is_last and not self.transport.is_closing():
+            self._answer_and_close(self._refusal)
+
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP request; uvicorn has logged that it came, and nothing of it."""
         self._refuse(ApiProblem(codes.BAD_REQUEST, "not an HTTP/1.1 request"))
 
-    def _whole_head(self, data: bytes) -> bytes:
+    def _whole_head(self, data: bytes) -> tuple[bytes, bytes]:
         """Return a head from its first byte to its last, and what follows it; nothing while it is not complete."""
         held, self._held = self._held, b""
-        data = held + data
-        # What begins with no method is no HTTP (TLS, for one), and its end is not waited for.
-        if _HEAD_END.search(data, max(0, len(held) - 2)) is None and data[:1].isalpha():
-            self._held, data = data, b""
-        return _without_upgrade(data)
+        data = (held + data).lstrip(b"\r\n")  # RFC 9112 section 2.2
+        head = parted(data, looked_at=len(held))
+        if head is None:
+            self._held = data
+            return b"", b""
+        self._method = head.method
+        return head.text, head.rest
 
     @property
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
+
+    @property
+    def _is_at_its_end(self) -> bool:
+        return self._refusal is not None or self.transport.is_closing()
 
     def _give_up(self) -> None:
         self._head_limit = None
@@ -168,10 +196,22 @@ class TimedProtocol(HttpToolsProtocol):
             self.transport.close()  # it never said a word: an answer would be one to nothing
 
     def _refuse(self, problem: ApiProblem) -> None:
-        """Answer without the application, which there is no request for, and close."""
-        if self._is_answering and self.cycle.response_started:
-            self.transport.close()  # within another answer this one could not be told from it
+        """Answer what no application can, behind the answers to whatever was asked before, and close."""
+        if self._is_at_its_end:
             return
+        if self._is_in_body and self.pipeline:
+            self.pipeline.popleft()  # the request that has no end; others before it have
+        elif self._is_in_body and self.cycle.response_started:
+            self.transport.close()  # within its own answer this one could not be told from it
+            return
+        elif self._is_in_body or not self._is_answering:
+            self._answer_and_close(problem)
+            return
+        self._refusal = problem
+        self._forget_limit()
+        self.flow.pause_reading()
+
+    def _answer_and_close(self, problem: ApiProblem) -> None:
         trace_id = secrets.token_hex(16)
         body = json.dumps(problem.document(trace_id), separators=(",", ":")).encode()
         head = (
@@ -186,15 +226,3 @@ class TimedProtocol(HttpToolsProtocol):
         if self._head_limit is not None:
             self._head_limit.cancel()
             self._head_limit = None
-
-
-def _without_upgrade(data: bytes) -> bytes:
-    """Return a head that offers another protocol as one that does not.
-
-    The parser takes what follows such an offer for that protocol, and with it the body of the request. Who offers one
-    (Java's client does, HTTP/2) is to be served without (RFC 9110 section 7.8).
-    """
-    ends_at = data.find(b"\r\n\r\n") % (len(data) + 1)  # the length where the head goes on
-    if _UPGRADE.search(data, 0, ends_at) is None:
-        return data
-    return _UPGRADE.sub(b"\r\nx-upgrade:", data[:ends_at]) + data[ends_at:]
