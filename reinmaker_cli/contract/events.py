@@ -6,7 +6,6 @@ A message never quotes what stands at the place: it may be a child's name where 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,37 +19,38 @@ _TEXTS: Final = (
     ("userId", MAX_USER_ID, False),
     ("sessionId", MAX_USER_ID, False),
 )
-_TIME: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}):[0-9]{2}(\.[0-9]{1,9})?Z")
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:(?:[0-5][0-9]|60)(?:\.[0-9]{1,9})?Z")
+_MINUTE: Final = slice(0, len("2026-11-23T07:00"))
 
 
-def broken_event_rules(event: Any) -> Iterator[tuple[str, str]]:
-    """Yield place (RFC 6901, below the event) and fact of all that is wrong; members that no rule names are legal."""
+def broken_event_rules(event: Any) -> list[tuple[str, str]]:
+    """Return place (RFC 6901, below the event) and fact of all that is wrong; members that no rule names are legal."""
     if not isinstance(event, dict):
-        yield "", "not an object"
-        return
+        return [("", "not an object")]
+    wrong = []
     for name, longest, is_required in _TEXTS:
         value = event.get(name)
         if type(value) is str and 0 < len(value) <= longest:
             continue
         if name in event:
-            yield f"/{name}", f"not a text of 1 to {longest} characters"
+            wrong.append((f"/{name}", f"not a text of 1 to {longest} characters"))
         elif is_required:
-            yield f"/{name}", "missing"
+            wrong.append((f"/{name}", "missing"))
     if "occurredAt" not in event:
-        yield "/occurredAt", "missing"
+        wrong.append(("/occurredAt", "missing"))
     elif not is_utc_time(event["occurredAt"]):
-        yield "/occurredAt", "not a time like 2026-11-23T07:00:00Z (RFC 3339, UTC)"
+        wrong.append(("/occurredAt", "not a time like 2026-11-23T07:00:00Z (RFC 3339, UTC)"))
     if "properties" in event and not isinstance(event["properties"], dict):
-        yield "/properties", "not an object"
+        wrong.append(("/properties", "not an object"))
+    return wrong
 
 
 def is_utc_time(value: Any) -> bool:
     """Return whether the value is an RFC 3339 time with `Z`; a leap second is one."""
-    match = _TIME.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
+    if not isinstance(value, str) or _TIME.fullmatch(value) is None:
         return False
     try:
-        datetime.fromisoformat(match[1])
+        datetime.fromisoformat(value[_MINUTE])
     except ValueError:
         return False
-    return int(value[17:19]) <= 60
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from typing import Any
 
 from reinmaker_cli.contract import codes
@@ -13,8 +14,9 @@ from reinmaker_cli.contract.names import MAX_ERRORS_LISTED, MAX_EVENTS
 from reinmaker_cli.server.intake import Refused
 from reinmaker_cli.server.store.telemetry import EventRow
 
-# Made once: `json.dumps` with arguments makes an encoder for each event, which takes longer than encoding it.
 _encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_BETWEEN = secrets.token_hex(16)
+"""Text that no event has: nobody outside of this process knows it."""
 
 
 def examine_events(body: bytes) -> tuple[EventRow, ...] | Refused:
@@ -33,19 +35,28 @@ def examine_events(body: bytes) -> tuple[EventRow, ...] | Refused:
         for index, event in enumerate(events)
         for pointer, fact in broken_event_rules(event)
     ]
-    return _invalid(wrong) if wrong else tuple(_row(event) for event in events)
+    return _invalid(wrong) if wrong else _rows(events)
 
 
-def _row(event: dict[str, Any]) -> EventRow:
-    properties = event.get("properties")
-    return {
-        "event_id": event["eventId"],
-        "type": event["type"],
-        "occurred_at": event["occurredAt"],
-        "user_id": event.get("userId"),
-        "session_id": event.get("sessionId"),
-        "properties": None if properties is None else _encoded(properties),
-    }
+def _rows(events: list[dict[str, Any]]) -> tuple[EventRow, ...]:
+    properties = _each_encoded([event.get("properties") for event in events])
+    return tuple(
+        EventRow(
+            event["eventId"], event["type"], event["occurredAt"], event.get("userId"), event.get("sessionId"), text
+        )
+        for event, text in zip(events, properties, strict=True)
+    )
+
+
+def _each_encoded(values: list[dict[str, Any] | None]) -> list[str | None]:
+    """Return the JSON of each; None stays None.
+
+    Encoded as one list and cut apart: for an object of a few members, the encoder takes twice as long to begin as to
+    encode it.
+    """
+    listed = [item for value in values for item in (_BETWEEN, value)][1:]
+    texts = _encoded(listed)[1:-1].split(f',"{_BETWEEN}",')
+    return [None if text == "null" else text for text in texts]
 
 
 def _invalid(wrong: list[tuple[str, str]]) -> Refused:

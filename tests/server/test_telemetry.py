@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reinmaker_cli.contract.names import EVENT_MEMORY_S, EVENTS_PATH, MAX_EVENTS_BYTES
 from reinmaker_cli.server.clock import VirtualClock
-from reinmaker_cli.server.store.telemetry import FORGOTTEN_AT_ONCE, NewBatch
+from reinmaker_cli.server.store.telemetry import FORGOTTEN_AT_ONCE, EventRow, NewBatch
 from tests.server.live import Caller, event, live_server, opened, place, problem_code, run_sql
 
 
@@ -35,6 +35,22 @@ def test_an_event_is_stored_as_it_was_sent(live: Caller):
     assert (row["user_id"], row["session_id"]) == ("usr_1", "ses_1")
     assert json.loads(row["properties"]) == sent["properties"]
     assert row["client_id"] == live.started.client.client_id
+
+
+def test_each_event_of_a_batch_keeps_its_own_properties(live: Caller):
+    given = [{"a": '"},{"'}, None, {"b": "null"}, {}, {"c": [None, {"d": "]"}]}, None]
+    batch = [event() if properties is None else event(properties=properties) for properties in given]
+    assert counts(live.send(batch)) == (len(batch), 0)
+    kept = {row["event_id"]: row["properties"] for row in stored(live)}
+    found = [kept[sent["eventId"]] for sent in batch]
+    assert [None if text is None else json.loads(text) for text in found] == given
+
+
+def test_a_batch_says_of_itself_how_much_of_it_was_new(live: Caller):
+    first, again = [event(), event()], [event()]
+    batches = [live.send(first).json()["batchId"], live.send([*first, *again]).json()["batchId"]]
+    rows = {row["batch_id"]: row for row in run_sql(live.place, "SELECT * FROM telemetry_batches")}
+    assert [(rows[batch]["events"], rows[batch]["accepted"]) for batch in batches] == [(2, 2), (3, 1)]
 
 
 def test_properties_may_be_empty(live: Caller):
@@ -177,10 +193,7 @@ def test_an_id_is_remembered_for_14_days_by_the_clock_of_the_server():
 
 def test_old_events_leave_the_store_bit_by_bit(tmp_path):
     store = opened(tmp_path)
-    rows = [
-        {"event_id": str(n), "type": "t", "occurred_at": "", "user_id": None, "session_id": None, "properties": None}
-        for n in range(FORGOTTEN_AT_ONCE + 10)
-    ]
+    rows = [EventRow(str(n), "t", "") for n in range(FORGOTTEN_AT_ONCE + 10)]
     assert store.telemetry.add(NewBatch("old", "client", "trace", rows), now=0.0).accepted == len(rows)
     last = [rows[-1]]  # beyond what one batch takes along, and yet new
     assert store.telemetry.add(NewBatch("1", "client", "trace", last), now=EVENT_MEMORY_S).accepted == 1
@@ -203,8 +216,7 @@ def test_accepted_and_duplicates_are_what_a_memory_of_14_days_says(tmp_path_fact
         for event_id in ids:
             if event_id not in seen_at or now - seen_at[event_id] >= EVENT_MEMORY_S:
                 seen_at[event_id], expected = now, expected + 1
-        common = {"type": "t", "occurred_at": "", "user_id": None, "session_id": None, "properties": None}
-        rows = [{"event_id": event_id, **common} for event_id in ids]
+        rows = [EventRow(event_id, "t", "") for event_id in ids]
         assert store.telemetry.add(NewBatch(str(number), "client", "trace", rows), now=now).accepted == expected
         now += pause_s
     store.close()

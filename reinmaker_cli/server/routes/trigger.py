@@ -20,7 +20,7 @@ from reinmaker_cli.server.routes.resource import Resource
 from reinmaker_cli.server.services import Services
 from reinmaker_cli.server.store.entitlements import Entitlement
 from reinmaker_cli.server.store.outbox import Emitted
-from reinmaker_cli.server.store.telemetry import NewBatch
+from reinmaker_cli.server.store.telemetry import EventRow, NewBatch
 
 TRIGGER_SOURCE = "trigger"
 DEFAULT_CONTENT = {"phaseDNAId": "water-cycle", "locale": "en-US", "agePersona": "2-5"}
@@ -102,8 +102,7 @@ async def _store_batch(request: Request, services: Services, data: dict[str, Any
     count, now = data.get("events", 1), services.clock.now()
     if type(count) is not int or not 1 <= count <= names.MAX_EVENTS:
         raise ApiProblem(codes.REQUEST_INVALID, f"events is a number from 1 to {names.MAX_EVENTS}")
-    event = {"type": "webhook.triggered", "occurred_at": rfc3339(now), "user_id": None, "session_id": None}
-    events = [{**event, "event_id": secrets.token_hex(16), "properties": None} for _ in range(count)]
+    events = [EventRow(secrets.token_hex(16), "webhook.triggered", rfc3339(now)) for _ in range(count)]
     batch = NewBatch("batch_" + secrets.token_hex(12), TRIGGER_SOURCE, trace_id(request), events)
     added = await services.threads.write(services.store.telemetry.add, batch, now=now)
     assert added.told is not None  # the ids are new

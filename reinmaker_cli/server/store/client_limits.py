@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from sqlalchemy import select
 
-from reinmaker_cli.server.store.database import Database, insert_or_replace
+from reinmaker_cli.server.store.database import Database
+from reinmaker_cli.server.store.inserts import insert_or_replace
 from reinmaker_cli.server.store.tables import client_limits
 
 

@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, or_,
 
 from reinmaker_cli.contract.names import EntitlementStatus, EventType
 from reinmaker_cli.server.clock import rfc3339
-from reinmaker_cli.server.store.database import Database, insert_or_replace
+from reinmaker_cli.server.store.database import Database
+from reinmaker_cli.server.store.inserts import insert_or_replace
 from reinmaker_cli.server.store.outbox import Emitted, NewEvent, emit
 from reinmaker_cli.server.store.tables import entitlements
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, delete, insert, select
 
-from reinmaker_cli.server.store.database import Database, insert_or_replace, insert_or_skip
+from reinmaker_cli.server.store.database import Database
+from reinmaker_cli.server.store.inserts import insert_or_replace, insert_or_skip
 from reinmaker_cli.server.store.tables import facts, signing_keys
 
 
@@ -65,7 +66,7 @@ class Facts:
             kept = connection.execute(select(facts.c.value).where(facts.c.name == "logKey")).scalar_one_or_none()
         if kept is None:
             with self._database.write() as connection:
-                insert_or_skip(connection, facts, [{"name": "logKey", "value": secrets.token_hex(32)}])
+                insert_or_skip(connection, facts, ("name", "value"), [("logKey", secrets.token_hex(32))])
                 kept = connection.execute(select(facts.c.value).where(facts.c.name == "logKey")).scalar_one()
         return bytes.fromhex(kept)
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import bindparam, or_, select
 
-from reinmaker_cli.server.store.database import Database, insert_or_replace
+from reinmaker_cli.server.store.database import Database
+from reinmaker_cli.server.store.inserts import insert_or_replace
 from reinmaker_cli.server.store.tables import asset_folders
 
 

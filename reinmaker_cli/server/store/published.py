@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, bindparam, select
 
 from reinmaker_cli.contract.rules import normalized_url
-from reinmaker_cli.server.store.database import Database, insert_or_skip
+from reinmaker_cli.server.store.database import Database
+from reinmaker_cli.server.store.inserts import insert_or_skip
 from reinmaker_cli.server.store.tables import published_assets
 
 if TYPE_CHECKING:
@@ -61,13 +62,11 @@ def publish_assets(connection: Connection, keyed: Mapping[str, AssetRef], submis
     None where URLs were published with another hash: those are returned, as by `moved_assets`. Inserted first: another
     process may publish them at this moment, and whose key is there first decides.
     """
-    rows = (
-        {"url_key": key, "sha256": asset.sha256.lower(), "submission_no": submission_no} for key, asset in keyed.items()
-    )
+    rows = ((key, asset.sha256.lower(), submission_no) for key, asset in keyed.items())
     inserted = 0
     with connection.begin_nested() as attempt:
         while batch := list(islice(rows, _INSERTED_AT_ONCE)):
-            inserted += insert_or_skip(connection, published_assets, batch)
+            inserted += insert_or_skip(connection, published_assets, ("url_key", "sha256", "submission_no"), batch)
         moved = {} if inserted == len(keyed) else moved_assets(connection, keyed)
         if moved:
             attempt.rollback()

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from reinmaker_cli.server.store.database import insert_or_skip
+from reinmaker_cli.server.store.inserts import insert_or_skip
 from reinmaker_cli.server.store.postgres import PostgresDatabase
 from reinmaker_cli.server.store.shared_tables import request_counts, requests
 
@@ -85,7 +85,8 @@ class Requests:
 
 def _begin(connection: Connection, delivered: int, dead_letters: int) -> None:
     row = {"no": _ONLY, "epoch": secrets.token_hex(6), "requests": 0, "last_no": 0, "revision": 0}
-    insert_or_skip(connection, request_counts, [{**row, "delivered": delivered, "dead_letters": dead_letters}])
+    row |= {"delivered": delivered, "dead_letters": dead_letters}
+    insert_or_skip(connection, request_counts, tuple(row), [tuple(row.values())])
 
 
 def _state(connection: Connection) -> JournalState:

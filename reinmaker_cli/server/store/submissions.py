@@ -15,8 +15,9 @@ from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, case, fu
 
 from reinmaker_cli.contract.names import Status
 from reinmaker_cli.contract.versions import is_newer
-from reinmaker_cli.server.store.database import Database, insert_or_replace
+from reinmaker_cli.server.store.database import Database
 from reinmaker_cli.server.store.facts import epoch
+from reinmaker_cli.server.store.inserts import insert_or_replace
 from reinmaker_cli.server.store.published import keyed_assets, publish_assets
 from reinmaker_cli.server.store.records import (
     Accepted,

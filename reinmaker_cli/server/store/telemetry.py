@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from reinmaker_cli.contract.names import EVENT_MEMORY_S, EventType
 from reinmaker_cli.server.clock import rfc3339
-from reinmaker_cli.server.store.database import Database, insert_or_skip
+from reinmaker_cli.server.store.database import Database
+from reinmaker_cli.server.store.inserts import insert_or_skip
 from reinmaker_cli.server.store.outbox import Emitted, NewEvent, emit
 from reinmaker_cli.server.store.tables import telemetry_batches, telemetry_events
 
 FORGOTTEN_AT_ONCE = 2000
 """Old events that one batch takes along out of the store: a few times what it brings, a few milliseconds."""
 
-EventRow = Mapping[str, Any]
-"""`event_id`, `type`, `occurred_at`, `user_id`, `session_id` and `properties` (JSON text) of one event, checked."""
+
+class EventRow(NamedTuple):
+    """One event, checked: these columns of its row, in their order."""
+
+    event_id: str
+    type: str
+    occurred_at: str
+    user_id: str | None = None
+    session_id: str | None = None
+    properties: str | None = None
+    """JSON."""
+
+
+_COLUMNS = ("client_id", *EventRow._fields, "batch_no", "received_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +67,35 @@ class Telemetry:
                 if self._database.alone_at_once(connection, "old events"):
                     _forget_old(connection, until)
                 _forget_again(connection, batch, until)
-            no = connection.execute(
-                insert(telemetry_batches).values(
-                    batch_id=batch.batch_id,
-                    client_id=batch.client_id,
-                    trace_id=batch.trace_id,
-                    events=len(batch.events),
-                    accepted=0,
-                    received_at=now,
-                )
-            ).inserted_primary_key[0]  # type: ignore[index]  # there is one: the table has a primary key
-            common = {"client_id": batch.client_id, "batch_no": no, "received_at": now}
-            events: Sequence[EventRow] = batch.events
+            no = _insert_batch(connection, batch, now)
+            events = batch.events
             if self._database.is_shared:  # another process may be storing the same ones
                 events = sorted(events, key=_event_id)
-            accepted = insert_or_skip(connection, telemetry_events, [{**common, **event} for event in events])
-            connection.execute(update(telemetry_batches).where(telemetry_batches.c.no == no).values(accepted=accepted))
+            rows = [(batch.client_id, *event, no, now) for event in events]
+            accepted = insert_or_skip(connection, telemetry_events, _COLUMNS, rows)
+            if accepted != len(rows):
+                connection.execute(_FEWER, {"batch": no, "new": accepted})
             told = _tell(connection, batch, accepted, now) if accepted else None
         return Added(accepted, told)
+
+
+# Made once: SQLAlchemy takes longer to make a statement than SQLite to carry it out.
+_INSERT_BATCH = insert(telemetry_batches).returning(telemetry_batches.c.no)
+_FEWER = update(telemetry_batches).where(telemetry_batches.c.no == bindparam("batch")).values(accepted=bindparam("new"))
+_OLDEST = select(telemetry_events.c.received_at).order_by(telemetry_events.c.no).limit(1)
+
+
+def _insert_batch(connection: Connection, batch: NewBatch, now: float) -> int:
+    """Write down that the batch came, with all its events new, and return its number."""
+    row = {
+        "batch_id": batch.batch_id,
+        "client_id": batch.client_id,
+        "trace_id": batch.trace_id,
+        "events": len(batch.events),
+        "accepted": len(batch.events),
+        "received_at": now,
+    }
+    return int(connection.execute(_INSERT_BATCH, row).scalar_one())
 
 
 def _tell(connection: Connection, batch: NewBatch, accepted: int, now: float) -> Emitted:
@@ -80,12 +104,11 @@ def _tell(connection: Connection, batch: NewBatch, accepted: int, now: float) ->
 
 
 def _event_id(event: EventRow) -> str:
-    return str(event["event_id"])
+    return event.event_id
 
 
 def _has_old(connection: Connection, until: float) -> bool:
-    oldest = select(telemetry_events.c.received_at).order_by(telemetry_events.c.no).limit(1)
-    first = connection.execute(oldest).scalar_one_or_none()
+    first = connection.execute(_OLDEST).scalar_one_or_none()
     return first is not None and first <= until
 
 
@@ -106,5 +129,5 @@ def _forget_again(connection: Connection, batch: NewBatch, until: float) -> None
     """Delete those old events whose ids the batch brings again, all of them."""
     table = telemetry_events
     mine = (table.c.client_id == batch.client_id, table.c.event_id == bindparam("again"), table.c.received_at <= until)
-    again = [{"again": event["event_id"]} for event in sorted(batch.events, key=_event_id)]
+    again = [{"again": event.event_id} for event in sorted(batch.events, key=_event_id)]
     connection.execute(delete(table).where(*mine), again)

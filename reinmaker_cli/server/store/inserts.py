@@ -1,0 +1,53 @@
+"""Rows that may be there already: skipped, or replaced."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import sqlite
+
+_COUNTED = {"preserve_rowcount": True}
+
+
+def insert_or_skip(
+    connection: Connection, table: Table, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+) -> int:
+    """Insert the rows whose unique keys are not there yet, those of the rows before them included; return how many.
+
+    A row has the values of the columns that `names` has, in the order of the table. Where other processes insert the
+    same rows, both do so in one order, or each would wait for the other.
+    """
+    if connection.dialect.name == "sqlite":
+        # SQLAlchemy would make a dictionary of each row and a tuple of that: half of the time of 500 events.
+        return connection.exec_driver_sql(_sqlite_text(table, names), list(rows), _COUNTED).rowcount
+    statement = _insert(connection, table).on_conflict_do_nothing()
+    named = [dict(zip(names, row, strict=True)) for row in rows]
+    return connection.execute(statement, named, execution_options=_COUNTED).rowcount
+
+
+def insert_or_replace(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
+    """Insert the row, or replace the one with the same primary key."""
+    statement = _insert(connection, table).values(row)
+    keys = {column.name for column in table.primary_key}
+    changed = {name: value for name, value in row.items() if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=sorted(keys), set_=changed))
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects.postgresql import insert as postgres_insert  # 40 ms that SQLite does not pay
+
+    return postgres_insert(table)
+
+
+@functools.cache
+def _sqlite_text(table: Table, names: tuple[str, ...]) -> str:
+    """Return the statement with a place for each value, none of which SQLAlchemy would change on its way."""
+    compiled = sqlite.insert(table).on_conflict_do_nothing().compile(dialect=sqlite.dialect(), column_keys=names)
+    assert tuple(compiled.positiontup or ()) == names, names
+    assert all(table.c[name].type.python_type in (str, int, float) for name in names), names
+    return str(compiled)
