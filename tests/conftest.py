@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.postgres import Cluster, cluster
 
@@ -18,6 +19,10 @@ for name in [name for name in os.environ if name.startswith(("AWS_", "GOOGLE_", 
     del os.environ[name]
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"  # the role of this machine is none of ours either
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+
+# A busy machine makes no test red: how long an example takes is its business.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 _HELD: Counter[str] = Counter()
 """What the processes beside (pytest-xdist) held to each OpenAPI document."""
