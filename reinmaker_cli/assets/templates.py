@@ -6,7 +6,7 @@ A literal brace is written twice. `{sha256:N}` is the first N digits; no other p
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -82,35 +82,42 @@ def placeholders(template: str) -> tuple[str, ...]:
 
 def expand(template: str, fields: Mapping[str, str]) -> str:
     """Return the template with its placeholders replaced, as plain text. UnknownCapture names a missing one."""
-    return _expand(template, fields, _plain)
-
-
-def expand_url(template: str, fields: Mapping[str, str]) -> str:
-    """Return the template with its placeholders percent-encoded, `/` kept.
-
-    Everything but RFC 3986's unreserved characters is encoded, as UTF-8. Literal text of the template stays as it is.
-    """
-    return _expand(template, fields, _encoded)
-
-
-def _plain(text: str) -> str:
-    return text
-
-
-def _encoded(text: str) -> str:
-    return text if _NEEDS_NO_ENCODING.fullmatch(text) else quote(text, safe="/")
-
-
-def _expand(template: str, fields: Mapping[str, str], encode: Callable[[str], str]) -> str:
     text = ""
     for literal, name, digits in parse_template(template):
-        text += literal
-        if name is not None:
-            value = fields.get(name)
-            if value is None:
-                raise UnknownCapture(name)
-            text += encode(value if digits is None else value[:digits])
+        text += literal + ("" if name is None else _field(fields, name)[:digits])
     return text
+
+
+def expand_urls(template: str, shared: Mapping[str, str], paths: Sequence[str], digests: Sequence[str]) -> list[str]:
+    """Return the URL of each file, its placeholders percent-encoded, `/` kept. UnknownCapture names a missing one.
+
+    `shared` is what all of the files have in common; path and SHA-256 are each file's own. Everything but RFC 3986's
+    unreserved characters is encoded, as UTF-8. Literal text of the template stays as it is.
+    """
+    form = ""
+    columns: list[Sequence[str]] = []
+    for literal, name, digits in parse_template(template):
+        form += literal.replace("%", "%%")
+        if name == HASH_PLACEHOLDER:
+            columns.append([sha256[:digits] for sha256 in digests])
+        elif name in FILE_PLACEHOLDERS:
+            columns.append(_encoded(paths if name == "path" else [file_fields(path)[name] for path in paths]))
+        elif name is not None:
+            form += _encoded([_field(shared, name)])[0].replace("%", "%%")
+            continue
+        form += "" if name is None else "%s"
+    return [form % row for row in zip(*columns, strict=True)] if columns else [form % ()] * len(paths)
+
+
+def _field(fields: Mapping[str, str], name: str) -> str:
+    value = fields.get(name)
+    if value is None:
+        raise UnknownCapture(name)
+    return value
+
+
+def _encoded(texts: Sequence[str]) -> Sequence[str]:
+    return texts if _NEEDS_NO_ENCODING.fullmatch("".join(texts)) else [quote(text, safe="/") for text in texts]
 
 
 def file_fields(path: str) -> dict[str, str]:

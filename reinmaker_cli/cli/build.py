@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,12 +70,12 @@ def _make(run: Run, loaded: Loaded, output: str | None, copy_plan: str | None) -
     run.output.add(stats=stats_of(loaded.scans))
     today = today_version()
     manifests = [draft.at(draft.version or today) for draft in loaded.drafts]
-    run.output.add(results=[_as_json(manifest) for manifest in manifests])
+    run.output.add(results=_results(run, manifests, {}))
     require_clean(loaded.findings)
     if any(draft.version is None for draft in loaded.drafts):
         run.output.note(f"version auto: {today}, today's date; publishing asks the server which one is free")
     files = _write_manifests(run, manifests, output)
-    run.output.add(results=[_as_json(manifest, files.get(manifest.manifest_id)) for manifest in manifests])
+    run.output.add(results=_results(run, manifests, files))
     if copy_plan is not None:
         _write_copy_plan(run, loaded, copy_plan)
     run.output.ids(manifest.manifest_id for manifest in manifests)
@@ -146,15 +146,17 @@ def _size(manifest: Manifest) -> str:
     return human_size(_assets(manifest)[1])
 
 
-def _as_json(manifest: Manifest, file: Path | None = None) -> dict[str, Any]:
+def _results(run: Run, manifests: Sequence[Manifest], files: Mapping[str, Path]) -> list[dict[str, Any]]:
+    with_digests = run.output.wants_results
+    return [_as_json(manifest, files.get(manifest.manifest_id), with_digests) for manifest in manifests]
+
+
+def _as_json(manifest: Manifest, file: Path | None, with_digests: bool) -> dict[str, Any]:
     count, size = _assets(manifest)
-    document: dict[str, Any] = {
-        "manifestId": manifest.manifest_id,
-        "version": manifest.version,
-        "digest": manifest.digest,
-        "contentDigest": manifest.content_digest,
-        "assets": {"count": count, "bytes": size},
-    }
+    document: dict[str, Any] = {"manifestId": manifest.manifest_id, "version": manifest.version}
+    if with_digests:
+        document |= {"digest": manifest.digest, "contentDigest": manifest.content_digest}
+    document["assets"] = {"count": count, "bytes": size}
     if file is not None:
         document["file"] = file.as_posix()
     return document

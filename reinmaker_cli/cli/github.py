@@ -7,8 +7,10 @@ that no name can inject a command.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from reinmaker_cli.cli.text import counted, visible
@@ -35,6 +37,12 @@ def annotation_lines(findings: Sequence[Finding], folder: str, error: Mapping[st
         command = "error" if rest[0].is_error else "warning"
         lines.append(f"::{command} title=reinmaker::and {counted(len(rest), 'more finding')}; see the log")
     return lines
+
+
+def from_workspace(folder: Path, variables: Mapping[str, str]) -> str:
+    """Return the folder as annotations name it: relative to the checkout, `/` between parts."""
+    workspace = variables.get("GITHUB_WORKSPACE") or Path.cwd()
+    return Path(os.path.relpath(folder, workspace)).as_posix()
 
 
 def _annotation(finding: Finding, folder: str) -> str:

@@ -7,7 +7,6 @@ Four modes: human; `--json` (one document at the end); `--events -` (lines of JS
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,13 +39,14 @@ class Output:
         self.quiet = quiet
         self.verbose_on = False
         self._variables = variables
+        self._is_on_github = variables.get("GITHUB_ACTIONS") == "true"
         self._stdout = Stream(sys.stdout)
         self._stderr = Stream(sys.stderr)
         self._events: Stream | None = None
         self._stdout_owner = ""
         self._members: dict[str, Any] = {}
         self._findings: list[Finding] = []
-        self._folder = ""
+        self._folder: Path | None = None
         self._is_help = False
         self._is_document_written = False
         self._has_ended = False
@@ -87,6 +87,11 @@ class Output:
     def wants_document(self) -> bool:
         """Whether the document is written at all: what is long is not put together for nobody."""
         return self.json or self._events is not None
+
+    @property
+    def wants_results(self) -> bool:
+        """Whether somebody reads the document's `results`: GitHub Actions is told of them too."""
+        return self.wants_document or self._is_on_github
 
     @property
     def shows_data(self) -> bool:
@@ -201,7 +206,7 @@ class Output:
 
     def findings(self, findings: Iterable[Finding], folder: Path | None = None) -> None:
         """Show findings, grouped by file, and keep them for the document; `folder` is the asset root."""
-        self._folder = _from_workspace(folder, self._variables) if folder else self._folder
+        self._folder = folder or self._folder
         fresh = list(findings)
         if not fresh:
             return
@@ -243,15 +248,15 @@ class Output:
         return error
 
     def _annotate(self, document: Mapping[str, Any]) -> None:
-        if self._variables.get("GITHUB_ACTIONS") != "true":
+        if not self._is_on_github:
             return
         import secrets
 
         from reinmaker_cli.cli import github
 
-        self._stderr.write(
-            "".join(f"{line}\n" for line in github.annotation_lines(self._findings, self._folder, document["error"]))
-        )
+        folder = github.from_workspace(self._folder, self._variables) if self._folder else ""
+        lines = github.annotation_lines(self._findings, folder, document["error"])
+        self._stderr.write("".join(f"{line}\n" for line in lines))
         for variable, text in (
             ("GITHUB_STEP_SUMMARY", github.step_summary(document)),
             ("GITHUB_OUTPUT", github.step_outputs(document, f"reinmaker-{secrets.token_hex(16)}")),
@@ -318,12 +323,6 @@ def _open_for_lines(path: Path) -> Stream:
         return Stream(path.open("w", encoding="utf-8"))
     except OSError as error:
         raise output_failed(f"`{path}`", error, path) from error
-
-
-def _from_workspace(folder: Path, variables: Mapping[str, str]) -> str:
-    """Return the folder as annotations name it: relative to the checkout, `/` between parts."""
-    workspace = variables.get("GITHUB_WORKSPACE") or Path.cwd()
-    return Path(os.path.relpath(folder, workspace)).as_posix()
 
 
 def _now() -> str:

@@ -5,10 +5,11 @@ Two documents with the same digest are the same manifest: spelling, order of mem
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
@@ -62,34 +63,41 @@ def digests(manifest: Mapping[str, Any]) -> Digests:
 class ContentDigest:
     """The content digest of a manifest without a version, and the digest that it has under each.
 
-    The members before `version`, the assets among them, are canonicalised and hashed once for all versions.
+    The members before `version`, the assets among them, are canonicalised and hashed once for all versions, when a
+    digest is first asked for.
     """
 
     def __init__(self, content: Mapping[str, Any]) -> None:
-        names = sorted((name for name in content if name != "version"), key=_utf16)
-        self._hasher = hashlib.sha256(b"{")
-        self._after = b""
-        self._has_before = False
-        for name in names:
-            member = canonical_json(name) + b":" + canonical_json(content[name])
-            if _utf16(name) < _utf16("version"):
-                self._hasher.update(b"," + member if self._has_before else member)
-                self._has_before = True
-            else:
-                self._after += b"," + member
+        self._content = content
 
     def __str__(self) -> str:
-        return self._ended(self._after if self._has_before else self._after[1:])
+        return self._with(())
 
-    def under(self, version: str) -> str:
+    def under(self, version: Any) -> str:
         """Return the digest that the manifest has with this version."""
-        member = b'"version":' + canonical_json(version)
-        return self._ended((b"," if self._has_before else b"") + member + self._after)
+        return self._with((b'"version":' + canonical_json(version),))
 
-    def _ended(self, rest: bytes) -> str:
-        hasher = self._hasher.copy()
-        hasher.update(rest + b"}")
+    def _with(self, between: Iterable[bytes]) -> str:
+        before, is_first, after = self._members
+        hasher = before.copy()
+        for member in chain(between, after):
+            hasher.update(member if is_first else b"," + member)
+            is_first = False
+        hasher.update(b"}")
         return "sha256:" + hasher.hexdigest()
+
+    @functools.cached_property
+    def _members(self) -> tuple[hashlib._Hash, bool, list[bytes]]:
+        """The hash up to where `version` belongs, whether nothing stands before it, and the members after it."""
+        before, is_first, after = hashlib.sha256(b"{"), True, []
+        for name in sorted((name for name in self._content if name != "version"), key=_utf16):
+            member = canonical_json(name) + b":" + canonical_json(self._content[name])
+            if _utf16(name) < _utf16("version"):
+                before.update(member if is_first else b"," + member)
+                is_first = False
+            else:
+                after.append(member)
+        return before, is_first, after
 
 
 def _utf16(name: str) -> bytes:

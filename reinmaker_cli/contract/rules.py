@@ -86,7 +86,7 @@ def _are_clean(assets: list[Any]) -> bool:
         return False
     try:
         ids, urls, hashes = ([asset[name] for asset in assets] for name in ("id", "url", "hash"))
-        distinct = len(set(ids)) + len(set(urls)) + len({text.lower() for text in hashes})
+        distinct = len(set(ids)) + len(set(urls)) + len(set(map(str.lower, hashes)))
         return (
             distinct == 3 * len(assets)
             and all(map(_CLEAN_URL.fullmatch, urls))

@@ -10,7 +10,7 @@ import functools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import resources
+from pathlib import Path
 from typing import Any, Final, cast
 
 import jsonschema_rs
@@ -42,7 +42,8 @@ class Examination:
 @functools.cache
 def manifest_schema_text() -> bytes:
     """Return the manifest schema as it ships, byte for byte."""
-    return resources.files("reinmaker_cli.contract").joinpath("content-manifest.schema.json").read_bytes()
+    # Not importlib.resources: what it loads is a third of the time that `check` takes to start.
+    return Path(__file__).with_name("content-manifest.schema.json").read_bytes()
 
 
 @functools.cache

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from reinmaker_cli.assets.collector import collector_paused
 from reinmaker_cli.assets.portable import printable
 from reinmaker_cli.assets.project import AUTO_VERSION, Project
-from reinmaker_cli.assets.scan import Asset, Scan, collector_paused
-from reinmaker_cli.assets.templates import UnknownCapture, expand, expand_url, file_fields, placeholders
+from reinmaker_cli.assets.scan import Asset, Scan
+from reinmaker_cli.assets.templates import RESERVED_NAMES, UnknownCapture, expand, expand_urls, placeholders
 from reinmaker_cli.contract import codes
-from reinmaker_cli.contract.canonical import ContentDigest, Digests
+from reinmaker_cli.contract.canonical import ContentDigest
 from reinmaker_cli.contract.findings import Finding
 from reinmaker_cli.contract.object_urls import literal_url
 from reinmaker_cli.errors import ContentInvalid
@@ -58,14 +59,13 @@ class Draft:
         """Return the manifest under a version."""
         rest = dict(self.content)
         document = {"manifestId": rest.pop("manifestId"), "version": version, **rest}
-        known = Digests(self.digest.under(version), self.content_digest)
-        return manifest_from_document(document, files=self.files, known=known)
+        return manifest_from_document(document, files=self.files, content=self.digest)
 
 
 def draft_of(manifest: Manifest) -> Draft:
     """Return a manifest without its version, so that whoever publishes chooses one."""
     content = {name: value for name, value in manifest.document.items() if name != "version"}
-    return Draft(manifest.manifest_id, content, ContentDigest(content), manifest.files, (), None)
+    return Draft(manifest.manifest_id, content, manifest.content, manifest.files, (), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +94,15 @@ def assemble(scan: Scan, project: Project, *, environment: str) -> Assembly:
     """
     template = project.url_for.get(environment, project.url)
     findings: list[Finding] = []
-    grouped: dict[_Home, list[tuple[Asset, str]]] = {}
-    deciding = _deciding_captures(project)
-    members_by_captures: dict[tuple[str | None, ...], list[tuple[Asset, str]]] = {}
-    url_of = _url_maker(template, project)
-    for asset in sorted(scan.assets, key=attrgetter("id", "path")):
+    grouped: defaultdict[_Home, list[tuple[Asset, str]]] = defaultdict(list)
+    for alike in _alike(scan.assets, _deciding_captures(project, template)):
         try:
-            captured = tuple([asset.captures.get(name) for name in deciding])
-            members = members_by_captures.get(captured)
-            if members is None:
-                members = grouped.setdefault(_home(asset.captures, project), [])
-                members_by_captures[captured] = members
-            members.append((asset, url_of(asset)))
+            home, urls = _home(alike[0].captures, project), _urls(template, alike, project)
         except _CannotPlace as error:
-            findings.append(error.finding(asset))
+            findings += map(error.finding, alike)
+        else:
+            grouped[home] += zip(alike, urls, strict=True)
+    findings.sort(key=attrgetter("path"))
     findings += _shared_ids(grouped)
     findings += _coverage_gaps(grouped, project)
     ordered = sorted(grouped, key=lambda home: (home.manifest_id, home.source))
@@ -149,10 +144,23 @@ class _CannotPlace(ValueError):
         )
 
 
-def _deciding_captures(project: Project) -> tuple[str, ...]:
-    """Return the names that say which manifest a file is in; few values, so that most files find theirs at once."""
-    templates = (project.id, *project.source.values())
-    return tuple(dict.fromkeys(name for template in templates for name in placeholders(template)))
+def _deciding_captures(project: Project, template: str) -> tuple[str, ...]:
+    """Return the names that say which manifest a file is in, and those that its URL takes from its captures."""
+    templates = (project.id, *project.source.values(), template)
+    return tuple(dict.fromkeys(name for one in templates for name in placeholders(one) if name not in RESERVED_NAMES))
+
+
+def _alike(assets: Sequence[Asset], names: Sequence[str]) -> Iterable[list[Asset]]:
+    """Return the assets in groups, each of those whose captures agree in all of the names."""
+    groups: defaultdict[tuple[str | None, ...], list[Asset]] = defaultdict(list)
+    known: dict[int, list[Asset]] = {}  # the files of a folder mostly share the very object
+    for asset in assets:
+        captures = asset.captures
+        group = known.get(id(captures))
+        if group is None:
+            group = known[id(captures)] = groups[tuple([captures.get(name) for name in names])]
+        group.append(asset)
+    return groups.values()
 
 
 def _home(captures: Mapping[str, str], project: Project) -> _Home:
@@ -170,28 +178,21 @@ def _expanded(place: str, template: str, fields: Mapping[str, str]) -> str:
         raise _CannotPlace(place, error.name) from error
 
 
-def _url_maker(template: str, project: Project) -> Callable[[Asset], str]:
-    """Return what gives an asset its URL; `_CannotPlace` where a capture is missing."""
-    wants_parts = not {"dir", "stem", "ext"}.isdisjoint(placeholders(template))
-    version = {} if project.version == AUTO_VERSION else {"version": project.version}
-
-    def url_of(asset: Asset) -> str:
-        path = asset.path
-        fields = file_fields(path) if wants_parts else {"path": path}
-        try:
-            return expand_url(template, {**fields, "sha256": asset.sha256, **version, **asset.captures})
-        except UnknownCapture as error:
-            raise _CannotPlace("[manifest] url", error.name) from error
-
-    return url_of
+def _urls(template: str, alike: Sequence[Asset], project: Project) -> list[str]:
+    shared = alike[0].captures if project.version == AUTO_VERSION else {**alike[0].captures, "version": project.version}
+    try:
+        return expand_urls(template, shared, [asset.path for asset in alike], [asset.sha256 for asset in alike])
+    except UnknownCapture as error:
+        raise _CannotPlace("[manifest] url", error.name) from error
 
 
-def _draft(home: _Home, members: Sequence[tuple[Asset, str]], project: Project) -> Draft:
+def _draft(home: _Home, unsorted: Sequence[tuple[Asset, str]], project: Project) -> Draft:
+    members = sorted(unsorted, key=lambda member: (member[0].id, member[0].path))
     content = {
         "manifestId": home.manifest_id,
         "product": project.product,
         "source": dict(home.source),
-        "assets": [_entry(asset, url) for asset, url in members],
+        "assets": _entries(members),
         **project.extra,
     }
     return Draft(
@@ -199,22 +200,24 @@ def _draft(home: _Home, members: Sequence[tuple[Asset, str]], project: Project) 
         content=content,
         digest=ContentDigest(content),
         files={url: asset.path for asset, url in members},
-        assets=tuple(asset for asset, _ in members),
+        assets=tuple([asset for asset, _ in members]),
         version=None if project.version == AUTO_VERSION else project.version,
     )
 
 
-def _entry(asset: Asset, url: str) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "id": asset.id,
-        "type": asset.type,
-        "url": url,
-        "hash": asset.sha256,
-        "bytes": asset.bytes,
-    }
-    if asset.metadata:
-        entry["metadata"] = dict(asset.metadata)
-    return entry
+def _entries(members: Sequence[tuple[Asset, str]]) -> list[dict[str, Any]]:
+    entries = []
+    copies: dict[int, dict[str, Any]] = {}  # one of each object: many files share their metadata
+    for (_, asset_id, asset_type, sha256, size, metadata, _), url in members:
+        if not metadata:
+            entries.append({"id": asset_id, "type": asset_type, "url": url, "hash": sha256, "bytes": size})
+            continue
+        said = copies.get(id(metadata)) or copies.setdefault(id(metadata), dict(metadata))
+        # Not added to the one above: a dict display with all of its members takes half the time and memory.
+        entries.append(
+            {"id": asset_id, "type": asset_type, "url": url, "hash": sha256, "bytes": size, "metadata": said}
+        )
+    return entries
 
 
 def _shared_ids(homes: Iterable[_Home]) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reinmaker_cli.contract import codes
-from reinmaker_cli.contract.canonical import Digests, digests
+from reinmaker_cli.contract.canonical import ContentDigest
 from reinmaker_cli.contract.ijson import NotIJson, read_ijson
 from reinmaker_cli.errors import ContentInvalid, UsageError
 
@@ -29,12 +29,19 @@ class Manifest:
     """Empty where the document has none that is text; `contract.validation` says so."""
     version: str
     document: Mapping[str, Any] = field(repr=False)
-    digest: str
-    """`sha256:` and 64 hex digits of the document's RFC 8785 form."""
-    content_digest: str
-    """The same without the member `version`."""
+    content: ContentDigest = field(repr=False, compare=False)
     files: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Asset URL -> path below the asset root; empty where the manifest was read from a file."""
+
+    @property
+    def digest(self) -> str:
+        """Return `sha256:` and 64 hex digits of the document's RFC 8785 form."""
+        return self.content.under(self.document["version"]) if "version" in self.document else self.content_digest
+
+    @property
+    def content_digest(self) -> str:
+        """Return the same without the member `version`."""
+        return str(self.content)
 
     @property
     def source(self) -> Mapping[str, Any]:
@@ -54,23 +61,21 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """Return the document as a file: one member a line, one asset a line, the same bytes for the same document."""
-        return "".join(_lines(self.document)).encode("utf-8")
+        return b"".join(map(str.encode, _lines(self.document)))
 
 
 def manifest_from_document(
-    document: Mapping[str, Any], *, files: Mapping[str, str] | None = None, known: Digests | None = None
+    document: Mapping[str, Any], *, files: Mapping[str, str] | None = None, content: ContentDigest | None = None
 ) -> Manifest:
     """Return the manifest that an I-JSON document is; whether it is valid is asked elsewhere.
 
-    `known` are its digests, where somebody has them already.
+    `content` is what digests it, where somebody has that already.
     """
-    both = digests(document) if known is None else known
     return Manifest(
         manifest_id=_text(document, "manifestId"),
         version=_text(document, "version"),
         document=document,
-        digest=both.digest,
-        content_digest=both.content_digest,
+        content=ContentDigest(document) if content is None else content,
         files={} if files is None else files,
     )
 

@@ -18,7 +18,7 @@ from reinmaker_cli.assets.patterns import PatternInvalid, compile_pattern
 from reinmaker_cli.assets.project import Project, Rule
 from reinmaker_cli.assets.rules import Match, Matcher, UnknownCapture, asset_id_for, expand
 from reinmaker_cli.assets.splits import TooManySplits
-from reinmaker_cli.assets.templates import TemplateInvalid, expand_url, file_fields
+from reinmaker_cli.assets.templates import TemplateInvalid, expand_urls, file_fields
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
 from reinmaker_cli.contract.names import PERSONAS
@@ -260,7 +260,11 @@ def test_a_name_that_gives_no_id_is_a_finding() -> None:
 def test_templates_expand_plainly_and_for_urls() -> None:
     fields = file_fields("ton/höre mal.tar.gz") | {"sha256": "0123456789abcdef" * 4, "lang": "fr-FR"}
     assert expand("{dir}{stem}|{ext}|{sha256:8}|{lang}|{{x}}", fields) == "ton/höre mal.tar|.gz|01234567|fr-FR|{x}"
-    assert expand_url("s3://b/{path}", fields) == "s3://b/ton/h%C3%B6re%20mal.tar.gz"
+    urls = expand_urls(
+        "s3://b%/{lang}/{path}?{ext}{sha256:2}", {"lang": "é%s"}, ["ton/höre mal.gz", "b"], ["01" * 32] * 2
+    )
+    assert urls == ["s3://b%/%C3%A9%25s/ton/h%C3%B6re%20mal.gz?.gz01", "s3://b%/%C3%A9%25s/b?01"]
+    assert expand_urls("s3://b%/{{lang}}", {}, ["a", "b"], ["", ""]) == ["s3://b%/{lang}"] * 2
     with pytest.raises(UnknownCapture) as caught:
         expand("{phase}", fields)
     assert caught.value.name == "phase"

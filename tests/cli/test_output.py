@@ -182,7 +182,9 @@ def test_on_actions_there_is_a_summary_and_outputs(reinmaker: Command, runner: P
     lines = (runner.parent / "GITHUB_OUTPUT").read_text().splitlines()
     assert lines[0] == "ok=true"
     (results,) = (lines[number + 1] for number, line in enumerate(lines) if line.startswith("results<<"))
-    assert [row["manifestId"] for row in json.loads(results)] == ["tiny-en-US", "tiny-fr-FR"]
+    rows = json.loads(results)
+    assert [row["manifestId"] for row in rows] == ["tiny-en-US", "tiny-fr-FR"]
+    assert all(row["digest"].startswith("sha256:") for row in rows)
 
 
 def test_on_actions_a_catalogue_fits_into_what_github_takes() -> None:
