@@ -1,7 +1,9 @@
 """Failures on request: rules that say which requests and deliveries are struck, how, how often and until when.
 
-The rules are in memory: none survives a restart. Each ends by itself, on the server's clock, and `/_local/` is never
-struck, so that no fault can keep its own end from being asked for.
+The rules are in memory. Where several processes answer, each has all of them (`fault_keeping.py`), and the database
+counts for all (`SharedCounts`), so a fault strikes as often as it may whoever is asked. None survives the last process.
+Each ends by itself, on the server's clock, and `/_local/` is never struck, so that no fault can keep its own end from
+being asked for.
 """
 
 from __future__ import annotations
@@ -159,7 +161,7 @@ class SharedCounts(Protocol):
 
 @dataclass(slots=True)
 class Faults:
-    """The faults of one server. May be asked from any thread."""
+    """The faults as one process has them. May be asked from any thread."""
 
     clock: Clock
     seeds: random.Random = field(default_factory=random.SystemRandom)

@@ -97,11 +97,19 @@ def _numbers(sockets: list[socket.socket]) -> tuple[int, ...]:
 class _Worker:
     process: subprocess.Popen[bytes]
     started_at: float
+    said: bytes = b""
+    """`READY`, or why it could not start; both end with a line."""
 
     @property
     def output(self) -> IO[bytes]:
         assert self.process.stdout is not None
         return self.process.stdout
+
+    def hear(self) -> bool:
+        """Wait for more of what it says; False where it has ended."""
+        more = os.read(self.output.fileno(), 4096)
+        self.said += more
+        return bool(more)
 
 
 class _Crew:
@@ -117,9 +125,10 @@ class _Crew:
     def wait_until_ready(self) -> None:
         """Return when all answer; raise what kept one from it."""
         for worker in self.workers:
-            line = worker.output.readline()
-            if line != READY:
-                raise _why(line, worker)
+            while not worker.said.endswith(b"\n") and worker.hear():
+                pass
+            if worker.said != READY:
+                raise _why(worker)
 
     def watch(self) -> None:
         """Start whoever dies again, until a signal comes."""
@@ -127,7 +136,7 @@ class _Crew:
             outputs = {worker.output.fileno(): place for place, worker in enumerate(self.workers)}
             ended, _, _ = select.select([*outputs, self._woken], [], [])
             for number in ended:
-                if number in outputs and not os.read(number, 4096):  # closed: nobody is there to write
+                if number in outputs and not self.workers[outputs[number]].hear():
                     self._replace(outputs[number])
 
     def stop(self, *_: Any) -> None:
@@ -153,9 +162,11 @@ class _Crew:
 
     def _replace(self, place: int) -> None:
         dead = self.workers[place]
-        code = dead.process.wait()
+        dead.process.wait()
         _close(dead)
-        SERVER_LOG.error("worker %s ended with %s, and is started again", dead.process.pid, code)
+        reason = _why(dead)
+        hint = f" (hint: {reason.hint})" if isinstance(reason, UsageError) else ""
+        SERVER_LOG.error("worker %s is started again: %s%s", dead.process.pid, reason, hint)
         if time.monotonic() - dead.started_at < YOUNG_S:
             select.select([self._woken], [], [], AGAIN_AFTER_S)
         if not self._is_stopping:
@@ -170,9 +181,10 @@ class _Crew:
             pass_fds=self._sockets,
         )
         assert process.stdin is not None
-        # By the pipe, and nowhere else: it holds the password of the database.
-        process.stdin.write(len(self._seat).to_bytes(8, "big") + self._seat)
-        process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # it has ended already: whoever hears it finds out why
+            # By the pipe, and nowhere else: it holds the password of the database.
+            process.stdin.write(len(self._seat).to_bytes(8, "big") + self._seat)
+            process.stdin.flush()
         return _Worker(process, time.monotonic())
 
 
@@ -195,12 +207,14 @@ def _close(worker: _Worker) -> None:
         worker.process.stdin.close()
 
 
-def _why(line: bytes, worker: _Worker) -> Exception:
-    """Return what a worker said instead of being ready."""
-    if not line:
-        return RuntimeError(f"a worker could not start: it ended with {worker.process.wait()}")
-    said = json.loads(line)
-    return UsageError(said["message"], code=said["code"], hint=said["hint"])
+def _why(worker: _Worker) -> Exception:
+    """Return why a worker that has ended, or is about to, is not there."""
+    said = worker.said.removeprefix(READY)
+    if not said:
+        how = "a worker ended" if worker.said else "a worker could not start: it ended"
+        return RuntimeError(f"{how} with {worker.process.wait()}")
+    reason = json.loads(said)
+    return UsageError(reason["message"], code=reason["code"], hint=reason["hint"])
 
 
 def work() -> int:

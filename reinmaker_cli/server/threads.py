@@ -27,9 +27,10 @@ KEEP_THREAD_S = 10.0
 
 
 class Threads:
-    """Three small pools: readers of the database, its one writer, and examiners of small manifests.
+    """Three small pools of one process: readers of the database, writers, and examiners of small manifests.
 
-    A database that several processes share has several writers here too, who each wait for their own commit.
+    There is one writer where the database is this process's alone, and several where it is shared: they each wait for
+    their own commit, and for those of other processes.
     """
 
     def __init__(

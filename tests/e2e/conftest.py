@@ -93,6 +93,18 @@ class Server:
         self.url: str = self.ready["url"]
         self.pid = self._process.pid
 
+    @property
+    def workers(self) -> list[int]:
+        """The processes of `--workers` that run, oldest first."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        programs = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
+        return [child for child, program in programs.items() if b"supervising" in program]
+
+    def next_error(self) -> str:
+        """Return the next line on stderr, as soon as there is one; `stop` has the ones after it."""
+        assert self._process.stderr is not None
+        return self._process.stderr.readline()
+
     def stop(self, number: int = signal.SIGTERM) -> Result:
         """End the server with a signal and return what it said."""
         if self._process.poll() is None:

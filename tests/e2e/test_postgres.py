@@ -1,8 +1,7 @@
-"""PostgreSQL as servers meet it: restarted under load, and several processes on one port."""
+"""PostgreSQL as servers meet it: restarted under load; and which options go with it."""
 
 import json
 import os
-import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.test_processes import access_to, wait_until
+from tests.e2e.test_processes import wait_until
 from tests.postgres import PASSWORD, cluster
 from tests.server.live import event, manifest
 from tests.server.receiver import OK, receiver
@@ -21,10 +20,15 @@ CALLERS = 4
 pytestmark = pytest.mark.timeout(600 if os.environ.get("REINMAKER_SOAK") else 120)
 
 
-def client_of(server):
-    control, access = access_to(server.ready["data"], int(server.url.rpartition(":")[2]))
-    http = httpx.Client(base_url=server.url, trust_env=False, verify=False, timeout=30)
-    return http, {"Authorization": control}, {"Authorization": access}
+def client_of(server, verify=False):
+    """Return an HTTP client, and the `Authorization` of the control API and of the API."""
+    client = json.loads((Path(server.ready["data"]) / "client.json").read_text())
+    http = httpx.Client(base_url=server.url, trust_env=False, verify=verify, timeout=30)
+    answer = http.post(
+        "/oauth/token", data={"grant_type": "client_credentials"}, auth=(client["clientId"], client["clientSecret"])
+    )
+    bearers = (client["controlToken"], answer.json()["access_token"])
+    return http, *({"Authorization": "Bearer " + bearer} for bearer in bearers)
 
 
 def test_restarted_under_load_it_loses_nothing_that_was_acknowledged(serve, capsys):
@@ -75,37 +79,10 @@ def test_restarted_under_load_it_loses_nothing_that_was_acknowledged(serve, caps
         assert taken - batches <= {one["manifestId"] for one in active if one["active"]}
 
 
-def test_a_worker_that_dies_is_started_again_and_all_end_with_the_first(serve, postgres_cluster):
-    with postgres_cluster.database() as url:
-        server = serve("--database", url, "--workers", "2", "--log", "off")
-        http, _, access = client_of(server)
-        first = workers_of(server.ready["pid"])
-        assert len(first) == 2
-        os.kill(first[0], signal.SIGKILL)
-        wait_until(lambda: len(workers_of(server.ready["pid"])) == 2 and workers_of(server.ready["pid"]) != first, 30)
-        for number in range(20):
-            answer = http.post("/v1/content/manifests", json=manifest(f"m{number}"), headers=access)
-            assert answer.status_code in (200, 202)
-        http.close()
-        last = workers_of(server.ready["pid"])
-        assert server.stop().code == 0
-        assert [pid for pid in last if Path(f"/proc/{pid}").exists()] == []
-
-
-def test_workers_end_with_a_first_process_that_is_killed(serve, postgres_cluster):
-    with postgres_cluster.database() as url:
-        server = serve("--database", url, "--workers", "2", "--log", "off")
-        workers = workers_of(server.ready["pid"])
-        os.kill(server.ready["pid"], signal.SIGKILL)
-        wait_until(lambda: not any(Path(f"/proc/{pid}/fd").exists() for pid in workers), 30)
-
-
 def test_nothing_that_a_server_says_or_shows_has_the_password(serve, postgres_cluster):
     with postgres_cluster.database() as url:
         server = serve("--database", url.replace(url[url.index(":", 13) : url.index("@")], ""), "--workers", "2")
-        shown = b"".join(
-            Path(f"/proc/{pid}/cmdline").read_bytes() for pid in (server.ready["pid"], *workers_of(server.ready["pid"]))
-        )
+        shown = b"".join(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in (server.pid, *server.workers))
         http, _, access = client_of(server)
         http.get("/v1/content/manifests", headers=access)
         http.close()
@@ -145,8 +122,13 @@ def test_what_does_not_go_together_is_an_error_with_a_hint(reinmaker, options, c
     assert (error["code"], says in error["message"], bool(error["hint"])) == (code, True, True)
 
 
-def workers_of(pid):
-    """Return the processes that the first one has started, oldest first."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    found = [int(child) for child in children]
-    return [child for child in found if b"supervising" in Path(f"/proc/{child}/cmdline").read_bytes()]
+@pytest.mark.parametrize("reason", ["No module named 'psycopg'", "no pq wrapper available"])
+def test_a_driver_that_cannot_be_loaded_names_the_extra_that_brings_it(reinmaker, tmp_path, reason):
+    (tmp_path / "psycopg.py").write_text(f"raise ImportError({reason!r})\n")
+    database = ("--database", f"postgresql://u:{PASSWORD}@127.0.0.1:1/n")
+    for options in (database, (*database, "--workers", "2")):
+        ended = reinmaker("serve", "--port", "0", *options, PYTHONPATH=str(tmp_path))
+        assert ended.code == 2, ended.err
+        assert f"psycopg cannot be used, which PostgreSQL needs ({reason})" in ended.err
+        assert "pip install 'reinmaker[postgres]'" in ended.err
+        assert "Traceback" not in ended.err and PASSWORD not in ended.err

@@ -17,7 +17,7 @@ from reinmaker_cli.errors import UsageError
 from reinmaker_cli.server import peers
 from reinmaker_cli.server.limits import Counted, Exceeded
 from reinmaker_cli.server.retries import CONTRACT_SCHEDULE, Answered
-from reinmaker_cli.server.store import Store, open_store, session
+from reinmaker_cli.server.store import Store, open_store, postgres, session
 from reinmaker_cli.server.store.deliveries import IN_FLIGHT_PER_ENDPOINT, Ask, NoRoom
 from reinmaker_cli.server.store.entitlements import Entitlement
 from reinmaker_cli.server.store.tables import SCHEMA_VERSION
@@ -391,6 +391,15 @@ def test_a_database_that_is_not_there_is_named(url):
         open_store(missing)
     assert "there is no such database" in refused.value.message
     assert refused.value.hint == "make it: `createdb not-there`"
+
+
+def test_who_waits_too_long_for_another_that_makes_the_database_ready_is_told_so(url, monkeypatch):
+    monkeypatch.setattr(postgres, "_SETTINGS", "-c lock_timeout=50ms")
+    with psycopg.connect(url) as maker:
+        maker.execute("SELECT pg_advisory_xact_lock(%s, 0)", (postgres.MAKING,))
+        with pytest.raises(UsageError, match="another server is making it ready") as refused:
+            open_store(url)
+    assert refused.value.code == "database-failed"
 
 
 def test_snapshots_are_refused(pair):

@@ -14,15 +14,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from reinmaker_cli.contract import codes
-from reinmaker_cli.errors import ReinmakerError, UsageError
-from reinmaker_cli.server.store import webhook_tables  # noqa: F401  (they are part of METADATA)
-from reinmaker_cli.server.store.inserts import insert_or_replace
-from reinmaker_cli.server.store.tables import METADATA, SCHEMA_VERSION, facts
-from reinmaker_cli.server.store.upgrades import upgrade
+from reinmaker_cli.server.store.opening import make_or_upgrade, opened, unusable
 
 _DISK_FAULTS = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 BUSY_TIMEOUT_MS = 30_000
@@ -173,23 +168,19 @@ def open_database(file: Path, *, is_scratch: bool = False) -> Database:
 
     `is_scratch`: it is thrown away soon, so nothing in it needs to be durable.
     """
-    database = Database(_sqlite_engine(file, is_scratch=is_scratch))
-    try:
-        # SQLite gives its side files the mode of the database, which holds the key that signs tokens.
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-        _bring_up_to_date(database, file)
-    except (DBAPIError, OSError) as error:
-        database.close()
-        reason = error.orig if isinstance(error, DBAPIError) else error.strerror
-        raise UsageError(
-            f"cannot use the database: `{file}` ({reason})",
-            code=codes.DATABASE_FAILED,
-            hint="check the folder's permissions and free space, or use another with --data",
-        ) from error
-    except ReinmakerError:
-        database.close()
-        raise
-    return database
+
+    def make(database: Database) -> None:
+        try:
+            # SQLite gives its side files the mode of the database, which holds the key that signs tokens.
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+            with database.write() as connection:
+                make_or_upgrade(connection, f"`{file}`", "use another folder with --data")
+        except (DBAPIError, OSError) as error:
+            reason = error.orig if isinstance(error, DBAPIError) else error.strerror
+            hint = "check the folder's permissions and free space, or use another with --data"
+            raise unusable(str(file), reason, hint) from error
+
+    return opened(Database(_sqlite_engine(file, is_scratch=is_scratch)), make)
 
 
 def join_database(file: Path) -> Database:
@@ -204,31 +195,6 @@ def read_facts(file: Path) -> dict[str, str]:
             return dict(connection.execute("SELECT name, value FROM facts"))
     except sqlite3.Error as error:
         raise SnapshotUnreadable(str(error)) from error
-
-
-def _bring_up_to_date(database: Database, file: Path) -> None:
-    with database.write() as connection:
-        make_or_upgrade(connection, f"`{file}`", "use another folder with --data")
-
-
-def make_or_upgrade(connection: Connection, shown: str, otherwise: str) -> None:
-    """Make the tables, or make them those of today; `database-newer`. In one transaction: cut short, nothing happened.
-
-    `shown` names the database in an error, `otherwise` says what else could be used.
-    """
-    if not inspect(connection).has_table(facts.name):
-        METADATA.create_all(connection)
-        connection.execute(insert(facts).values(name="schemaVersion", value=str(SCHEMA_VERSION)))
-    found = int(connection.execute(select(facts.c.value).where(facts.c.name == "schemaVersion")).scalar_one())
-    if found > SCHEMA_VERSION:
-        raise UsageError(
-            f"a newer reinmaker wrote the database: {shown} (schema {found}, this one knows {SCHEMA_VERSION})",
-            code=codes.DATABASE_NEWER,
-            hint=f"upgrade reinmaker, or {otherwise}",
-        )
-    if found < SCHEMA_VERSION:
-        upgrade(connection, found)
-        insert_or_replace(connection, facts, {"name": "schemaVersion", "value": str(SCHEMA_VERSION)})
 
 
 @contextmanager

@@ -16,8 +16,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModu
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from reinmaker_cli.contract import codes
-from reinmaker_cli.errors import ReinmakerError, UsageError
-from reinmaker_cli.server.store.database import Database, DatabaseUnreachable, WriteConflict, make_or_upgrade
+from reinmaker_cli.errors import UsageError
+from reinmaker_cli.server.store.database import Database, DatabaseUnreachable, WriteConflict
+from reinmaker_cli.server.store.opening import make_or_upgrade, opened, unusable
 from reinmaker_cli.server.store.shared_tables import SHARED
 from reinmaker_cli.server.store.tables import (
     LEASED_SUBMISSION,
@@ -134,27 +135,23 @@ def open_postgres(url: str) -> PostgresDatabase:
 
     One process does that at a time; an upgrade waits for nobody: it is refused while other servers run.
     """
-    database = join_postgres(url)
-    shown = shown_url(database.url)
-    try:
-        with database.write() as connection:
-            connection.execute(_LOCK, {"space": MAKING, "key": 0})
-            _make(connection, shown)
-    except DatabaseUnreachable as error:
-        database.close()
-        raise _unreachable(database.url, shown) from error
-    except DBAPIError as error:
-        database.close()
-        reason = str(error.orig).strip().splitlines()[0]
-        raise UsageError(
-            f"cannot use the database: `{shown}` ({reason})",
-            code=codes.DATABASE_FAILED,
-            hint="give the user a database of its own: `createdb --owner USER NAME`",
-        ) from error
-    except ReinmakerError:
-        database.close()
-        raise
-    return database
+
+    def make(database: PostgresDatabase) -> None:
+        shown = shown_url(database.url)
+        try:
+            with database.write() as connection:
+                connection.execute(_LOCK, {"space": MAKING, "key": 0})
+                _make(connection, shown)
+        except DatabaseUnreachable as error:
+            raise _unreachable(database.url, shown) from error
+        except WriteConflict as error:
+            raise unusable(shown, "another server is making it ready", "start this one again in a minute") from error
+        except DBAPIError as error:
+            reason = str(error.orig).strip().splitlines()[0]
+            hint = "give the user a database of its own: `createdb --owner USER NAME`"
+            raise unusable(shown, reason, hint) from error
+
+    return opened(join_postgres(url), make)
 
 
 def join_postgres(url: str) -> PostgresDatabase:
@@ -172,11 +169,11 @@ def join_postgres(url: str) -> PostgresDatabase:
             # Parameters hold what users sent, and an exception with them would carry it into the log.
             hide_parameters=True,
         )
-    except ModuleNotFoundError as error:
+    except ImportError as error:  # not only of psycopg: it is there without libpq, which it needs
         raise UsageError(
-            "PostgreSQL needs a driver that is not installed",
+            f"psycopg cannot be used, which PostgreSQL needs ({str(error).splitlines()[0]})",
             code=codes.DATABASE_FAILED,
-            hint="install it: `pip install 'reinmaker[postgres]'`",
+            hint="install it with `pip install 'reinmaker[postgres]'`",
         ) from error
     return PostgresDatabase(engine)
 
@@ -225,19 +222,15 @@ def _unreachable(url: URL, shown: str) -> UsageError:
 
     error = attempt(url.database)
     if error is None:
-        return _unusable(shown, "it was away for a moment", "start the server again")
+        return unusable(shown, "it was away for a moment", "start the server again")
     if error.pgconn is not None and error.pgconn.needs_password:
-        return _unusable(shown, "it wants a password", "set PGPASSWORD, or name a file with PGPASSFILE")
+        return unusable(shown, "it wants a password", "set PGPASSWORD, or name a file with PGPASSFILE")
     if attempt("postgres") is None:
-        return _unusable(shown, "there is no such database", f"make it: `createdb {url.database}`")
+        return unusable(shown, "there is no such database", f"make it: `createdb {url.database}`")
     if error.pgconn is not None and error.pgconn.used_password:
-        return _unusable(shown, "user or password is wrong", "check the user, PGPASSWORD and PGPASSFILE")
+        return unusable(shown, "user or password is wrong", "check the user, PGPASSWORD and PGPASSFILE")
     reason = str(error).strip().splitlines()[0]
-    return _unusable(shown, reason, "check that PostgreSQL runs, and host, port and user")
-
-
-def _unusable(shown: str, reason: str, hint: str) -> UsageError:
-    return UsageError(f"cannot use the database: `{shown}` ({reason})", code=codes.DATABASE_FAILED, hint=hint)
+    return unusable(shown, reason, "check that PostgreSQL runs, and host, port and user")
 
 
 def _driver_arguments(url: URL) -> dict[str, Any]:
