@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.loopback import is_loopback_url
 from reinmaker_cli.errors import AccessDenied, UsageError
 
 _INSTALL: Final = "install it with `pip install 'reinmaker[s3]'`"
@@ -137,21 +137,12 @@ def endpoint_of(scheme: str, variables: Mapping[str, str]) -> str:
 
 def require_safe(endpoint: str) -> None:
     """Raise UsageError for plain http beyond this machine: requests are signed, and what they carry is not hidden."""
-    if endpoint.startswith("http:") and not is_loopback(endpoint):
+    if endpoint.startswith("http:") and not is_loopback_url(endpoint):
         raise UsageError(
             f"plain http to a store beyond this machine: `{_origin(endpoint)}`",
             code=codes.BUCKET_UNUSABLE,
             hint="name an https endpoint in AWS_ENDPOINT_URL, GOOGLE_BASE_URL or AZURE_STORAGE_ENDPOINT",
         )
-
-
-def is_loopback(endpoint: str) -> bool:
-    """Return whether an endpoint is on this machine."""
-    host = urlsplit(endpoint).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _origin(endpoint: str) -> str:

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 from reinmaker_cli.buckets.access import (
     aws,
     endpoint_of,
-    is_loopback,
     no_credentials,
     require_library,
     require_safe,
 )
 from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.loopback import is_loopback_url
 from reinmaker_cli.contract.object_urls import FOLDER
 from reinmaker_cli.errors import UsageError
 
@@ -112,9 +112,9 @@ class Stores:
         options: dict[str, Any] = {
             "timeout": timedelta(seconds=limit_s),
             "connect_timeout": timedelta(seconds=10),
-            "allow_http": is_loopback(endpoint),  # said in any case: a variable could allow it too
+            "allow_http": is_loopback_url(endpoint),  # said in any case: a variable could allow it too
         }
-        if is_loopback(endpoint):
+        if is_loopback_url(endpoint):
             # With a proxy of its own, the client reads no proxy variables; and for this host it asks none.
             options |= {"proxy_url": _NOWHERE, "proxy_excludes": urlsplit(endpoint).hostname}
         if self._ca_file is not None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from reinmaker_cli.contract import codes
+from reinmaker_cli.contract import codes, loopback
 from reinmaker_cli.contract.names import TOKEN_PATH
 from reinmaker_cli.errors import ConfigError, UsageError
 
@@ -91,23 +90,8 @@ def origin_of(url: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether the URL's host is this machine: `localhost`, 127.0.0.0/8, `::1`, also IPv4-mapped.
-
-    `*.localhost` is not: many resolvers ask the network for it. Odd spellings (`127.1`, `0x7f.1`) are not either.
-    """
-    return _is_loopback_host(urlsplit(origin_of(url)).hostname or "")
-
-
-def _is_loopback_host(host: str) -> bool:
-    name = host.removesuffix(".")
-    if name == "localhost":
-        return True
-    try:
-        address: IPv4Address | IPv6Address = ip_address(name)
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return (mapped or address).is_loopback
+    """Return whether the URL's host is this machine; UsageError for what is no address."""
+    return loopback.is_loopback_url(origin_of(url))
 
 
 def stays_here(url: str, *, local_host: str | None = None) -> bool:

@@ -6,13 +6,13 @@ They take documents that break the schema too: a member of another type is the s
 from __future__ import annotations
 
 import functools
-import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
+from reinmaker_cli.contract.loopback import is_loopback
 from reinmaker_cli.contract.versions import VERSION_PATTERN, version_date
 
 MANIFEST_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -48,15 +48,10 @@ def broken_rules(document: Mapping[str, Any], *, local: bool) -> Iterator[Findin
 
 
 @functools.lru_cache(maxsize=4)
-def _is_loopback(host: str) -> bool:
+def _is_on_this_machine(host: str) -> bool:
     name = host.rpartition(":")[0] if re.search(r"(?<!:):[0-9]*$", host) else host
-    name = name.strip("[]").rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):  # RFC 6761 section 6.3
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+    # RFC 6761 section 6.3. Whoever reads the bytes looks at the address that the name has.
+    return is_loopback(name) or name.rstrip(".").lower().endswith(".localhost")
 
 
 def normalized_url(url: str) -> str:
@@ -136,7 +131,7 @@ def _url(url: str, index: int, asset_id: str | None, *, local: bool) -> Iterator
 
 
 def _stays_here(scheme: str, host: str) -> bool:
-    return _is_loopback(host) or (scheme == "file" and not host)
+    return _is_on_this_machine(host) or (scheme == "file" and not host)
 
 
 def _likely_typos(

@@ -6,12 +6,11 @@ Credentials, region and endpoint come from the usual AWS chain: variables, profi
 from __future__ import annotations
 
 import functools
-import ipaddress
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.loopback import is_loopback_url
 from reinmaker_cli.errors import UsageError
 from reinmaker_cli.server.config import SqsTarget
 from reinmaker_cli.server.forwarding import BATCH_BYTES, HubFailed, Message, Put
@@ -90,7 +89,7 @@ class SqsQueue:
         make = functools.partial(boto3.session.Session().client, "sqs", region_name=self._target.region)
         client = make(config=config)
         endpoint = client.meta.endpoint_url
-        if _is_loopback(endpoint):
+        if is_loopback_url(endpoint):
             client.close()
             return make(config=config.merge(Config(proxies={})))  # no proxy stands between this machine and itself
         if not endpoint.startswith("https:"):
@@ -142,14 +141,6 @@ def _entry(place: int, message: Message, *, is_fifo: bool) -> dict[str, Any]:
             "MessageDeduplicationId": message.version,
         }
     return entry
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _code(error: ClientError) -> str:

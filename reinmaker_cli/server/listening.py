@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.loopback import is_loopback
 from reinmaker_cli.errors import ReinmakerError, UsageError
 from reinmaker_cli.server.config import ServerConfig
 
@@ -45,7 +46,7 @@ class Listening:
     @property
     def is_within_this_machine(self) -> bool:
         """True: nobody beyond this machine reaches the API, so its users may have their own networks asked."""
-        return not self.is_behind_proxy and all(_is_loopback(bound.getsockname()[0]) for bound in self.api)
+        return not self.is_behind_proxy and all(is_loopback(bound.getsockname()[0]) for bound in self.api)
 
     @property
     def all(self) -> list[socket.socket]:
@@ -75,7 +76,7 @@ def inherited(config: ServerConfig, api: Sequence[int], control: Sequence[int]) 
 def _named(
     config: ServerConfig, public: str | None, api: list[socket.socket], control: list[socket.socket]
 ) -> Listening:
-    is_open = _is_beyond_loopback(config.host) or config.behind_proxy
+    is_open = not is_loopback(config.host) or config.behind_proxy
     is_apart = is_open or bool(control)
     public_url = public or _own_url(config, api)
     control_url = public_url if not is_apart else f"http://localhost:{_port(control)}" if control else None
@@ -102,7 +103,7 @@ def _public_parts(config: ServerConfig) -> str | None:
     if config.behind_proxy and config.public_url is None:
         raise _usage("--behind-proxy without --public-url", "name the proxy's address: `--public-url https://HOST`")
     if not config.behind_proxy and not config.tls:
-        if _is_beyond_loopback(config.host):
+        if not is_loopback(config.host):
             raise _usage(
                 f"cannot listen beyond this machine without TLS: `{config.host}`",
                 "use --host localhost, or add --tls; where TLS ends in front: --behind-proxy --public-url https://HOST",
@@ -122,22 +123,11 @@ def _public_parts(config: ServerConfig) -> str | None:
         )
     if parts.path not in ("", "/"):
         raise _usage(f"--public-url has a path: `{config.public_url}`", "let the proxy serve the API at its root")
-    if parts.scheme == "http" and (config.tls or not _is_loopback(parts.hostname or "")):
+    if parts.scheme == "http" and (config.tls or not is_loopback(parts.hostname or "")):
         raise _usage(
             f"--public-url is plain http: `{config.public_url}`", "write it as https://host or https://host:port"
         )
     return config.public_url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-def _is_beyond_loopback(host: str) -> bool:
-    return not _is_loopback(host)
 
 
 def _is_wildcard(host: str) -> bool:
@@ -203,6 +193,6 @@ def _bind(address: str, port: int) -> socket.socket:
                 code=codes.PORT_TAKEN,
                 hint="stop the other program, or take a free port with `--port 0`",
             ) from error
-        if error.errno == errno.EADDRNOTAVAIL and not _is_loopback(address):
+        if error.errno == errno.EADDRNOTAVAIL and not is_loopback(address):
             raise _usage(f"no address of this machine: `{address}`", "use 0.0.0.0 for all of them") from error
         raise

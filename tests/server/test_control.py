@@ -45,8 +45,28 @@ def test_foreign_pages_and_proxies_are_refused(live: Caller, method, path, field
     assert (answer.status_code, problem_code(answer)) == (403, "control-refused")
 
 
-def test_the_servers_own_page_may_ask(live: Caller):
-    assert live.control.get("/_local/clients", headers={"Origin": live.started.url}).status_code == 200
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]"])
+def test_the_servers_own_page_may_ask_under_each_of_its_names(live: Caller, name):
+    port = live.started.url.rpartition(":")[2]
+    fields = {"Host": f"{name}:{port}", "Origin": f"http://{name}:{port}"}
+    assert live.control.get("/_local/clients", headers=fields).status_code == 200
+
+
+def test_the_servers_own_page_may_ask_under_a_name_that_it_was_given():
+    with live_server(allow_hosts=("twin.example",)) as caller:
+        host = "twin.example:" + caller.started.url.rpartition(":")[2]
+        own, other = ({"Host": host, "Origin": f"http://{name}"} for name in (host, host.replace("twin", "other")))
+        assert caller.control.get("/_local/clients", headers=own).status_code == 200
+        assert caller.control.get("/_local/clients", headers=other).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://127.0.0.1:{port}", "https://localhost:{port}", "http://localhost", "http://localhost:{port}1"]
+)
+def test_a_page_of_another_origin_on_this_machine_may_not_ask(live: Caller, origin):
+    fields = {"Origin": origin.format(port=live.started.url.rpartition(":")[2])}
+    answer = live.control.get("/_local/clients", headers=fields)
+    assert (answer.status_code, problem_code(answer)) == (403, "control-refused")
 
 
 def test_control_token_is_not_an_access_token(live: Caller):

@@ -39,11 +39,19 @@ async def guard_control(request: Request, services: Services) -> None:
     if not is_loopback_peer(request):
         raise ApiProblem(codes.CONTROL_REFUSED, "not a request from this machine, or one that was forwarded")
     origin = request.headers.get("origin")
-    if origin is not None and origin != services.listening.control_url:
+    if origin is not None and origin != _own_origin(request):
         raise ApiProblem(codes.CONTROL_REFUSED, "the Origin is a foreign page")
     token = bearer_token(request)
     if token is None or not hmac.compare_digest(token.encode(), services.control_token.encode()):
         raise ApiProblem(codes.CONTROL_REFUSED, "no control token in Authorization, or another server's")
+
+
+def _own_origin(request: Request) -> str:
+    """Return the origin of a page that this server gave out under the name by which it is asked now.
+
+    The name is one of its own, or the request would have been refused before: a foreign page cannot say it in both.
+    """
+    return f"{request.scope['scheme']}://{request.headers['host'].lower()}"
 
 
 async def _register_folder(request: Request, services: Services) -> Response:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import ipaddress
 import random
 import re
 import time
@@ -14,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.loopback import is_loopback
 from reinmaker_cli.contract.names import TRACE_HEADER, TRACE_PATTERN
 from reinmaker_cli.server.access_log import SERVER_LOG, log_access
 from reinmaker_cli.server.problems import ApiProblem
@@ -149,15 +149,10 @@ def is_loopback_peer(request: Request) -> bool:
     """Return whether the request comes from this machine, and not through a proxy on it."""
     if request.client is None or request.scope[_BEHIND_PROXY_KEY] or _was_forwarded(request):
         return False
-    try:
-        return _is_loopback(request.client.host)
-    except ValueError:
-        return False
+    return _is_loopback(request.client.host)
 
 
-@functools.lru_cache(1024)
-def _is_loopback(address: str) -> bool:
-    return ipaddress.ip_address(address).is_loopback
+_is_loopback = functools.lru_cache(1024)(is_loopback)
 
 
 def _write_down(scope: Scope, status: int, seconds: float) -> None:

@@ -102,6 +102,21 @@ await session('token', { viewport: WIDE }, async (page) => {
   await context.close()
 }
 
+// --- under every name of the server -------------------------------------------------------------------------------------
+
+for (const name of ['localhost', '127.0.0.1']) {
+  const server = url.replace('//localhost', `//${name}`)
+  await session(`as ${name}`, { viewport: WIDE }, async (page) => {
+    await show(page, 'faults')
+    await check(`as ${name}, a button does what it says`, async () => {
+      await press(page, 'button', 'Set: Broken connection')
+      await page.locator('tr', { hasText: 'reset' }).waitFor()
+      await press(page, 'button', /^End reset/)
+      await page.locator('tr', { hasText: 'reset' }).waitFor({ state: 'detached' })
+    })
+  }, { server })
+}
+
 // --- a day's work, by keyboard ------------------------------------------------------------------------------------------
 
 await session('work', { viewport: WIDE, reducedMotion: 'reduce' }, async (page) => {
