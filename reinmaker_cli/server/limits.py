@@ -80,7 +80,7 @@ class Windows:
         return len(self._recent) + len(self._earlier)
 
     def take(self, key: str | bytes, quota: int, now: float) -> Counted | Exceeded:
-        """Count a request at the time `now`, unless `quota` of them are in the window that ends then.
+        """Count a request at the time `now`, unless `quota` (1 or more) of them are in the window that ends then.
 
         A request at second 0 has left a window of 60 s at second 60.
         """

@@ -64,6 +64,7 @@ class Sender:
         stamp: Callable[[], float] = time.time,
         lookup: Lookup = system_lookup,
         tls: Callable[[], ssl.SSLContext] = tls_context,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
         self._fault = fault
@@ -77,7 +78,7 @@ class Sender:
         def connect(origin: httpcore.Origin, kept_s: float) -> httpcore.AsyncHTTPConnection:
             return httpcore.AsyncHTTPConnection(origin, unused, kept_s, network_backend=backends[origin.scheme])
 
-        self._connections = KeptConnections(connect)
+        self._connections = KeptConnections(connect, monotonic)
 
     async def close(self) -> None:
         """Close the connections that are kept."""

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from reinmaker_cli.server.clock import MovableClock, VirtualClock, WallClock, rfc3339
 from reinmaker_cli.server.config import ClockMode
-from reinmaker_cli.server.store.facts import Facts
+from reinmaker_cli.server.store.facts import UNMOVED, Facts
 from reinmaker_cli.server.threads import Threads
 
 LATEST_S: Final = 253_370_764_800
@@ -24,6 +24,10 @@ RealTime = Callable[[], float]
 
 class NotForward(Exception):
     """The clock cannot be moved to that time."""
+
+
+class ClockLost(Exception):
+    """Another process has moved the clock in the middle of a move: the lock went with the connection that held it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Others(Protocol):
     """The other processes on the same database."""
 
     def alone(self, name: str) -> AbstractAsyncContextManager[None]:
-        """Be the only one that does this, in all processes."""
+        """Be the only one that does this, in all processes, for as long as the database is connected."""
         ...
 
     async def tell_state(self) -> None:
@@ -91,13 +95,13 @@ class Timekeeper:
         return Reading(self._clock.mode, now, round(now - self._real_time(), 3), etag)
 
     async def advance(self, seconds: float) -> Reading:
-        """Move the clock forward by so many seconds, beside the time that passes by itself."""
+        """Move the clock forward by so many seconds, beside the time that passes by itself; NotForward, ClockLost."""
         async with self.standing_still():
             setting = self._clock.setting + seconds
             return await self._move(lambda: setting - self._clock.setting)
 
     async def set_to(self, unix_s: float) -> Reading:
-        """Move the clock forward to a time."""
+        """Move the clock forward to a time; NotForward, ClockLost."""
         async with self.standing_still():
             return await self._move(lambda: unix_s - self._clock.now())
 
@@ -143,8 +147,13 @@ class Timekeeper:
         if seconds <= 0:  # time has passed by itself
             return
         # Kept first: what has happened at a time must not be in the future after a restart.
-        setting = self._clock.setting + seconds
-        await self._threads.write(self._facts.keep_clock, _text(self._clock.mode, setting))
+        mode, setting = self._clock.mode, self._clock.setting + seconds
+        if self._others is None or mode == "virtual":  # which is of one process alone
+            await self._threads.write(self._facts.keep_clock, _text(mode, setting))
+        else:
+            known = _text(mode, self._clock.setting)
+            if not await self._threads.write(self._facts.move_clock, _text(mode, setting), known=known):
+                raise ClockLost("the clock was moved elsewhere, and not from here; see where it is, and move it again")
         self._clock.put(setting)
         if self._others is not None:
             await self._others.tell_state()
@@ -162,13 +171,13 @@ def _kept_setting(facts: Facts, mode: ClockMode, real_time: RealTime) -> float:
     With another mode than before, time goes on from where it was: it never goes back.
     """
     kept = facts.clock()
-    kept_mode, _, kept_text = (kept or "wall 0.0").partition(" ")
+    kept_mode, _, kept_text = (kept or UNMOVED).partition(" ")
     setting, real_s = float(kept_text), real_time()
     if mode != kept_mode:
         # Virtual from a whole second: times that stand still are read and compared.
         setting = max(0.0, setting - real_s) if mode == "wall" else float(math.ceil(real_s + setting))
     text = _text(mode, setting)
-    if text != (kept or "wall 0.0"):
+    if text != (kept or UNMOVED):
         facts.keep_clock(text)
     return setting
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections import Counter
@@ -15,13 +16,17 @@ import pytest
 
 from reinmaker_cli.errors import UsageError
 from reinmaker_cli.server import peers
+from reinmaker_cli.server.clock import WallClock
 from reinmaker_cli.server.limits import Counted, Exceeded
 from reinmaker_cli.server.retries import CONTRACT_SCHEDULE, Answered
 from reinmaker_cli.server.store import Store, open_store, postgres, session
 from reinmaker_cli.server.store.deliveries import IN_FLIGHT_PER_ENDPOINT, Ask, NoRoom
 from reinmaker_cli.server.store.entitlements import Entitlement
+from reinmaker_cli.server.store.postgres import NAMES
 from reinmaker_cli.server.store.tables import SCHEMA_VERSION
 from reinmaker_cli.server.store.webhook_records import Claimed, Sent
+from reinmaker_cli.server.threads import Threads
+from reinmaker_cli.server.timekeeping import ClockLost, Timekeeper
 from tests.postgres import Cluster
 from tests.server.live import QUIET, Caller, live_server, manifest, problem_code, run_sql
 from tests.server.receiver import OK, receiver
@@ -184,6 +189,39 @@ def test_five_at_most_are_on_their_way_whoever_sends_them(pair):
         there.wait_for(21)
         assert there.most_at_once["/"] == 5
         assert set(Counter(one.id for one in there.received).values()) <= {1, 2}
+
+
+def test_a_clock_whose_lock_was_lost_is_not_moved_back(url):
+    store, clock = open_store(url), WallClock()
+    alone = store.begin_session(alone=False)
+    assert alone is not None
+
+    class MovedMeanwhile:
+        """In the middle of the move the connection that holds the lock ends, and another process moves the clock."""
+
+        async def settle(self) -> None:
+            run_sql(url, f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE classid = {NAMES} AND granted")
+            store.facts.keep_clock("wall 7200.0")
+
+        async def next_due(self) -> None:
+            return None
+
+    async def move() -> None:
+        threads = Threads()
+        try:
+            keeper = Timekeeper(clock, store.facts, threads, MovedMeanwhile(), others=peers.Peers(alone, threads))
+            with pytest.raises(ClockLost):
+                await keeper.advance(60)
+            await keeper.follow()
+        finally:
+            threads.close()
+
+    try:
+        asyncio.run(move())
+        assert (store.facts.clock(), clock.setting) == ("wall 7200.0", 7200.0)
+    finally:
+        alone.close()
+        store.close()
 
 
 def test_what_a_process_claimed_is_done_by_another_when_it_dies(url):

@@ -19,6 +19,7 @@ from reinmaker_cli.contract import signing
 from reinmaker_cli.contract.names import EventType
 from reinmaker_cli.server.addresses import AddressPolicy
 from reinmaker_cli.server.clock import VirtualClock
+from reinmaker_cli.server.kept_connections import MAX_AGE_S
 from reinmaker_cli.server.retries import Answered, Failed, Outcome
 from reinmaker_cli.server.sending import TIME_LIMIT_S, Sender
 from reinmaker_cli.server.store.webhook_records import Claimed, Sent
@@ -247,6 +248,25 @@ def test_a_name_that_is_private_at_its_second_lookup_is_refused_then():
     assert first.outcome == Answered(200)
     assert second.outcome == Failed("address-refused", "private address: `10.0.0.1`")
     assert there.received[0].headers["host"] == f"rebound.example:{port}"
+
+
+@pytest.mark.parametrize(
+    ("age_s", "second"),
+    [
+        (MAX_AGE_S - 1, Answered(200)),
+        (MAX_AGE_S, Failed("address-refused", "private address: `10.0.0.1`")),
+    ],
+)
+def test_a_name_is_looked_up_again_however_busy_its_connection_is(age_s, second):
+    times = iter([0.0, age_s])  # of making the connection, and of looking whether it is good still
+
+    with receiver() as there:
+        url = f"http://rebound.example:{there.url.rpartition(':')[2]}/"
+        lookup = resolver("127.0.0.1", "10.0.0.1")
+        policy = AddressPolicy.from_ranges(allow_private=False, allow_targets=("127.0.0.0/8",))
+        clock = lambda: next(times, age_s)  # noqa: E731
+        found = send(url, url, policy=policy, lookup=lookup, at_once=False, monotonic=clock)
+    assert [one.outcome for one in found] == [Answered(200), second]
 
 
 def test_plain_http_stays_on_this_machine():

@@ -18,7 +18,7 @@ from reinmaker_cli.server.routes.exchange import stopping
 from reinmaker_cli.server.routes.preferences import is_known, preferred_wait, waited
 from reinmaker_cli.server.routes.resource import Resource
 from reinmaker_cli.server.services import Services
-from reinmaker_cli.server.timekeeping import NotForward, Reading
+from reinmaker_cli.server.timekeeping import ClockLost, NotForward, Reading
 
 PATH = names.CONTROL_PATH + "/clock"
 _NEWS = PATH  # what is announced when the clock was moved; no manifest has a slash in its id
@@ -59,6 +59,8 @@ async def _move(request: Request, services: Services) -> Response:
             reading = await keeper.advance(_seconds(asked["advanceSeconds"]))
     except NotForward as refusal:
         raise ApiProblem(codes.REQUEST_INVALID, str(refusal)) from refusal
+    except ClockLost as lost:
+        raise ApiProblem(codes.SERVER_BUSY, str(lost)) from lost
     except DeliveriesStopped as stopped:
         raise stopping() from stopped
     services.changes.announce(_NEWS)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from reinmaker_cli.server.store.database import Database
 from reinmaker_cli.server.store.inserts import insert_or_replace, insert_or_skip
 from reinmaker_cli.server.store.tables import facts, signing_keys
+
+UNMOVED: Final = "wall 0.0"
+"""What the clock is set to where nobody has kept anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,14 @@ class Facts:
         """Keep what the clock is set to."""
         with self._database.write() as connection:
             insert_or_replace(connection, facts, {"name": "clock", "value": text})
+
+    def move_clock(self, text: str, *, known: str) -> bool:
+        """Keep what the clock is set to, unless it is not what is `known` any more; return whether it was."""
+        clock = facts.c.name == "clock"
+        with self._database.write() as connection:
+            insert_or_skip(connection, facts, ("name", "value"), [("clock", UNMOVED)])
+            moved = update(facts).where(clock, facts.c.value == known).values(value=text)
+            return connection.execute(moved).rowcount == 1
 
     def log_key(self) -> bytes:
         """Return the key of the pseudonyms in the log, made at the first call: 32 random bytes."""

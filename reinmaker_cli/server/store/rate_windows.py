@@ -29,7 +29,7 @@ class RateWindows:
         self._database = database
 
     def take(self, policy: str, key: str, quota: int, window_s: int, now: float) -> Counted | Exceeded:
-        """Count a request at the time `now`, unless `quota` of them are in the window that ends then."""
+        """Count a request at the time `now`, unless `quota` (1 or more) of them are in the window that ends then."""
         asked = {"policy": policy, "key": key, "quota": quota, "window": window_s, "now": now}
         with self._database.at_once() as connection:
             is_counted, at, count, oldest, last_to_leave = connection.execute(_TAKE, asked).one()
