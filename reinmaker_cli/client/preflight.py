@@ -140,7 +140,14 @@ def _decide_auto(draft: Draft, known: Known, today: date, taken: Collection[str]
             return Send(draft.at(newest.version), newest.submission_id)
     # A rejected version is free: it may be submitted again with other content.
     occupied = [ref.version for ref in (active, newest if newest and not newest.status.is_final else None) if ref]
-    version = next_version(today, newer_than=occupied, taken=lambda candidate: candidate in taken)
+    try:
+        version = next_version(today, newer_than=occupied, taken=lambda candidate: candidate in taken)
+    except OverflowError as error:
+        raise VersionConflict(
+            f"no day follows that of the versions that `{draft.manifest_id}` has: {', '.join(occupied)}",
+            code=codes.VERSION_NOT_NEWER,
+            hint='fix one with a word after the date: `version = "9999.12.31-z"` under [manifest]',
+        ) from error
     earlier = newest.submission_id if newest is not None and newest.version == version else None
     return Send(draft.at(version), earlier)
 

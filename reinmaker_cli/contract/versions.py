@@ -10,11 +10,13 @@ import re
 from collections.abc import Callable, Collection
 from datetime import date, timedelta
 from itertools import count
+from typing import Final
 
 # The draft's pattern, with `\Z` for `$`: Python's `$` also matches before a final newline.
 VERSION_PATTERN = re.compile(r"([0-9]{4})\.([0-9]{2})\.([0-9]{2})(?:-([a-z0-9]+))?\Z")
 
-VersionKey = tuple[tuple[str, str, str], int, int, str]
+VersionKey = tuple[tuple[str, str, str], int, int, str, str]
+_MOST_DIGITS: Final = 18  # of a number that another is made to follow; a longer one is nobody's count
 
 
 def version_key(version: str) -> VersionKey:
@@ -27,10 +29,11 @@ def version_key(version: str) -> VersionKey:
         raise ValueError(f"not a version: `{version}`")
     year, month, day, suffix = match.groups()
     if suffix is None:
-        return (year, month, day), 0, 0, ""
+        return (year, month, day), 0, 0, "", ""
     if suffix.isdigit():
-        return (year, month, day), 1, int(suffix), suffix
-    return (year, month, day), 2, 0, suffix
+        number = suffix.lstrip("0")  # longer is larger; int() refuses more than 4,300 digits
+        return (year, month, day), 1, len(number), number, suffix
+    return (year, month, day), 2, 0, "", suffix
 
 
 def version_date(version: str) -> date | None:
@@ -52,15 +55,15 @@ def is_newer(version: str, other: str) -> bool:
 def next_version(today: date, *, newer_than: Collection[str], taken: Callable[[str], bool] = lambda _: False) -> str:
     """Return the smallest of today, today-2, today-3, … that is not taken and newer than all of `newer_than`.
 
-    Where none is, because something there is dated in the future or has a worded suffix, the day after the newest.
+    Where none is, because something there is dated in the future or has a worded suffix, the day after the newest;
+    OverflowError where that is the last day there is, 9999-12-31.
     """
     newest = max(newer_than, key=version_key, default=None)
-    plain = _dotted(today)
-    if newest is None or not _outranks_every_number(newest, plain):
-        for number in count(1):
-            candidate = plain if number == 1 else f"{plain}-{number}"
-            if (newest is None or is_newer(candidate, newest)) and not taken(candidate):
-                return candidate
+    first = _first_number(today, newest)
+    if first is not None:
+        plain = _dotted(today)
+        candidates = (plain if number == 1 else f"{plain}-{number}" for number in count(first))
+        return next(candidate for candidate in candidates if not taken(candidate))
     assert newest is not None
     following = (version_date(newest) or today) + timedelta(days=1)
     while taken(_dotted(following)):
@@ -68,10 +71,18 @@ def next_version(today: date, *, newer_than: Collection[str], taken: Callable[[s
     return _dotted(following)
 
 
-def _outranks_every_number(newest: str, plain_today: str) -> bool:
-    newest_date, kind, _, _ = version_key(newest)
-    today_date = version_key(plain_today)[0]
-    return newest_date > today_date or (newest_date == today_date and kind == 2)
+def _first_number(today: date, newest: str | None) -> int | None:
+    """Return the first number that is newer than `newest` today, 1 for no suffix; None where no number is.
+
+    It may be any: the suffix of a version that somebody fixed can be the number of a build, or a time.
+    """
+    plain = _dotted(today)
+    if newest is None or is_newer(plain, newest):
+        return 1
+    day, kind, digits, number, _ = version_key(newest)
+    if day > version_key(plain)[0] or kind == 2 or digits > _MOST_DIGITS:
+        return None
+    return max(2, int(number or 0) + 1)
 
 
 def _dotted(day: date) -> str:

@@ -23,6 +23,7 @@ def test_versions_sort_by_date_then_no_suffix_then_number_then_word():
         "2026.11.23",
         "2026.11.23-2",
         "2026.11.23-10",
+        "2026.11.23-" + "1" * 5000,  # int() refuses so many digits
         "2026.11.23-2a",
         "2026.11.23-beta",
         "2026.11.24",
@@ -56,10 +57,18 @@ def test_a_date_that_no_calendar_has_is_no_date():
         (["2026.11.23-beta"], [], "2026.11.24"),
         (["2027.01.31"], [], "2027.02.01"),
         (["2027.01.31-5"], ["2027.02.01"], "2027.02.02"),
+        (["2026.11.23-20261123071500"], [], "2026.11.23-20261123071501"),  # a time, or the number of a build
+        (["2026.11.23-0"], [], "2026.11.23-2"),
+        (["2026.11.23-" + "9" * 5000], [], "2026.11.24"),
     ],
 )
 def test_the_next_version_is_the_smallest_that_is_free_and_newer(newer_than, taken, expected):
     assert next_version(TODAY, newer_than=newer_than, taken=taken.__contains__) == expected
+
+
+def test_after_the_last_day_there_is_none():
+    with pytest.raises(OverflowError):
+        next_version(TODAY, newer_than=["9999.12.31"])
 
 
 @given(st.lists(versions, max_size=5), st.sets(versions, max_size=8))
