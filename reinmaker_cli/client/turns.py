@@ -81,9 +81,11 @@ class Turns:
             self._holder = me
 
     def apart(self, ask: Callable[[], Result]) -> Result:
-        """Return what `ask` returns, and let others go on while it waits."""
+        """Return what `ask` returns, and let others go on while it waits. Once the run is cut off nothing is asked."""
         with self._state:
             self._leave()
+            if self._is_over:
+                raise _Over
         try:
             return ask()
         finally:
@@ -108,7 +110,7 @@ class Turns:
 
     def _pass_time(self, due: float, left_s: float) -> None:
         if self._world.is_real:
-            self._time.wait(left_s)
+            self._time.wait(min(left_s, SIGNALS_EVERY_S))
         elif self._awake or due > min(self._due):
             self._time.wait()  # such a clock stands still as long as anybody can do anything
         else:

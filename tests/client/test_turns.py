@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 
@@ -85,6 +86,27 @@ def test_what_a_piece_of_work_raises_is_raised_where_it_was_started(fake_time: F
     turns.start(fail)
     with pytest.raises(KeyError, match="a bug"):
         turns.finish()
+
+
+def test_race_a_cut_comes_while_somebody_is_about_to_ask(fake_time: FakeTime) -> None:
+    """Who has the turn goes on to its next question, and that question is not asked any more."""
+    turns, asked = Turns(fake_time.world, most=1), []
+
+    def work() -> None:
+        turns.sleep(1)
+        signal.pthread_kill(main.ident or 0, signal.SIGINT)
+        with turns._turn:  # whose end the cut makes known, before it waits for the one who has the turn
+            assert turns._turn.wait_for(lambda: turns._is_over, 10)
+        turns.apart(lambda: asked.append("a question"))
+
+    main = threading.current_thread()
+    turns.start(work)
+    (worker,) = (thread for thread in threading.enumerate() if "_run" in thread.name)
+    with pytest.raises(KeyboardInterrupt):
+        turns.finish()
+    turns.cut_off()
+    worker.join(10)
+    assert asked == []
 
 
 def test_after_a_cut_nobody_goes_on(fake_time: FakeTime) -> None:
