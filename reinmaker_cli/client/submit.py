@@ -21,6 +21,7 @@ from reinmaker_cli.manifest.assemble import Manifest
 PREFER_WAIT_S: Final = 10
 FIRST_POLL_PAUSE_S: Final = 1.0
 LONGEST_POLL_PAUSE_S: Final = 10.0
+WAY_BACK_S: Final = 1.0  # for an answer that the server held open: it must not be taken for lost at the very end
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def submit_manifest(
         if not is_said:
             on_event(Submitting(manifest.manifest_id, manifest.version, len(raw), attempt))
         try:
-            seen = api.submit(body, trace_id=trace_id, wait_s=_wait_s(wait_s, patience), limit_s=_limit_s(patience))
+            seen = api.submit(body, trace_id=trace_id, wait_s=_wait_s(wait_s, patience), limit_s=patience.left_s())
         except RetryLater as error:
             patience.wait_as_asked(error)
             lost, is_said = lost or error.status != 429, isinstance(error, Paced)
@@ -81,11 +82,7 @@ def submit_manifest(
 
 def look_again(api: Api, manifest: Manifest, *, patience: Patience, trace_id: str) -> Seen:
     """Return what became of content that was submitted; VersionConflict where the version has other content now."""
-    seen = patience.ask(
-        lambda: api.manifest(
-            manifest.manifest_id, version=manifest.version, trace_id=trace_id, limit_s=_limit_s(patience)
-        )
-    )
+    seen = _read(api, manifest, patience, trace_id)
     if not isinstance(seen, Seen) or seen.submission.digest != manifest.digest:
         raise VersionConflict(
             f"somebody submitted other content meanwhile: `{manifest.manifest_id}` `{manifest.version}`",
@@ -96,15 +93,19 @@ def look_again(api: Api, manifest: Manifest, *, patience: Patience, trace_id: st
 
 
 def _read_back(api: Api, manifest: Manifest, *, earlier: str | None, patience: Patience, trace_id: str) -> Seen | None:
-    found = patience.ask(
-        lambda: api.manifest(
-            manifest.manifest_id, version=manifest.version, trace_id=trace_id, limit_s=_limit_s(patience)
-        )
-    )
+    found = _read(api, manifest, patience, trace_id)
     if not isinstance(found, Seen):
         return None
     is_ours = found.submission.digest == manifest.digest and found.submission.submission_id != earlier
     return found if is_ours else None
+
+
+def _read(api: Api, manifest: Manifest, patience: Patience, trace_id: str) -> Seen | NotModified | None:
+    return patience.ask(
+        lambda: api.manifest(
+            manifest.manifest_id, version=manifest.version, trace_id=trace_id, limit_s=patience.left_s()
+        )
+    )
 
 
 def _accepted(seen: Seen, reconciled: bool, on_event: OnEvent) -> Accepted:
@@ -134,7 +135,7 @@ def wait_for_verdict(
                 etag=etag,
                 trace_id=trace_id,
                 wait_s=_wait_s(PREFER_WAIT_S, patience),
-                limit_s=_limit_s(patience),
+                limit_s=patience.left_s(),
             )
         )
         seen = _follow(seen, answer)
@@ -193,8 +194,4 @@ def out_of_time(manifest_id: str, status: str, trace_id: str) -> StillPending:
 
 
 def _wait_s(most_s: int, patience: Patience) -> int:
-    return max(0, min(most_s, int(patience.left_s())))
-
-
-def _limit_s(patience: Patience) -> float:
-    return patience.left_s()
+    return max(0, min(most_s, int(patience.left_s() - WAY_BACK_S)))

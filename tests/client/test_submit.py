@@ -276,6 +276,17 @@ def test_no_verdict_in_time_is_exit_8_with_the_next_command(fake_time: FakeTime)
     assert "reinmaker status scripted --wait" in caught.value.hint
 
 
+def test_an_answer_that_is_held_open_to_the_end_has_time_to_come_back(fake_time: FakeTime) -> None:
+    def held(request: httpx.Request) -> httpx.Response:
+        asked_s = int(request.headers["Prefer"].removeprefix("wait="))
+        assert request.extensions["timeout"]["read"] >= asked_s + 1
+        fake_time.now += asked_s
+        return answer(shown(MANIFEST), Preference_Applied=f"wait={asked_s}", Retry_After="0")
+
+    with pytest.raises(StillPending):
+        wait(Script([held, held, held, answer(shown(MANIFEST))]), fake_time, timeout_s=25.001)
+
+
 def test_other_content_under_the_version_while_polling_is_a_conflict(fake_time: FakeTime) -> None:
     with pytest.raises(VersionConflict):
         wait(Script([answer(shown(OTHER, "active", "sub_2"))]), fake_time)
