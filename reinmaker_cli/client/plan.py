@@ -62,13 +62,13 @@ def plan_all(journey: Journey) -> dict[int, Plan]:
 
 
 def _list(journey: Journey) -> bool:
-    """Read what the server has of all manifests; return whether they may still succeed."""
+    """Read what the server has of all manifests; False where that cannot be had: none of them can go then."""
     patience = journey.new_patience(max_attempts=LOOKING_ATTEMPTS)
     try:
         journey.listing = list_manifests(journey.api, patience=patience, trace_id=journey.run_trace_id)
     except ReinmakerError as error:
         journey.conclude_with(0, error)
-        return not journey.is_stopped
+        return False
     return True
 
 

@@ -18,8 +18,8 @@ from reinmaker_cli.client.events import Event, Planned, Submitted, VersionTaken,
 from reinmaker_cli.client.journey import Options, Surroundings
 from reinmaker_cli.client.ledger import unsent_result
 from reinmaker_cli.client.local import LocalControl
-from reinmaker_cli.client.patience import Patience
-from reinmaker_cli.client.preflight import Wanted, list_manifests
+from reinmaker_cli.client.patience import LOOKING_ATTEMPTS, Patience
+from reinmaker_cli.client.preflight import LIST_ABOVE, Wanted, list_manifests
 from reinmaker_cli.client.publish import publish
 from reinmaker_cli.client.report import AssetCounts, Report
 from reinmaker_cli.errors import Interrupted, UsageError
@@ -529,6 +529,21 @@ def test_a_version_of_the_server_that_is_none_is_no_bug_of_ours(fake_time: FakeT
     script = Script([answer(shown(draft.at("2026.11.23")) | {"version": "latest"})])
     report = run(script.api(), draft, around=Surroundings(world=fake_time.world))
     assert (outcomes(report), report.exit_code) == (["unreachable"], 7)
+
+
+def test_content_after_the_last_day_there_is_a_conflict_and_no_bug_of_ours(fake_time: FakeTime) -> None:
+    draft = lesson(None, "last", {"a.mp3": b"a"})
+    last = {"version": "9999.12.31", "digest": "sha256:0", "contentDigest": "sha256:0"}
+    script = Script([answer(shown(draft.at("9999.12.31"), "active", **last, active=last))])
+    report = run(script.api(), draft, around=Surroundings(world=fake_time.world))
+    assert (outcomes(report), report.exit_code) == (["conflict"], 5)
+
+
+def test_a_listing_that_cannot_be_had_ends_it_also_with_keep_going(fake_time: FakeTime) -> None:
+    drafts = [lesson(None, f"unlisted-{number}", {"a.mp3": b"a"}) for number in range(LIST_ABOVE + 1)]
+    script = Script([httpx.Response(500)] * LOOKING_ATTEMPTS)
+    report = run(script.api(), *drafts, keep_going=True, around=Surroundings(world=fake_time.world))
+    assert (outcomes(report), report.exit_code) == (["unreachable", *["skipped"] * LIST_ABOVE], 7)
 
 
 @pytest.mark.parametrize(
