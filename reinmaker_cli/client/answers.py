@@ -53,8 +53,9 @@ class Answer:
 
     @property
     def etag(self) -> str | None:
-        """Entity tag, as it is to be sent back in If-None-Match."""
-        return self.headers.get("etag")
+        """Entity tag, as it is to be sent back in If-None-Match; None also where no field of ours can hold it."""
+        tag = self.headers.get("etag", "")
+        return tag if tag and tag.isascii() else None
 
     @property
     def waited(self) -> bool:
@@ -172,6 +173,6 @@ def http_date(text: str) -> datetime | None:
     """Return the time that an HTTP field says, or None where it says none."""
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year, or an offset from UTC, that no calendar has
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)

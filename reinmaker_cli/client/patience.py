@@ -115,7 +115,7 @@ class Patience:
             limited.trace_id = error.trace_id
             raise limited from error
         # Who was never refused does not come back together with others, and knows the instant.
-        waited_s = self._jittered(asked_s) if is_refused else asked_s
+        waited_s = min(self._jittered(asked_s), self.left_s()) if is_refused else asked_s
         self._on_limit(waited_s)
         self._world.sleep(waited_s)
         self.limited_s += waited_s

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from reinmaker_cli.client.api import Seen
+from reinmaker_cli.client.api import PAGE_SIZE, Seen
 from reinmaker_cli.client.journey import Journey
 from reinmaker_cli.client.patience import Patience
 from reinmaker_cli.client.preflight import LIST_ABOVE, list_manifests
@@ -38,7 +38,7 @@ class Verdicts:
         self._open: dict[int, Awaited] = {}
         self._is_looking = False
         self._is_all_sent = False
-        self._pages = max(1, len(journey.listing or ()) // 1000)
+        self._pages = _pages(journey.listing)
 
     def await_one(self, place: int, awaited: Awaited) -> None:
         """Leave the verdict on a manifest to be found in the listing; whoever submitted it is free for others."""
@@ -109,7 +109,7 @@ class Verdicts:
         for awaited in asked.values():
             awaited.patience.extend(patience.limited_s)
         journey.listing = listed
-        self._pages = max(1, len(listed or ()) // 1000)
+        self._pages = _pages(listed)
         for place, awaited in asked.items():
             try:
                 self._judge(place, awaited, listed or {})
@@ -147,3 +147,8 @@ class Verdicts:
     def _conclude(self, place: int, error: ReinmakerError) -> None:
         del self._open[place]
         self._journey.conclude_with(place, error)
+
+
+def _pages(listing: Mapping[str, ListedManifest] | None) -> int:
+    """Return how many requests reading the listing takes."""
+    return max(1, -(-len(listing or ()) // PAGE_SIZE))

@@ -66,6 +66,8 @@ def test_places_that_are_wrong_become_findings_with_our_cure() -> None:
         ({"retry_after": "Mon, 23 Nov 2026 12:01:00 GMT", "date": "Mon, 23 Nov 2026 12:00:30 GMT"}, 30.0),
         ({"retry_after": "Mon, 23 Nov 2020 12:01:00 GMT"}, 0.0),
         ({"retry_after": "soon"}, None),
+        ({"retry_after": "Mon, 23 Nov 2026 12:01:00 +99999999999999999999"}, None),
+        ({"retry_after": "Mon, 23 Nov 99999999999999999999 12:01:00 GMT"}, None),
         ({"retry_after": "-5"}, None),
         ({}, None),
     ],
@@ -93,3 +95,8 @@ def test_a_body_that_is_not_what_was_asked_for_is_unusable(body: bytes) -> None:
     with pytest.raises(ServerUnreachable) as caught:
         answer.read(Submission)
     assert caught.value.code == "answer-unusable"
+
+
+@pytest.mark.parametrize(("tag", "sent_back"), [('"a1"', '"a1"'), ("", None), ('"é"', None)])
+def test_a_tag_that_no_request_can_hold_is_not_sent_back(tag: str, sent_back: str | None) -> None:
+    assert page(200, etag=tag).etag == sent_back
