@@ -96,20 +96,24 @@ class Push:
                 code=codes.OUT_OF_TIME,
                 hint="run the same command again, or give a longer --deadline",
             )
-        finally:
-            self._is_stopped = True
         return self.report
 
     async def _run(self) -> None:
-        async with asyncio.timeout(self._deadline_s):
-            await self._for_each(self.report.states, LOOKS_AT_ONCE, self._look)
-            report = self.report
-            self._on_event(Looked(len(report.states), *report.count("missing"), report.count("present")[0]))
-            if self._dry_run or report.error is not None or (report.findings and not self._keep_going):
-                return
-            missing = [upload for upload, state in report.states.items() if state == "missing"]
-            memory = _Memory(MEMORY_BYTES)
-            await self._for_each(missing, UPLOADS_AT_ONCE, lambda upload: self._send(upload, memory))
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                await self._look_and_send()
+        finally:
+            self._is_stopped = True  # here: `asyncio.run` waits for the threads that read, before it returns
+
+    async def _look_and_send(self) -> None:
+        await self._for_each(self.report.states, LOOKS_AT_ONCE, self._look)
+        report = self.report
+        self._on_event(Looked(len(report.states), *report.count("missing"), report.count("present")[0]))
+        if self._dry_run or report.error is not None or (report.findings and not self._keep_going):
+            return
+        missing = [upload for upload, state in report.states.items() if state == "missing"]
+        memory = _Memory(MEMORY_BYTES)
+        await self._for_each(missing, UPLOADS_AT_ONCE, lambda upload: self._send(upload, memory))
 
     async def _for_each(
         self, uploads: Iterable[Upload], at_once: int, work: Callable[[Upload], Awaitable[None]]

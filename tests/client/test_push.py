@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -333,4 +334,25 @@ def test_time_that_runs_out_is_exit_7(s3, cloud, folder):
         cloud(proxy.url)
         report = Lesson(folder, {"a.mp3": mp3("a", frames=1000)}).push(deadline_s=1)
     assert code_of(report) == ("out-of-time", 7)
+    assert s3.keys() == []
+
+
+def test_race_the_end_comes_while_a_file_is_read(s3, cloud, folder):
+    """The thread that reads is told, before anybody waits for it: a file of 5 GB is not read to its end."""
+
+    class Slow(Push):
+        def _read(self, upload):
+            for _ in range(1000):
+                if self._is_stopped:
+                    break
+                threading.Event().wait(0.01)
+            told.append(self._is_stopped)
+            return super()._read(upload)
+
+    told: list[bool] = []
+    cloud(s3.url)
+    lesson = Lesson(folder, {"a.mp3": mp3("a")})
+    plan = plan_push([lesson.draft], {lesson.draft.manifest_id: folder})
+    Slow(plan.uploads, Objects(os.environ), deadline_s=1).run()
+    assert told == [True]
     assert s3.keys() == []
