@@ -7,9 +7,11 @@ it was fetched for.
 from __future__ import annotations
 
 import base64
+import json
 import threading
 import time
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Final
 from urllib.parse import quote_plus, urlencode, urlsplit
 
@@ -193,6 +195,8 @@ def _has_origin(url: str, origin: str) -> bool:
 
 
 def _token_refused(answer: Answer, credentials: Credentials) -> ReinmakerError:
+    # An issuer that quotes the request back must not bring the secret into a message.
+    answer = replace(answer, body=_without_secret(answer.body.decode(errors="replace"), credentials).encode())
     if answer.status not in (400, 401, 403) or answer.media_type == PROBLEM_MEDIA_TYPE:
         return error_of(answer)
     try:
@@ -205,16 +209,18 @@ def _token_refused(answer: Answer, credentials: Credentials) -> ReinmakerError:
 
 
 def _refusal(said: TokenError, credentials: Credentials) -> AccessDenied:
-    # An issuer that quotes the request back must not bring the secret into a message.
-    description = said.error_description or said.error
-    secret = credentials.client_secret
-    for form in (secret, quote_plus(secret), _basic(credentials).removeprefix("Basic ")):
-        description = description.replace(form, "…")
-    description = plain(description)
+    description = plain(_without_secret(said.error_description or said.error, credentials))  # JSON escapes read
     if said.error == "invalid_scope":
         return _scope_refused(f"the issuer refused the scope: {description}")
     message = f"the issuer refused the client `{credentials.client_id}`: {description}"
     return AccessDenied(message, code=codes.CREDENTIALS_REFUSED, hint=_CURES[credentials.source])
+
+
+def _without_secret(text: str, credentials: Credentials) -> str:
+    secret = credentials.client_secret
+    for form in (secret, json.dumps(secret)[1:-1], quote_plus(secret), _basic(credentials).removeprefix("Basic ")):
+        text = text.replace(form, "…")
+    return text
 
 
 def _scope_refused(message: str) -> AccessDenied:

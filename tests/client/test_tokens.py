@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import parse_qs, unquote_plus
+from urllib.parse import parse_qs, quote_plus, unquote_plus
 
 import httpx
 import pytest
@@ -244,9 +244,25 @@ def test_the_issuers_refusals_are_exit_4_with_its_words(status: int, error: str,
     assert "because of this" in found.message
 
 
-def test_a_refusal_that_quotes_the_secret_is_shown_without_it() -> None:
-    found = refused(401, json={"error": "invalid_client", "error_description": f"wrong: {AWKWARD.client_secret}"})
-    assert AWKWARD.client_secret not in found.message
+@pytest.mark.parametrize(
+    "form",
+    [
+        AWKWARD.client_secret,
+        quote_plus(AWKWARD.client_secret),
+        base64.b64encode(b"cli+ent%2B1:" + quote_plus(AWKWARD.client_secret).encode()).decode(),
+    ],
+)
+@pytest.mark.parametrize(
+    ("status", "media_type"),
+    [(401, "application/json"), (400, "application/problem+json"), (500, "application/problem+json")],
+)
+def test_a_refusal_that_quotes_the_secret_is_shown_without_it(form: str, status: int, media_type: str) -> None:
+    wrong = [{"code": "x", "pointer": "", "detail": f"wrong: {form}"}]
+    problem = {"type": "t", "title": "T", "status": status, "detail": f"wrong: {form}", "errors": wrong}
+    answer = problem | {"error": "invalid_client", "error_description": f"wrong: {form}"}
+    found = refused(status, json=answer, headers={"Content-Type": media_type})
+    assert "wrong: …" in found.message
+    assert form not in str([found.message, found.findings])
 
 
 def test_a_granted_scope_that_lacks_what_was_asked_for_is_refused() -> None:
