@@ -87,11 +87,11 @@ def git_commit(folder: Path) -> str | None:
         asked = subprocess.run(  # nosec B603 B607  # the user's own git, and no word from outside
             ["git", "rev-parse", "--verify", "HEAD"],
             cwd=folder,
-            capture_output=True,
-            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # git's words about a path need not be text
             timeout=GIT_LIMIT_S,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return asked.stdout.strip() if asked.returncode == 0 else None
+    return asked.stdout.decode("ascii").strip() if asked.returncode == 0 else None
