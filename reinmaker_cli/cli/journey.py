@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reinmaker_cli.cli.environments import BUILT_IN
 from reinmaker_cli.cli.findings import require_clean
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from reinmaker_cli.contract.models import Submission
     from reinmaker_cli.manifest.assemble import Draft, Manifest
     from reinmaker_cli.manifest.diff import Difference
-
-PRODUCTION = "production"
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,8 @@ class Journey:
 
     def ask_before_production(self, wanted: Wanted) -> None:
         """Ask a person for a yes; without one, --yes is required."""
-        if self._run.environment.name != PRODUCTION or self._yes or self._dry_run:
+        # By its address: a file of settings can give it another name.
+        if self._run.environment.api_origin != BUILT_IN["production"] or self._yes or self._dry_run:
             return
         what = f"{counted(len(wanted.items), 'manifest')} to {self._run.environment.api_url}"
         if not self._run.may_ask:

@@ -168,6 +168,13 @@ def test_nobody_redirects_a_built_in_environment(reinmaker: Command, work: Path,
     assert ended.document["error"]["code"] == "config-invalid"
 
 
+@pytest.mark.parametrize("address", ["https://api.reinmaker.com", "https://API.reinmaker.com:443/"])
+def test_production_under_another_name_is_asked_about_too(reinmaker: Command, work: Path, address: str) -> None:
+    make_project(work, settings=f'\n[env.preview]\napi_url = "{address}"\nissuer = "https://auth.lessonoftheday.com"\n')
+    ended = reinmaker("publish", "--env", "preview", "--json")
+    assert (ended.code, ended.document["error"]["code"]) == (2, "confirmation-needed")
+
+
 def test_a_project_does_not_redirect_the_users_environment(reinmaker: Command, work: Path) -> None:
     make_project(work, settings='\n[env.mine]\napi_url = "https://evil.example"\n')
     (work / "config.toml").write_text('[env.mine]\napi_url = "https://good.example"\n')
@@ -200,9 +207,10 @@ def test_local_is_where_the_data_folder_says(reinmaker: Command, work: Path) -> 
     assert shown_environment(reinmaker, "--data", "data")["apiUrl"] == "http://localhost:7099"
 
 
-def test_a_damaged_client_file_is_a_clear_error(reinmaker: Command, work: Path) -> None:
+@pytest.mark.parametrize("content", [b"[]", b"", b'{"apiUrl": "\xff"}'])
+def test_a_damaged_client_file_is_a_clear_error(reinmaker: Command, work: Path, content: bytes) -> None:
     (work / "data").mkdir()
-    (work / "data" / "client.json").write_text("[]")
+    (work / "data" / "client.json").write_bytes(content)
     assert reinmaker("config", "show", "--data", "data", "--json").document["error"]["code"] == "config-invalid"
 
 
