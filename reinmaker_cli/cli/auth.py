@@ -162,8 +162,9 @@ def _secret(run: Run, question: str, from_stdin: bool) -> str:
         return run.ask_hidden(question)
     if sys.stdin is None:
         raise UsageError("stdin is closed", code=codes.USAGE, hint="pipe the secret: `--secret-stdin < FILE`")
-    secret = sys.stdin.read()
-    return secret[:-2] if secret.endswith("\r\n") else secret.removesuffix("\n")
+    from reinmaker_cli.client.credentials import read_secret
+
+    return read_secret(sys.stdin.buffer, "what stdin gives", hint="pipe the secret: `--secret-stdin < FILE`")
 
 
 def _tell(run: Run, kept: Credentials, *lines: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, Literal
+from typing import BinaryIO, Final, Literal
 
 from reinmaker_cli.client.environment import Environment, origin_of
 from reinmaker_cli.client.keyring_store import KeyringStore
@@ -211,17 +211,23 @@ def _require_binding(env: Environment, bound_to: str) -> None:
 def _read_secret_file(name: str) -> str:
     try:
         with Path(name).open("rb") as file:
-            raw = file.read(MAX_SECRET_FILE_BYTES + 1)
-        if len(raw) > MAX_SECRET_FILE_BYTES:
-            raise _incomplete(f"secret file is too large: `{name}`", _FILE_HINT)
-        text = raw.decode("utf-8")
+            return read_secret(file, f"secret file `{name}`", hint=_FILE_HINT)
     except OSError as error:
         raise _incomplete(f"secret file cannot be read: `{name}`", _FILE_HINT) from error
+
+
+def read_secret(file: BinaryIO, what: str, *, hint: str) -> str:
+    """Return the secret in a file or pipe, without one line end at its end; AccessDenied where there is none."""
+    raw = file.read(MAX_SECRET_FILE_BYTES + 1)
+    if len(raw) > MAX_SECRET_FILE_BYTES:
+        raise _incomplete(f"{what} is too large", hint)
+    try:
+        text = raw.decode("utf-8")
     except UnicodeDecodeError:
-        raise _incomplete(f"secret file is not UTF-8 text: `{name}`", _FILE_HINT) from None
+        raise _incomplete(f"{what} is not UTF-8 text", hint) from None
     secret = text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")  # one newline: editors add it
     if not secret:
-        raise _incomplete(f"secret file is empty: `{name}`", _FILE_HINT)
+        raise _incomplete(f"{what} is empty", hint)
     return secret
 
 

@@ -227,6 +227,17 @@ def test_login_with_a_wrong_secret_keeps_nothing(
     assert keyring.entries == {}
 
 
+@pytest.mark.parametrize("given", [b"", b"\n", b"\xff\xfe", b"x" * 70_000])
+def test_what_is_no_secret_is_said_and_kept_nowhere(
+    mine: Command, keyring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: bytes
+) -> None:
+    (tmp_path / "secret").write_bytes(given)
+    with (tmp_path / "secret").open() as secret:
+        monkeypatch.setattr("sys.stdin", secret)
+        ended = mine("auth", "login", "--client-id", "somebody", "--secret-stdin", "--json")
+    assert (ended.code, ended.document["error"]["code"], keyring.entries) == (4, "secret-unusable", {})
+
+
 def test_nobody_to_ask_is_a_usage_error(mine: Command, keyring: MemoryKeyring) -> None:
     ended = mine("auth", "login", "--client-id", "somebody")
     assert ended.code == 2
