@@ -28,7 +28,9 @@ def write_result(path: Path, content: bytes) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+    descriptor, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=".reinmaker-"
+    )  # a name of its own: a file system takes 255 bytes
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reinmaker_cli.cli.files import write_result
 from reinmaker_cli.cli.own_output import written_paths
 from reinmaker_cli.cli.roots import require_folder
 from reinmaker_cli.cli.run import Run
@@ -42,7 +43,6 @@ def init(
     from reinmaker_cli.assets.project import PROJECT_FILE
     from reinmaker_cli.assets.propose import completed, propose_project
     from reinmaker_cli.assets.walk import walk_folder
-    from reinmaker_cli.cli.files import write_result
 
     target = directory / PROJECT_FILE
     _require_place(run, directory, target, force=force or dry_run)
@@ -74,11 +74,11 @@ def init(
 
 
 def _keep_what_was_there(run: Run, target: Path, toml: str) -> None:
-    """Put a file that is about to be replaced beside it, as a dotfile, which no scan takes for an asset."""
-    if not target.is_file() or target.read_bytes() == toml.encode():
+    """Copy a file that is about to be replaced beside it, as a dotfile, which no scan takes for an asset."""
+    if not target.is_file() or (there := target.read_bytes()) == toml.encode():
         return
     kept = target.with_name(f".{target.name}.old")
-    target.replace(kept)
+    write_result(kept, there)  # not moved there: where the new one cannot be written, the old one is in force
     run.output.note(f"kept what was there: {kept}")
 
 

@@ -94,6 +94,13 @@ def test_build_of_one_manifest_takes_a_file(reinmaker: Command, work: Path) -> N
     assert json.loads((work.parent / "fr.json").read_text())["source"]["locale"] == "fr-FR"
 
 
+def test_build_takes_the_longest_name_that_the_system_takes(reinmaker: Command, work: Path) -> None:
+    make_project(work)
+    name = "水" * 83 + ".json"  # 254 bytes
+    assert reinmaker("build", "--only", "locale=en-US", "-o", name).code == 0
+    assert (work / name).is_file()
+
+
 def test_build_into_the_project_leaves_the_next_scan_alone(reinmaker: Command, work: Path) -> None:
     make_project(work)
     assert reinmaker("build", "-o", "manifests/").code == 0
@@ -261,6 +268,14 @@ def test_init_force_keeps_what_somebody_wrote(reinmaker: Command, work: Path) ->
     assert "kept" not in reinmaker("init", "--force").err, "nothing was lost the second time"
     assert (work / ".reinmaker.toml.old").read_text() == "# three hours of work\n"
     assert len(reinmaker("scan", "--json").document["assets"]) == 1
+
+
+def test_init_force_replaces_nothing_that_it_cannot_keep(reinmaker: Command, work: Path) -> None:
+    (work / "2-5-welcome-en.wav").write_bytes(wav())
+    (work / "reinmaker.toml").write_text("# three hours of work\n")
+    (work / ".reinmaker.toml.old").mkdir()
+    assert reinmaker("init", "--force", "--json").document["error"]["code"] == "output-failed"
+    assert (work / "reinmaker.toml").read_text() == "# three hours of work\n"
 
 
 def test_init_dry_run_writes_nothing(reinmaker: Command, work: Path) -> None:
