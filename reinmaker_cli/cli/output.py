@@ -229,6 +229,7 @@ class Output:
         self._annotate(document)
         if self.json and not self._is_help and not self._is_document_written:
             self._stdout.write(json_text(document, indent=2) + "\n")
+            self._is_document_written = True  # a signal from here on ends the command, and writes no second one
         if self._events is not None:
             kept = document if self._events is self._stdout else without_secrets(document)
             self._events.write(json_text(kept) + "\n", flush=True)

@@ -18,7 +18,7 @@ _received = SIGINT_NUMBER
 
 
 def received() -> int:
-    """Return the number of the signal that interrupted the command last; SIGINT until one came."""
+    """Return the number of the signal that interrupted the command; SIGINT until another came."""
     return _received
 
 
@@ -28,6 +28,8 @@ def interrupts_as_exceptions() -> Iterator[None]:
 
     A second SIGTERM ends the process at once: the report is best effort, the wish to stop is not.
     """
+    global _received
+    _received = SIGINT_NUMBER
     try:
         before = signal.signal(signal.SIGTERM, _raise_terminated)
     except ValueError:  # only the main thread may set handlers; elsewhere the host program has its own

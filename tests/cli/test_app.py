@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import Any
 
 import pytest
 
 import reinmaker_cli
-from reinmaker_cli.cli import tree, verbs
+from reinmaker_cli.cli import signals, tree, verbs
 from reinmaker_cli.cli.app import run_verb
+from reinmaker_cli.cli.output import Output
 from tests.cli.command import Command
 from tests.cli.folders import make_project
 
@@ -172,3 +174,25 @@ def _plant(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         raise error
 
     monkeypatch.setattr(verbs, "call_verb", raise_it)
+
+
+def test_the_signal_of_an_earlier_command_is_forgotten() -> None:
+    with pytest.raises(signals.Terminated), signals.interrupts_as_exceptions():
+        signal.raise_signal(signal.SIGTERM)
+    assert signals.received() == signal.SIGTERM
+    with signals.interrupts_as_exceptions():
+        assert signals.received() == signal.SIGINT
+
+
+def test_a_signal_after_the_document_adds_no_second_one(reinmaker: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    closing = iter([KeyboardInterrupt()])
+
+    def interrupted(output: Output, code: int) -> int:
+        for signal_ in closing:
+            raise signal_
+        return close(output, code)
+
+    close = Output._close
+    monkeypatch.setattr(Output, "_close", interrupted)
+    ended = reinmaker("explain", "lfs-pointer", "--json")
+    assert (ended.code, json.loads(ended.out)["codes"][0]["code"]) == (130, "lfs-pointer")
