@@ -109,7 +109,7 @@ def _invalid(document: Document, name: str, fact: str, hint: str) -> ConfigError
 def _local(data_folder: Path, local_host: str | None) -> Environment:
     path = data_folder / "client.json"
     try:
-        text = path.read_text(encoding="utf-8")
+        raw = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return Environment.checked("local", LOCAL_API_URL, local_host=local_host)
     except OSError as error:
@@ -117,7 +117,7 @@ def _local(data_folder: Path, local_host: str | None) -> Environment:
             f"cannot read `{path}`: {error.strerror}", code=codes.CONFIG_UNREADABLE, hint=codes.CONFIG_UNREADABLE.cure
         ) from error
     try:
-        api_url = json.loads(text)["apiUrl"]
+        api_url = json.loads(raw)["apiUrl"]
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"`{path}` is not what `reinmaker serve` writes",

@@ -43,18 +43,15 @@ def status(
     world, deadline_s = run.world, run.settings.deadline
     deadline_at = None if deadline_s is None else world.clock() + deadline_s  # for all of the ids together
     ids = _manifest_ids(run, words or [], only or [])
+
+    def patience() -> Patience:
+        return Patience(run.settings.timeout, deadline_at=deadline_at, world=world)
+
     known: Collection[str] = ()
     with open_run_api(run) as api:
-        rows = [
-            _look(
-                run, api, manifest_id, Patience(run.settings.timeout, deadline_at=deadline_at, world=world), wait=wait
-            )
-            for manifest_id in ids
-        ]
+        rows = [_look(run, api, manifest_id, patience(), wait=wait) for manifest_id in ids]
         if None in rows:
-            known = (
-                preflight.list_manifests(api, patience=Patience(run.settings.timeout), trace_id=new_trace_id()) or ()
-            )
+            known = preflight.list_manifests(api, patience=patience(), trace_id=new_trace_id()) or ()
     run.output.add(results=[_as_json(name, submission) for name, submission in zip(ids, rows, strict=True)])
     run.output.ids(ids)
     run.output.table(

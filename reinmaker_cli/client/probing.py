@@ -16,7 +16,7 @@ from typing import Any, Final
 from reinmaker_cli import __version__
 from reinmaker_cli.client.posting import Answered, NoAnswer, Poster
 from reinmaker_cli.contract import codes
-from reinmaker_cli.contract.names import TRACE_HEADER, EventType
+from reinmaker_cli.contract.names import ATTEMPT_HEADER, TRACE_HEADER, EventType
 from reinmaker_cli.contract.signing import (
     ID_HEADER,
     SIGNATURE_HEADER,
@@ -160,7 +160,7 @@ class Probe:
             TIMESTAMP_HEADER: str(timestamp_s),
             SIGNATURE_HEADER: before + signature,
             TRACE_HEADER.lower(): self._trace_id,
-            "reinmaker-attempt": str(attempt),
+            ATTEMPT_HEADER.lower(): str(attempt),
         }
         headers.pop(leave_out, None)
         answer = await self._poster.post([*headers.items()], body, limit_s=LIMIT_S)

@@ -18,11 +18,10 @@ from reinmaker_cli.client.exchange import Reply, Request
 from reinmaker_cli.client.posting import Answered, NoAnswer, Poster
 from reinmaker_cli.client.received import Received, Secrets, SeenIds
 from reinmaker_cli.client.respond import Script, Step
-from reinmaker_cli.contract.names import TRACE_HEADER
+from reinmaker_cli.contract.names import ATTEMPT_HEADER, TRACE_HEADER
 from reinmaker_cli.contract.signing import ID_HEADER, Verified, verify
 
 FORWARD_LIMIT_S: Final = 10.0  # the sender gives up after 5 s; what came later is still worth being told
-ATTEMPT_HEADER: Final = "reinmaker-attempt"
 
 # RFC 9110 section 7.6.1, and what the next request has of its own.
 _NOT_FORWARDED: Final = frozenset(
@@ -72,7 +71,7 @@ class Receiver:
         else:
             # Not 410: that would have the sender give this endpoint up.
             reply = Reply(401, {"content-type": "text/plain"}, f"{verdict.reason}: {verdict.detail}\n".encode())
-        attempt = headers.get(ATTEMPT_HEADER, "")
+        attempt = headers.get(ATTEMPT_HEADER.lower(), "")
         self._on_received(
             Received(
                 at_s=at_s,

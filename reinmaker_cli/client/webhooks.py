@@ -36,7 +36,7 @@ class Endpoint(Wire):
     endpoint_id: str
     url: str
     types: tuple[str, ...] = ()
-    """None: all."""
+    """Those it is told of; empty: all."""
     enabled: bool = True
     disabled_reason: str | None = None
     source: str = "control"

@@ -59,7 +59,6 @@ PLANS: Final = (
 )
 """What can be bought; the part before the dot is the product."""
 
-API_ORIGIN: Final = "https://api.reinmaker.com"
 PROBLEM_TYPE_PREFIX: Final = "https://api.reinmaker.com/problems/"
 TRACE_URL_PREFIX: Final = "https://api.reinmaker.com/traces/"
 

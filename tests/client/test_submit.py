@@ -9,9 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from reinmaker_cli.client.answers import RetryLater
 from reinmaker_cli.client.api import Api, Seen
 from reinmaker_cli.client.events import AnswerLost, Event, Submitted
-from reinmaker_cli.client.patience import MAX_ATTEMPTS, Patience
+from reinmaker_cli.client.patience import MAX_ATTEMPTS, Clockwork, Patience
 from reinmaker_cli.client.submit import Accepted, submit_manifest, wait_for_verdict
 from reinmaker_cli.errors import ReinmakerError, ServerUnreachable, StillPending, VersionConflict
 from reinmaker_cli.manifest.assemble import Manifest
@@ -175,6 +176,13 @@ def test_a_deadline_counts_the_waiting_for_limits_too(fake_time: FakeTime) -> No
     with pytest.raises(ServerUnreachable) as caught:
         submit_manifest(script.api(), MANIFEST, earlier=None, patience=strict, trace_id="t")
     assert (caught.value.code, sum(fake_time.slept)) == ("limited", 100)
+
+
+def test_whoever_comes_back_apart_from_others_does_not_pass_the_deadline(fake_time: FakeTime) -> None:
+    world = Clockwork(lambda: fake_time.now, fake_time.sleep, lambda: 1.0)
+    waiting = Patience(300, deadline_at=fake_time.now + 100, world=world)
+    waiting.wait_as_asked(RetryLater("later", code="limited", hint="", retry_after_s=95, status=429))
+    assert (fake_time.slept, waiting.left_s()) == ([100.0], 0.0)
 
 
 def test_a_server_that_only_ever_says_later_ends(fake_time: FakeTime) -> None:
