@@ -549,6 +549,7 @@ complete -c reinmaker -n '__reinmaker_in serve' -l allow-host -r -F -d 'Host nam
 complete -c reinmaker -n '__reinmaker_in serve' -l webhook -r -F -d 'Who is told of events, of all or of these; repeatable.'
 complete -c reinmaker -n '__reinmaker_in serve' -l webhook-timestamp -x -a 'real clock' -d 'Real time, which receivers check, or that of the server\'s clock, for one with a clock of its own.'
 complete -c reinmaker -n '__reinmaker_in serve' -l allow-target -r -F -d 'Private addresses that webhooks and asset URLs may name.'
+complete -c reinmaker -n '__reinmaker_in serve' -l allow-bucket -r -F -d 's3://NAME[/FOLDER] to be read with this server\'s credentials.'
 complete -c reinmaker -n '__reinmaker_in serve' -l dead-letters -r -F -d 'Where dead letters go on to: sqs://[REGION/]QUEUE, or an event hub.'
 complete -c reinmaker -n '__reinmaker_in serve' -l tls -d 'TLS 1.3, with a certificate of the data folder\'s own authority.'
 complete -c reinmaker -n '__reinmaker_in serve' -l behind-proxy -d 'TLS ends in front of the server; with --public-url.'

@@ -1,4 +1,4 @@
-"""The values of `serve --webhook`, `--allow-target` and `--dead-letters`."""
+"""The values of `serve --webhook`, `--allow-target`, `--allow-bucket` and `--dead-letters`."""
 
 from __future__ import annotations
 
@@ -58,6 +58,20 @@ def check_ranges(ranges: Sequence[str]) -> tuple[str, ...]:
                 hint="write it as `--allow-target 10.1.0.0/16`",
             ) from error
     return tuple(ranges)
+
+
+def parse_buckets(urls: Sequence[str]) -> tuple[str, ...]:
+    """Return what `--allow-bucket` names, as the texts of objects begin; UsageError where it is no bucket."""
+    from reinmaker_cli.contract.object_urls import NotAnObject, object_prefix
+
+    try:
+        return tuple(object_prefix(url) for url in urls)
+    except NotAnObject as error:
+        raise UsageError(
+            f"--allow-bucket names no bucket: {error}",
+            code=codes.USAGE,
+            hint="write it as `--allow-bucket s3://NAME` or `--allow-bucket s3://NAME/FOLDER`",
+        ) from error
 
 
 def parse_dead_letters(text: str, variables: Mapping[str, str]) -> SqsTarget | EventHubsTarget:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reinmaker_cli.cli.options import parse_maps
-from reinmaker_cli.cli.receivers import check_ranges, parse_dead_letters, parse_webhook
+from reinmaker_cli.cli.receivers import check_ranges, parse_buckets, parse_dead_letters, parse_webhook
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import Styled
 from reinmaker_cli.cli.verbs import TALK, verb
@@ -124,6 +124,12 @@ def serve(
         list[str] | None,
         typer.Option("--allow-target", metavar="CIDR", help="Private addresses that webhooks and asset URLs may name."),
     ] = None,
+    allow_bucket: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-bucket", metavar="URL", help="s3://NAME[/FOLDER] to be read with this server's credentials."
+        ),
+    ] = None,
     dead_letters: Annotated[
         str | None,
         typer.Option(
@@ -184,6 +190,7 @@ def serve(
         webhooks=tuple(parse_webhook(text) for text in webhook or ()),
         webhook_timestamp=webhook_timestamp.value,
         allow_targets=check_ranges(allow_target or ()),
+        allow_buckets=parse_buckets(allow_bucket or ()),
         dead_letters=parse_dead_letters(dead_letters, run.variables) if dead_letters else None,
         tls=tls,
         behind_proxy=behind_proxy,

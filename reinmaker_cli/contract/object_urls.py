@@ -71,6 +71,15 @@ def object_url(url: str, maps: Iterable[tuple[str, Path]] = ()) -> ObjectUrl:
     return ObjectUrl(scheme, bucket, _key(path))
 
 
+def object_prefix(url: str) -> str:
+    """Return how the texts of all objects begin that are in the bucket, or the folder of one, that a URL names.
+
+    NotAnObject where it names none.
+    """
+    below = object_url(url.rstrip("/") + "/x")
+    return below.text.removesuffix("x")
+
+
 def literal_url(url: str) -> str:
     """Return a URL as tools take it that know keys and no percent-encoding; one that means no object as it is."""
     try:

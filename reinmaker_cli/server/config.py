@@ -85,6 +85,11 @@ class ServerConfig:
     """What `webhook-timestamp` says: real time, which receivers check, or the time of the server's clock."""
     allow_targets: tuple[str, ...] = ()
     """Ranges of private addresses that webhooks and asset URLs may lead to; all of them within this machine."""
+    allow_buckets: tuple[str, ...] = ()
+    """How the texts of objects begin that validations may read; none: all of them within this machine, and none else.
+
+    Whoever may submit a manifest has them read with the credentials of whoever runs the server.
+    """
     dead_letters: SqsTarget | EventHubsTarget | None = None
     """Where dead letters go from the table."""
     seed: int | None = None

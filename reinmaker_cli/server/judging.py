@@ -34,6 +34,7 @@ class Rules:
     maps: tuple[tuple[str, Path], ...]
     network: bool
     policy: AddressPolicy
+    buckets: tuple[str, ...] | None
 
 
 def judge(store: Store, claim: Claim, rules: Rules, clock: Clock, stop: Callable[[], bool]) -> Status | None:
@@ -75,7 +76,9 @@ def _look(store: Store, claim: Claim, assets: Sequence[AssetRef], rules: Rules, 
     from reinmaker_cli.server.verifier import verify
 
     folders = tuple(_registered(folder) for folder in store.folders.find(claim.manifest_id, claim.version))
-    sources = Sources(folders=folders, maps=rules.maps, network=rules.network, policy=rules.policy)
+    sources = Sources(
+        folders=folders, maps=rules.maps, network=rules.network, policy=rules.policy, buckets=rules.buckets
+    )
     return verify(assets, sources, strict=rules.strict, immutable=store.published.find_moved, stop=stop)
 
 

@@ -162,10 +162,10 @@ async def run_services(base: Foundation) -> AsyncIterator[Services]:
     peers = None if base.session is None else _peers(base.session, threads)
     changes = Changes() if peers is None else Changes(peers.tell, POLL_S)
     reads = Reads(threads, base.store.revision)
-    policy = AddressPolicy.from_ranges(
-        allow_private=base.listening.is_within_this_machine, allow_targets=config.allow_targets
-    )
-    rules = Rules(config.validation, config.verify == "strict", config.maps, config.network, policy)
+    is_private = base.listening.is_within_this_machine
+    policy = AddressPolicy.from_ranges(allow_private=is_private, allow_targets=config.allow_targets)
+    buckets = None if is_private and not config.allow_buckets else config.allow_buckets
+    rules = Rules(config.validation, config.verify == "strict", config.maps, config.network, policy, buckets)
     shared = base.store.what_is_shared()
     journal = Journal(base.clock, changes)
     if shared is not None and peers is not None:

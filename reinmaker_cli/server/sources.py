@@ -43,6 +43,8 @@ class Sources:
     """False: http(s) URLs and buckets count as unverified."""
     policy: AddressPolicy = field(default_factory=lambda: AddressPolicy(allow_private=True))
     """Which addresses http(s) URLs may lead to."""
+    buckets: tuple[str, ...] | None = None
+    """How the texts of objects begin that may be read; None: any may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class Locator:
     """URL -> place, for many URLs: what can be worked out once is."""
 
     def __init__(self, sources: Sources) -> None:
-        self._network = sources.network
+        self._network, self._buckets = sources.network, sources.buckets
         self._readable: dict[str, bool] = {}
         self._registered = [
             (folder.root, {normalized_url(url): path for url, path in folder.files.items()})
@@ -112,20 +114,22 @@ class Locator:
             return OnTheWeb(url)
         scheme = url.partition("://")[0]
         if self._network and scheme in OBJECT_SCHEMES and self._can_read(scheme):
-            return _in_bucket(url)
+            return self._in_bucket(url)
         return _NOWHERE
+
+    def _in_bucket(self, url: str) -> Place:
+        try:
+            target = object_url(url)
+        except NotAnObject as error:
+            return BadPlace(str(error))
+        if self._buckets is not None and not target.text.startswith(self._buckets):
+            return BadPlace(f"this server may not read there for others (`serve --allow-bucket`): `{target.store}`")
+        return InBucket(target)
 
     def _can_read(self, scheme: str) -> bool:
         if scheme not in self._readable:
             self._readable[scheme] = not obstacle(scheme, os.environ)
         return self._readable[scheme]
-
-
-def _in_bucket(url: str) -> Place:
-    try:
-        return InBucket(object_url(url))
-    except NotAnObject as error:
-        return BadPlace(str(error))
 
 
 def _below_mapped(root: Path, rest: str) -> Place:

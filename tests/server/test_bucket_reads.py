@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
+import httpx
 import pytest
 
+from reinmaker_cli.server.running import Started, running_server
 from reinmaker_cli.server.sources import Sources
 from reinmaker_cli.server.verifier import AssetRef, VerificationStopped, verify
 from tests.buckets.fixtures import cloud, s3, s3_server
 from tests.buckets.s3 import BUCKET
 from tests.faults import Fault, fault_proxy
-from tests.server.live import live_server
+from tests.server.live import MANIFESTS, QUIET, live_server, manifest
 
 __all__ = ["cloud", "s3", "s3_server"]
 
@@ -86,6 +91,68 @@ def test_without_network_no_bucket_is_asked(s3, cloud):
         cloud(proxy.url)
         assert codes_of(run(ref("a.mp3"), sources={"network": False})) == ["asset-unverified"]
     assert proxy.requests == []
+
+
+@pytest.mark.parametrize(
+    ("buckets", "expected"),
+    [
+        (None, []),
+        ((f"s3://{BUCKET}/",), []),
+        ((f"s3://{BUCKET}/open/",), []),
+        (("gs://other/", f"s3://{BUCKET}/open/"), []),
+        ((), ["asset-unreachable"]),
+        ((f"s3://{BUCKET}-2/",), ["asset-unreachable"]),
+        ((f"gs://{BUCKET}/",), ["asset-unreachable"]),
+        ((f"s3://{BUCKET}/ope/",), ["asset-unreachable"]),
+        ((f"s3://{BUCKET}/open/a.mp3/",), ["asset-unreachable"]),
+    ],
+)
+def test_only_what_may_be_read_for_others_is_asked_for(s3, cloud, buckets, expected):
+    s3.put("open/a.mp3", CONTENT)
+    with fault_proxy(s3.url) as proxy:
+        cloud(proxy.url)
+        validation = run(ref("open/a.mp3"), sources={"buckets": buckets}, strict=False)
+    assert codes_of(validation) == expected
+    assert bool(proxy.requests) == (not expected)
+
+
+def test_a_path_that_leaves_an_allowed_folder_is_not_read(s3, cloud):
+    cloud(s3.url)
+    s3.put("secret.mp3", CONTENT)
+    for way in ("open/../secret.mp3", "open/%2e%2e/secret.mp3", "open%2f..%2fsecret.mp3", "secret.mp3"):
+        assert codes_of(run(ref(way), sources={"buckets": (f"s3://{BUCKET}/open/",)})) == ["asset-unreachable"]
+
+
+@contextmanager
+def behind(started: Started) -> Iterator[httpx.Client]:
+    """Yield a client with a token, that asks as the proxy in front does."""
+    host, port = started.address
+    with httpx.Client(base_url=f"http://{host}:{port}", headers={"Host": "twin.test"}, trust_env=False) as client:
+        secret = (started.client.client_id, started.client.client_secret)
+        answer = client.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=secret)
+        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({}, "rejected"),
+        ({"allow_buckets": (f"s3://{BUCKET}/",)}, "active"),
+        ({"allow_buckets": ("s3://another/",)}, "rejected"),
+    ],
+)
+def test_beyond_this_machine_a_server_lends_its_credentials_for_named_buckets_alone(s3, cloud, options, status):
+    cloud(s3.url)
+    s3.put("a.mp3", CONTENT)
+    asset = ref("a.mp3")
+    submitted = manifest("m", url=asset.url, sha256=asset.sha256, size=asset.bytes)
+    config = replace(QUIET, behind_proxy=True, public_url="https://twin.test", network=True, **options)
+    with running_server(config) as started, behind(started) as client:
+        verdict = client.post(MANIFESTS, json=submitted, headers={"Prefer": "wait=20"}).json()
+    assert verdict["status"] == status
+    details = [error["detail"] for error in verdict["validation"]["errors"]]
+    assert ["--allow-bucket" in detail for detail in details] == [True] * (status == "rejected")
 
 
 def test_a_store_that_is_down_is_not_asked_for_each_of_many(cloud):
