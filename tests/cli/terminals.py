@@ -18,7 +18,7 @@ from tests.cli.command import command_line, environment
 
 needs_terminals = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals of POSIX")
 
-LIMIT_S = 30.0
+LIMIT_S = 120.0
 _SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
 
 

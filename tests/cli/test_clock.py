@@ -83,7 +83,7 @@ def test_follow_tells_of_each_move_until_it_is_stopped(local: Command, data: Pat
                 moved = local("local", "clock", "advance", "1d", "--json").document["clock"]["time"]
                 assert follower.stdout.readline().decode().startswith(moved)
             follower.send_signal(signal.SIGINT)
-            assert follower.wait(timeout=20) == 130
+            assert follower.wait(timeout=120) == 130
         finally:
             follower.kill()
 
@@ -96,7 +96,7 @@ def test_follow_ends_when_nobody_reads_it(local: Command, data: Path) -> None:
             follower.stdout.readline()
             follower.stdout.close()
             local("local", "clock", "advance", "1s")
-            assert follower.wait(timeout=20) == 0
+            assert follower.wait(timeout=120) == 0
         finally:
             follower.kill()
 
@@ -144,4 +144,4 @@ def test_serve_takes_clock_and_limits(tmp_path: Path, home: Path) -> None:
             assert server.stdout.readline().startswith(b"ready ")  # said at once, also to a pipe
         finally:
             server.terminate()
-            assert server.wait(timeout=20) == 0
+            assert server.wait(timeout=120) == 0

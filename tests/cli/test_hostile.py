@@ -146,7 +146,7 @@ def test_signal_while_hashing_ends_at_once_with_a_document(work: Path, number: i
             os.close(writing)
             assert any('"scan.progress"' in line for line in events), "the scan ended by itself"
             running.send_signal(number)
-            out, err = running.communicate(timeout=10)
+            out, err = running.communicate(timeout=120)
         finally:
             running.kill()
     assert running.returncode == code

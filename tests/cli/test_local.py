@@ -29,7 +29,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             assert (ready["schema"], ready["data"], ready["pid"]) == ("reinmaker.serve/1", str(folder), server.pid)
             yield folder
             server.send_signal(signal.SIGTERM)
-            out, err = server.communicate(timeout=20)
+            out, err = server.communicate(timeout=120)
             assert (server.returncode, out, err) == (0, b"", b"")
         finally:
             server.kill()

@@ -79,7 +79,7 @@ def test_follow_tells_of_requests_and_of_what_becomes_of_them(local: Command, ca
                 again = json.loads(follower.stdout.readline())
             assert (again["no"], again["revision"] > first["revision"]) == (first["no"], True)
             follower.send_signal(signal.SIGINT)
-            assert follower.wait(timeout=20) == 130
+            assert follower.wait(timeout=120) == 130
         finally:
             follower.kill()
 
@@ -99,7 +99,7 @@ def test_follow_shows_only_the_news_of_what_it_has_shown(local: Command, caller:
             assert follower.stdout.readline().split() == [b"submission", b"rejected", b"news", b"2026.11.23"]
             follower.stdout.close()  # who follows ends when nobody reads it
             caller.api.post("/v1/content/manifests", json={}, headers={"X-Lesson-Trace-Id": "news"})
-            assert follower.wait(timeout=20) == 0
+            assert follower.wait(timeout=120) == 0
         finally:
             follower.kill()
 
@@ -132,6 +132,6 @@ def test_wait_ends_when_it_is_so(local: Command, caller: Caller) -> None:
     words = ("local", "wait", "--active", "soon", "--version", "2026.11.23", "--data", caller.started.data)
     with subprocess.Popen(command_line(*words), stdout=subprocess.PIPE) as waiting:
         caller.decide("soon", "2026.11.23", "active")
-        assert waiting.wait(timeout=20) == 0
+        assert waiting.wait(timeout=120) == 0
         assert waiting.stdout is not None
         assert waiting.stdout.readline() == b"so: soon 2026.11.23 is active\n"

@@ -28,7 +28,7 @@ def serving(*options: object) -> Iterator[dict[str, Any]]:
             hold_to_schema(ready)
             yield ready
             server.send_signal(signal.SIGTERM)
-            out, err = server.communicate(timeout=20)
+            out, err = server.communicate(timeout=120)
             assert (server.returncode, out, err) == (0, b"", b"")
         finally:
             server.kill()
@@ -133,4 +133,4 @@ def test_what_to_type_in_another_terminal_finds_the_server(
         monkeypatch.setenv("REINMAKER_DATA", shlex.split(typed)[1].partition("=")[2])
         assert reinmaker("health").code == 0
         server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=20)
+        server.communicate(timeout=120)

@@ -184,7 +184,7 @@ def test_a_slow_pipe_is_read_as_it_comes(server: Started, work: Path, monkeypatc
         process.stdin.write(lines("slow", 501).encode())
         process.stdin.flush()
         assert json.loads(process.stdout.readline())["accepted"] == 500
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=120)
         assert json.loads(out.splitlines()[0])["accepted"] == 1
     assert stored(server, "slow") == 501
 

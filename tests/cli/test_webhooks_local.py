@@ -72,7 +72,7 @@ class Listening:
 
     def document(self) -> dict[str, Any]:
         """Wait for its end and return its document."""
-        out, err = self.process.communicate(timeout=30)
+        out, err = self.process.communicate(timeout=120)
         self.err = err.decode()
         document: dict[str, Any] = json.loads(out.splitlines()[-1])
         assert document["exitCode"] == self.process.returncode
@@ -175,7 +175,7 @@ def test_one_that_was_killed_leaves_nothing_behind_on_its_port(local: Command, d
     with listening(data) as listener:
         port = listener.first["url"].rpartition(":")[2].strip("/")
         listener.process.kill()
-        listener.process.wait(timeout=20)
+        listener.process.wait(timeout=120)
     assert len(results(local, "endpoints")) == 1
     with listening(data, "--port", port) as listener:
         (endpoint,) = results(local, "endpoints")
@@ -326,7 +326,7 @@ def test_follow_tells_of_each_attempt(local: Command, data: Path) -> None:
                 pytest.fail(follower.communicate()[1].decode())
             assert b"attempt 1" in line
             follower.send_signal(signal.SIGINT)
-            assert follower.wait(timeout=20) == 130
+            assert follower.wait(timeout=120) == 130
         finally:
             follower.kill()
 

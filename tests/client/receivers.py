@@ -18,7 +18,7 @@ from reinmaker_cli.contract.signing import new_secret, secret_bytes, signature_h
 
 SECRET = secret_bytes(new_secret())
 BODY = b'{"type":"reinmaker.telemetry.flushed","timestamp":"2026-11-23T07:00:00Z","data":{"events":3}}'
-LIMIT_S = 20.0
+LIMIT_S = 120.0
 
 
 class Inbox:

@@ -34,7 +34,7 @@ class Load:
     def run(self, server, until):
         """Send changes until told to stop or the server is gone."""
         client = json.loads((Path(server.ready["data"]) / "client.json").read_text())
-        http = httpx.Client(base_url=server.url, trust_env=False, verify=False, timeout=10)
+        http = httpx.Client(base_url=server.url, trust_env=False, verify=False, timeout=120)
         with http:
             try:
                 secret = (client["clientId"], client["clientSecret"])

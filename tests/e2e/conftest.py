@@ -109,7 +109,7 @@ class Server:
         """End the server with a signal and return what it said."""
         if self._process.poll() is None:
             self._process.send_signal(number)
-        out, err = self._process.communicate(timeout=30)
+        out, err = self._process.communicate(timeout=120)
         return Result(self._process.returncode, out, err)
 
     @contextmanager

@@ -55,7 +55,7 @@ def test_held_connections_keep_nobody_from_an_answer(reinmaker, serve, descripto
     held = []
     try:
         for number in range(HELD):
-            held.append(socket.create_connection(address, timeout=30))
+            held.append(socket.create_connection(address, timeout=120))
             if number % 2:
                 held[-1].sendall(BEGUN)
         published = reinmaker("publish", folder, "--json")

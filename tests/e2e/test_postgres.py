@@ -17,13 +17,13 @@ from tests.server.receiver import OK, receiver
 RESTARTS = 20 if os.environ.get("REINMAKER_SOAK") else 3
 CALLERS = 4
 
-pytestmark = pytest.mark.timeout(600 if os.environ.get("REINMAKER_SOAK") else 120)
+pytestmark = pytest.mark.timeout(600)
 
 
 def client_of(server, verify=False):
     """Return an HTTP client, and the `Authorization` of the control API and of the API."""
     client = json.loads((Path(server.ready["data"]) / "client.json").read_text())
-    http = httpx.Client(base_url=server.url, trust_env=False, verify=verify, timeout=30)
+    http = httpx.Client(base_url=server.url, trust_env=False, verify=verify, timeout=120)
     answer = http.post(
         "/oauth/token", data={"grant_type": "client_credentials"}, auth=(client["clientId"], client["clientSecret"])
     )

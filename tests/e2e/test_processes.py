@@ -24,7 +24,7 @@ STUCK_S = 60
 TO_COMPARE = MANIFESTS // 10
 """Of each kind, for the throughput of one process and of four."""
 
-pytestmark = pytest.mark.timeout(3600 if IS_SOAK else 300)
+pytestmark = pytest.mark.timeout(3600 if IS_SOAK else 600)
 
 
 class Servers:
@@ -74,7 +74,7 @@ class Servers:
         if not hasattr(self._callers, "by_place"):
             self._callers.by_place = {}
         if place not in self._callers.by_place:
-            http_ = http.client.HTTPConnection("127.0.0.1", self._servers[place][2], timeout=20)
+            http_ = http.client.HTTPConnection("127.0.0.1", self._servers[place][2], timeout=120)
             self._callers.by_place[place] = http_
         return self._callers.by_place[place]
 
@@ -83,7 +83,7 @@ def access_to(folder, port):
     """Return the `Authorization` of the control API and of the API."""
     client = json.loads((Path(folder) / "client.json").read_text())
     form = f"grant_type=client_credentials&client_id={client['clientId']}&client_secret={client['clientSecret']}"
-    http_ = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    http_ = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     status, answer = ask(http_, "/oauth/token", form, {"Content-Type": "application/x-www-form-urlencoded"})
     assert status == 200, answer
     return "Bearer " + client["controlToken"], "Bearer " + answer["access_token"]

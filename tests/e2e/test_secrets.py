@@ -28,7 +28,7 @@ from tests.server.receiver import receiver
 
 __all__ = ["s3_server"]
 
-pytestmark = pytest.mark.timeout(400)  # some seventy processes, one after another
+pytestmark = pytest.mark.timeout(900)  # some seventy processes, one after another
 
 ROOT = Path(__file__).resolve().parents[2]
 USER = "usr_" + "a1" * 16

@@ -14,7 +14,7 @@ from tests.cli.terminals import needs_terminals
 from tests.e2e.newcomer import ROOT, Newcomer, sessions
 from tests.secret_service import needs_keyring, secret_service
 
-pytestmark = pytest.mark.timeout(300)  # twenty commands and more in a row, on a machine that does other things too
+pytestmark = pytest.mark.timeout(600)  # twenty commands and more in a row, on a machine that does other things too
 
 RECORDED = {"docs/errors.md", "docs/first-ten-minutes.md", "docs/tutorial.md"}
 """Pages that tests write: tests/trial, test_first_minutes.py, test_tutorial.py."""

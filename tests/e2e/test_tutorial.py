@@ -32,7 +32,7 @@ def newcomer(reinmaker, serve, tmp_path):
 
 @needs_terminals
 @needs_keyring
-@pytest.mark.timeout(300)  # thirty commands in a row
+@pytest.mark.timeout(600)  # thirty commands in a row
 def test_the_tutorial_is_as_it_was_recorded(newcomer):
     def typed(block):
         lines = [line.removeprefix("$ ") for line in block[1].splitlines() if line.startswith("$ ")]

@@ -56,7 +56,7 @@ class Receiver:
     _now: Counter[str] = field(default_factory=Counter)
     _news: threading.Condition = field(default_factory=threading.Condition)
 
-    def wait_for(self, count: int, *, target: str | None = None, timeout_s: float = 20) -> list[Received]:
+    def wait_for(self, count: int, *, target: str | None = None, timeout_s: float = 120) -> list[Received]:
         """Return what came, as soon as it is so many; AssertionError where that takes too long."""
 
         def mine() -> list[Received]:

@@ -54,7 +54,7 @@ def ask_everything(caller: Caller) -> None:
 def test_each_line_is_json_with_the_allowed_fields(capfd):
     with live_server(log="json") as caller:
         ask_everything(caller)
-        with socket.create_connection(("127.0.0.1", int(caller.started.url.rpartition(":")[2])), timeout=20) as other:
+        with socket.create_connection(("127.0.0.1", int(caller.started.url.rpartition(":")[2])), timeout=120) as other:
             other.sendall(b"secret-method no-http\r\n\r\n")
             assert other.recv(65536).startswith(b"HTTP/1.1 400 ")
     for line in log_of(capfd):

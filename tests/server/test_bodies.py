@@ -25,7 +25,7 @@ def send_raw(caller: Caller, head: str, body: bytes = b"") -> bytes:
     """Send a request as it is written here and return the whole answer, read to its end."""
     port = int(caller.started.url.rpartition(":")[2])
     authorization = caller.api.headers["Authorization"]
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
         fields = f"Host: localhost\r\nAuthorization: {authorization}\r\nConnection: close\r\n"
         connection.sendall(f"POST {MANIFESTS} HTTP/1.1\r\n{fields}{head}\r\n".encode() + body)
         answer = b""
@@ -173,7 +173,7 @@ def test_third_large_body_at_once_is_told_to_come_back(roomy: Caller):
         f"Content-Type: application/json\r\nContent-Length: {3 * MIB}\r\n\r\n"
     )
     with contextlib.ExitStack() as stack:
-        uploads = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20)) for _ in range(3)]
+        uploads = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=120)) for _ in range(3)]
         for upload in uploads:
             upload.sendall(head.encode() + b" " * (2 * MIB))
         (refused,), _, _ = select.select(uploads, [], [], 20)

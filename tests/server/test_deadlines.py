@@ -25,7 +25,7 @@ DRIP_S = 0.02
 
 @contextlib.contextmanager
 def connected(caller: Caller) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", int(caller.started.url.rpartition(":")[2])), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", int(caller.started.url.rpartition(":")[2])), timeout=120) as connection:
         yield connection
 
 
@@ -138,7 +138,7 @@ def test_a_connection_without_a_handshake_of_tls_gets_no_further(monkeypatch):
         context = ssl.create_default_context(cafile=started.ca_file)
         assert started.address is not None
         with (
-            socket.create_connection(started.address, timeout=20) as plain,
+            socket.create_connection(started.address, timeout=120) as plain,
             context.wrap_socket(plain, server_hostname="localhost") as connection,
         ):
             connection.sendall(b"GET / HTTP/1.1\r\n")
@@ -155,14 +155,15 @@ def test_a_slow_head_is_in_the_log_without_a_word_of_it(capfd, monkeypatch):
     assert "secret" not in logged
 
 
-def test_a_stop_does_not_wait_for_a_head():
+def test_a_stop_does_not_wait_for_a_head(monkeypatch):
+    monkeypatch.setattr("reinmaker_cli.server.running.FINISH_WITHIN_S", 60)
     with contextlib.ExitStack() as stack:
         with live_server() as caller:
             connection = stack.enter_context(connected(caller))
             connection.sendall(b"GET / HTTP/1.1\r\n")
             caller.http.get("/v1/health")  # the beginning has arrived before this
             began = time.monotonic()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 50
 
 
 # --- between requests ------------------------------------------------------------------------------------------------

@@ -167,7 +167,7 @@ def test_bug_is_logged_as_json_under_its_trace_id(capsys, monkeypatch):
 def test_what_is_no_http_is_logged_in_the_form_that_was_asked_for(capfd):
     with live_server(log="json") as caller:
         port = int(caller.started.url.rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
             connection.sendall(b"no http\r\n\r\n")
             assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
     levels = [json.loads(line).get("level") for line in capfd.readouterr().err.splitlines()]

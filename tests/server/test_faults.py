@@ -56,7 +56,7 @@ def raw(caller: Caller, method: str = "GET", path: str = HEALTH, *fields: str, b
     """Return all that comes on a connection of its own until the server ends it; a reset is a ConnectionResetError."""
     port = int(caller.started.url.rpartition(":")[2])
     lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", *fields, "", ""]
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
         connection.sendall("\r\n".join(lines).encode() + body)
         return b"".join(iter(lambda: connection.recv(65536), b""))
 

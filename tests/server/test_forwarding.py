@@ -76,7 +76,7 @@ def queue(sqs, name="letters", retention=DAYS_14, **attributes) -> str:
     return made["QueueUrl"]
 
 
-def taken(sqs, url: str, count: int, timeout_s: float = 20) -> list[dict]:
+def taken(sqs, url: str, count: int, timeout_s: float = 120) -> list[dict]:
     """Return the messages of a queue, and take them out of it, as soon as they are so many."""
     found: list[dict] = []
     ends_at = time.monotonic() + timeout_s
@@ -110,7 +110,7 @@ def letters(caller: Caller) -> list[dict]:
 def forwarded(caller: Caller, count: int) -> list[dict]:
     """Return the dead letters once so many were forwarded."""
     path, etag, found = HOOKS + "/dead-letters", "", []
-    ends_at = time.monotonic() + 20
+    ends_at = time.monotonic() + 120
     while sum(one["forwarded"] is not None for one in found) < count:
         assert time.monotonic() < ends_at, found
         shown = caller.control.get(path, headers={"Prefer": "wait=1", "If-None-Match": etag})
@@ -121,7 +121,7 @@ def forwarded(caller: Caller, count: int) -> list[dict]:
 
 def wait_until_so_many_wait(caller: Caller, count: int) -> None:
     """Return when health says so; it looks for 50 ms at most, and then tells what it knew before."""
-    found, ends_at = None, time.monotonic() + 10
+    found, ends_at = None, time.monotonic() + 120
     while found != count:
         assert time.monotonic() < ends_at, found
         found = caller.http.get("/v1/health").json()["checks"].get("deadLetters", {}).get("toForward")
@@ -317,22 +317,21 @@ def test_a_letter_that_the_queue_refuses_holds_up_no_other(sqs, front):
 
 def test_a_queue_that_hangs_holds_up_neither_deliveries_nor_the_stop(sqs, front, tmp_path):
     url = queue(sqs)
-    over = threading.Event()
+    over, ended_by_itself = threading.Event(), []
 
     def hang(_document, _passed_on):
-        over.wait(30)
+        ended_by_itself.append(not over.wait(60))
 
     front.on_batch = hang
     with live_server(data=tmp_path, dead_letters=TARGET) as caller:
         kill_letters(caller, 2)
-        assert front.came.wait(10)
+        assert front.came.wait(120)
         with receiver() as well:
             caller.control.post(HOOKS + "/endpoints", json={"url": well.url, "types": []})
             caller.control.put("/_local/entitlements", json={"userId": "usr_new", "plan": PLAN})
-            well.wait_for(1, timeout_s=5)
+            well.wait_for(1)
         wait_until_so_many_wait(caller, 2)
-        began = time.monotonic()
-    assert time.monotonic() - began < 8
+    assert ended_by_itself == []  # the server is gone, and did not wait for it
     over.set()
     front.on_batch = lambda _document, passed_on: passed_on()
     with live_server(data=tmp_path, dead_letters=TARGET):
@@ -351,7 +350,7 @@ def test_what_is_no_dead_letter_any_more_is_not_forwarded(sqs, front, how):
     front.on_batch = fail_until_gone
     with live_server(clock=VirtualClock(NOON), dead_letters=TARGET) as caller:
         died = kill_letters(caller, 2)
-        assert front.came.wait(10)
+        assert front.came.wait(120)
         if how == "forget":
             assert caller.control.post("/_local/forget", json={"userId": "usr_0"}).status_code == 200
         elif how == "purge":

@@ -139,7 +139,7 @@ def test_who_follows_hears_of_a_new_request_and_not_of_itself(caller):
         waiting = pool.submit(caller.control.get, REQUESTS, params=query, headers=known | {"Prefer": "wait=30"})
         caller.api.get("/v1/health")  # left out by the filter
         caller.status("nothing")
-        heard = waiting.result(timeout=20)
+        heard = waiting.result(timeout=120)
     assert [entry["code"] for entry in heard.json()["items"]] == ["manifest-not-found"]
     known = {"If-None-Match": heard.headers["etag"], "Prefer": "wait=0"}
     assert caller.control.get(REQUESTS, params=query, headers=known).status_code == 304

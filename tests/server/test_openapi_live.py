@@ -224,7 +224,7 @@ def test_a_body_that_the_end_of_the_server_cuts_short(witness, path, media_type)
 
 
 def _connected(caller: Caller) -> socket.socket:
-    return socket.create_connection((caller.api.base_url.host, caller.api.base_url.port), timeout=20)
+    return socket.create_connection((caller.api.base_url.host, caller.api.base_url.port), timeout=120)
 
 
 def _head(caller: Caller, path: str, length: int, media_type: str = "application/json", more: str = "") -> bytes:

@@ -225,7 +225,7 @@ def server_process(data: Path, validation: str = "real") -> Iterator[tuple[subpr
 def test_signal_stops_the_server_with_0(tmp_path, number):
     with server_process(tmp_path) as (process, _):
         process.send_signal(number)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=120)
         assert (process.returncode, out, err) == (0, "", "")
 
 
@@ -239,10 +239,10 @@ def test_signal_ends_the_waits_and_finishes_what_is_in_flight(tmp_path):
                 pass
         started = time.monotonic()
         process.terminate()
-        assert posting.result(timeout=10).status_code == 202
-        process.communicate(timeout=10)
+        assert posting.result(timeout=120).status_code == 202
+        process.communicate(timeout=120)
         assert process.returncode == 0
-        assert time.monotonic() - started < 8
+        assert time.monotonic() - started < 25  # and not the 30 s of the wait
 
 
 def test_acknowledged_submission_survives_kill_9(tmp_path):
@@ -300,7 +300,7 @@ def test_stop_ends_the_wait_for_the_next_tick(monkeypatch):
     monkeypatch.setattr("reinmaker_cli.server.running.TICK_S", 3600.0)
     with live_server():
         started = time.monotonic()
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
 
 
 def test_stop_waits_for_the_key_that_is_being_made(monkeypatch, capfd):

@@ -434,7 +434,7 @@ def test_submissions_during_restores_are_whole_or_gone(caller):
         for _ in range(10):
             restore(caller)
         stop.set()
-        assert all(worker.result(timeout=20) for worker in workers)
+        assert all(worker.result(timeout=120) for worker in workers)
     restore(caller)
     assert manifests(caller) == {"kept": "active"}
     assert caller.submit(manifest("after")).json()["status"] == "active"
@@ -460,7 +460,7 @@ def test_readers_during_restores_see_one_state_or_the_other(caller):
             restore(caller, ("three", "none")[number % 2])
         stop.set()
         for reader in readers:
-            reader.result(timeout=20)
+            reader.result(timeout=120)
     assert seen == {(), tuple((manifest_id, "active", True) for manifest_id in "abc")}
 
 
@@ -493,7 +493,7 @@ def test_who_waits_for_a_manifest_hears_of_a_restore():
         headers = {"Prefer": "wait=30", "If-None-Match": shown.headers["etag"]}
         waiting = pool.submit(caller.api.get, f"{MANIFESTS}/water-cycle", headers=headers)
         restore(caller)
-        assert problem_code(waiting.result(timeout=20)) == "manifest-not-found"
+        assert problem_code(waiting.result(timeout=120)) == "manifest-not-found"
 
 
 def test_a_delivery_under_way_during_a_restore_is_made_again(caller):
@@ -529,7 +529,7 @@ def test_a_move_of_the_clock_during_a_restore_leaves_memory_and_database_agreed(
         for _ in range(5):
             restore(caller)
         # A move that a restore cut short says so: 503, to be asked for again.
-        assert {one.result(timeout=20) for one in moves} <= {200, 503}
+        assert {one.result(timeout=120) for one in moves} <= {200, 503}
     shown = unix_time(time_of(caller))
     with closing(sqlite3.connect(caller.started.data / "reinmaker.sqlite3")) as database:
         [kept] = database.execute("select value from facts where name = 'clock'").fetchone()

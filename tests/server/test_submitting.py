@@ -139,7 +139,7 @@ def test_warnings_of_the_rules_travel_with_the_submission(live: Caller):
 def test_wait_ends_without_a_verdict_with_202(manual: Caller):
     started = time.monotonic()
     answer = manual.submit(manifest("slow"), wait=1)
-    assert 0.9 < time.monotonic() - started < 5
+    assert 0.9 < time.monotonic() - started < 25
     assert (answer.status_code, answer.headers["preference-applied"]) == (202, "wait=1")
 
 
@@ -149,7 +149,7 @@ def test_waiting_post_is_woken_by_the_verdict(manual: Caller):
         while manual.status("woken").status_code == 404:
             pass
         assert manual.decide("woken", "2026.11.23", "active").status_code == 200
-        assert waiting.result(timeout=10).json()["status"] == "active"
+        assert waiting.result(timeout=120).json()["status"] == "active"
 
 
 def test_waiting_get_ends_at_any_change(manual: Caller):
@@ -161,7 +161,7 @@ def test_waiting_get_ends_at_any_change(manual: Caller):
         path, headers = f"{MANIFESTS}/watched", {"Prefer": "wait=20"}
         waiting = pool.submit(manual.api.get, path, headers=headers)
         manual.decide("watched", "2026.11.23", "rejected")
-        assert waiting.result(timeout=10).json()["status"] == "rejected"
+        assert waiting.result(timeout=120).json()["status"] == "rejected"
 
 
 @pytest.mark.parametrize(
@@ -265,6 +265,6 @@ def test_stopping_the_server_ends_the_waits():
         while caller.status("water-cycle").status_code == 404:
             pass
         started = time.monotonic()
-    thread.join(5)
-    assert time.monotonic() - started < 5
+    thread.join(25)
+    assert time.monotonic() - started < 25  # and not the 30 s of the wait
     assert answers[0].status_code == 202
