@@ -93,7 +93,7 @@ bench: $(VENV)/installed-dev $(VENV)/bench/installed ## figures, as ratios again
 	$(BIN)/python -m tests.benchmarks $(PART)
 
 soak: $(VENV)/installed-dev ## the long proofs in full
-	REINMAKER_SOAK=1 $(BIN)/pytest tests/e2e tests/server/test_webhooks.py tests/server/test_webhook_load.py --timeout 3600
+	REINMAKER_SOAK=1 $(BIN)/pytest tests/e2e tests/fuzz tests/assets/test_swapped_links.py tests/server/test_webhooks.py tests/server/test_webhook_load.py --timeout 3600
 	REINMAKER_SOAK=1 $(MAKE) proof-breaks
 
 site: $(VENV)/installed-dev ## site/: the documentation as a site; a warning fails

@@ -37,6 +37,9 @@ class Fault:
     with_answer: bytes = b""
 
 
+_CUT = Fault(0, "refuse", path=None)
+
+
 @dataclass(frozen=True)
 class Passed:
     """A request that came whole, and what became of it."""
@@ -105,6 +108,10 @@ class FaultProxy:
     """Gets line and headers of each request, as they came."""
     line: Line = field(default_factory=lambda: Line(None))
     """Over which requests come; answers are not slowed down."""
+    outage: range = range(0)
+    """Places of requests, from 1 in the order in which they come, that reach nobody: the network is cut."""
+    is_silent: bool = False
+    """In an outage nothing is said at all, until the other side gives up; else the connection ends at once."""
     _counts: dict[tuple[str, str], int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -133,6 +140,8 @@ class FaultProxy:
             fault = self._strike(method, path)
             self.on_head(request[: request.index(b"\r\n\r\n") + 2])
             self.on_request(f"{method} {path}")
+            if fault is _CUT and self.is_silent:
+                client.recv(1)
             if fault is not None and fault.kind == "refuse":
                 return
             if self.line.cuts > cuts:
@@ -146,6 +155,8 @@ class FaultProxy:
         with self._lock:
             self.requests.append(f"{method} {path}")
             count = self._counts[method, path] = self._counts.get((method, path), 0) + 1
+            if len(self.requests) in self.outage:
+                return _CUT
         struck = (f for f in self.faults if f.method == method and f.path in (path, None) and f.nth in (count, 0))
         return next(struck, None)
 

@@ -16,7 +16,15 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from reinmaker_cli.assets.reading import OPEN_FLAGS, NotRegular, open_regular, read_fully, special_file, unreadable
+from reinmaker_cli.assets.reading import (
+    OPEN_FLAGS,
+    NotRegular,
+    open_regular,
+    read_fully,
+    special_file,
+    status_without_links,
+    unreadable,
+)
 from reinmaker_cli.assets.walked import WalkedFile, walked_file
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
@@ -207,16 +215,16 @@ def _read_large(descriptor: int, size: int, on_read: OnRead | None, buffer: byte
 def _walked_again(file: WalkedFile) -> WalkedFile | Finding:
     """Return the file as it is now: replaced by another file is fine, by a link or anything else is not."""
     try:
-        if os.path.realpath(file.os_path, strict=True) != file.os_path:
-            message = f"replaced by a link while it was read: `{file.path}`"
-            return codes.FILE_CHANGED.finding(message, path=file.path)
         return _identify(file.path, file.os_path)
+    except NotRegular:
+        message = f"replaced by a link while it was read: `{file.path}`"
+        return codes.FILE_CHANGED.finding(message, path=file.path)
     except OSError as error:
         return unreadable(file.path, error)
 
 
 def _identify(path: str, os_path: str) -> WalkedFile | Finding:
-    status = os.lstat(os_path)
+    status = status_without_links(os_path)
     if not stat.S_ISREG(status.st_mode):
         return special_file(path, stat.S_IFMT(status.st_mode))
     return walked_file(path, status, os_path)

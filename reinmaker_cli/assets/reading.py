@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from pathlib import Path
 
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
@@ -22,6 +23,8 @@ OPEN_FLAGS = (
 )
 
 
+# O_PATH: above the root there may be folders that can be passed through, but not listed. Only Linux has it.
+_PASS_FLAGS = sum(getattr(os, name, 0) for name in ("O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"))
 _KIND = 0o170000
 
 
@@ -46,6 +49,48 @@ def open_regular(os_path: str) -> tuple[int, os.stat_result]:
         os.close(descriptor)
         raise
     return descriptor, status
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """Return whether a path without links is that of a folder, or of what lies in it."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def is_link(status: os.stat_result) -> bool:
+    """Return whether the status is that of a link."""
+    # A Windows junction is a folder to `stat` and a link in every other respect.
+    junction = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
+    return stat.S_ISLNK(status.st_mode) or (
+        junction is not None and getattr(status, "st_reparse_tag", None) == junction
+    )
+
+
+def status_without_links(os_path: str) -> os.stat_result:
+    """Return the status of what an absolute path names; NotRegular where any part of it is a link by now.
+
+    Each folder is opened below the one above it: between a look at a path and its use, a link could be put there.
+    """
+    if not hasattr(os, "O_PATH"):
+        if os.path.realpath(os_path, strict=True) != os_path:
+            raise NotRegular(errno.ELOOP, "a link", os_path)
+        return os.lstat(os_path)
+    root, *above, name = Path(os_path).parts
+    folder = os.open(root, _PASS_FLAGS)
+    try:
+        for part in above:
+            deeper = os.open(part, _PASS_FLAGS, dir_fd=folder)
+            os.close(folder)
+            folder = deeper
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):  # what Linux says of a link that is to be a folder
+            raise NotRegular(error.errno, "a link", os_path) from error
+        raise
+    finally:
+        os.close(folder)
+    if is_link(status):
+        raise NotRegular(errno.ELOOP, "a link", os_path)
+    return status
 
 
 def read_head(os_path: str, limit: int) -> bytes:

@@ -21,7 +21,16 @@ from reinmaker_cli.assets.listing import list_entries, names_are_utf8, opened_fo
 from reinmaker_cli.assets.own import own_document
 from reinmaker_cli.assets.portable import is_utf8, name_findings, not_utf8, printable
 from reinmaker_cli.assets.project import PROJECT_FILE
-from reinmaker_cli.assets.reading import NotRegular, read_head, reason_of, special_file, unreadable
+from reinmaker_cli.assets.reading import (
+    NotRegular,
+    is_inside,
+    is_link,
+    read_head,
+    reason_of,
+    special_file,
+    status_without_links,
+    unreadable,
+)
 from reinmaker_cli.assets.walked import STATUS, FilesByDevice, FolderFiles, WalkedFile, walked_file
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
@@ -123,6 +132,8 @@ class _Folder(NamedTuple):
     patterns: IgnorePatterns
     linked_from: tuple[str, ...] = ()
     """The folders whose links led here, outermost first."""
+    status: os.stat_result | None = None
+    """What it was when its name was seen; None for the root, which the user named."""
 
 
 @dataclass(slots=True)
@@ -139,7 +150,7 @@ class _Walker:
     def visit(self, folder: _Folder) -> list[_Folder]:
         """Take in one folder and return those below it that are to be visited."""
         try:
-            with opened_folder(folder.os_path) as listable:
+            with opened_folder(folder.os_path, folder.status) as listable:
                 return self._visit(folder, FilesByDevice(folder.prefix, folder.os_path), list_entries(listable))
         except OSError as error:
             self.findings.append(unreadable(folder.prefix.rstrip("/") or ".", error))
@@ -185,10 +196,11 @@ class _Walker:
                         continue
                     group.names.append(name)
                     group.status.append(packed)
-                elif _is_link(status):
+                elif is_link(status):
                     below.extend(self._follow(folder, home, name, base + entry.name))
                 elif kind == stat.S_IFDIR:
-                    below.append(_Folder(base + entry.name, prefix + name + "/", folder.patterns, folder.linked_from))
+                    place = (base + entry.name, prefix + name + "/")
+                    below.append(_Folder(*place, folder.patterns, folder.linked_from, status))
                 else:
                     self.findings.append(special_file(prefix + name, kind))
             except OSError as error:
@@ -288,11 +300,11 @@ class _Walker:
         path = folder.prefix + name
         try:
             target = os.path.realpath(os_path, strict=True)
-            status = os.lstat(target)
+            status = status_without_links(target)
         except OSError as error:
             self.findings.append(_bad_link(path, f"link to nothing ({reason_of(error)})"))
             return []
-        if not _is_inside(target, self.root):
+        if not is_inside(target, self.root):
             self.findings.append(_bad_link(path, f"link out of the folder, to `{printable(target)}`"))
             return []
         kind = status.st_mode & _KIND
@@ -304,25 +316,13 @@ class _Walker:
             self.findings.append(special_file(path, kind))
             return []
         homes = (*folder.linked_from, folder.os_path)
-        if any(_is_inside(home, target) for home in homes):
+        if any(is_inside(home, target) for home in homes):
             self.findings.append(_bad_link(path, "link to a folder that it lies in"))
             return []
         if len(homes) > MAX_LINKED_FOLDERS:
             self.findings.append(_bad_link(path, f"link behind {MAX_LINKED_FOLDERS} other links to folders"))
             return []
-        return [_Folder(target, path + "/", folder.patterns, homes)]
-
-
-def _is_link(status: os.stat_result) -> bool:
-    # A Windows junction is a folder to `stat` and a link in every other respect.
-    junction = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
-    return stat.S_ISLNK(status.st_mode) or (
-        junction is not None and getattr(status, "st_reparse_tag", None) == junction
-    )
-
-
-def _is_inside(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+        return [_Folder(target, path + "/", folder.patterns, homes, status)]
 
 
 def _bad_link(path: str, fact: str) -> Finding:

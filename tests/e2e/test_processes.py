@@ -4,6 +4,7 @@ import http.client
 import itertools
 import json
 import os
+import select
 import signal
 import threading
 import time
@@ -96,6 +97,12 @@ def ask(http_, path, body, headers):
     return answer.status, json.loads(content) if content else None
 
 
+def answer_in_a_while(_received, connection):
+    """Take some time, so that several are on their way at once; whoever was killed is not."""
+    select.select([connection], [], [], 0.01)
+    return OK
+
+
 def load(servers, name, count, there, among=PROCESSES):
     """Send manifests and cause events, as fast as they are taken; return the event ids, and the seconds until all of
     them have arrived.
@@ -134,7 +141,7 @@ def wait_until(is_so, within_s):
 
 
 def test_four_processes_of_which_one_is_killed_every_few_seconds(serve, tmp_path, postgres_cluster, capsys):
-    with postgres_cluster.database() as url, receiver(lambda _received, _connection: OK) as there:
+    with postgres_cluster.database() as url, receiver(answer_in_a_while) as there:
         servers, rates = Servers(serve, tmp_path, url, there.url, PROCESSES), {}
         for among in (1, PROCESSES):
             _, seconds = load(servers, f"compared-{among}", TO_COMPARE, there, among)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from reinmaker_cli.server.sources import (
     Sources,
     origin_of,
 )
+from tests.swapping import swapping
 
 CONTENT = Path("content")
 
@@ -240,23 +240,7 @@ def test_a_folder_exchanged_for_a_link_while_it_is_read_never_leads_outside(root
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "a.mp3").write_bytes(b"outside")
-    inside, link = root / "deep" / "er", root / "deep" / "link"
-    link.symlink_to(outside)
-    over = threading.Event()
-
-    def exchange():
-        while not over.is_set():
-            inside.rename(root / "deep" / "aside")
-            link.rename(inside)
-            inside.rename(link)
-            (root / "deep" / "aside").rename(inside)
-
-    exchanging = threading.Thread(target=exchange)
-    exchanging.start()
-    try:
+    with swapping(root / "deep" / "er", outside):
         for _ in range(2000):
             with suppress(FileRefused):
                 assert read_content(root, ("deep", "er", "a.mp3")) == INSIDE
-    finally:
-        over.set()
-        exchanging.join()
