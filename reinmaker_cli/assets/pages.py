@@ -71,8 +71,7 @@ class Page:
     @cached_property
     def digests(self) -> list[str]:
         """Return the SHA-256 of each file, 64 hex digits."""
-        digits = self._digests.hex()
-        return [digits[start : start + 64] for start in range(0, len(digits), 64)]
+        return self._digests.hex("/", _DIGEST_BYTES).split("/")
 
     @cached_property
     def shapes(self) -> list[Shape]:

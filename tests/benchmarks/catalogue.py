@@ -15,12 +15,12 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from reinmaker_cli.client.local import LocalControl, read_local_client
+from reinmaker_cli.client.local import CLIENT_FILE, LocalControl, read_local_client
 
 POSTS_A_MINUTE, GETS_A_MINUTE = 300, 120
 
@@ -116,6 +116,18 @@ class Stage:
     def refuse_listing(self) -> None:
         """Let the server be one without a listing."""
         self._run("local", "fault", "add", "no-listing", "--times", "always", "--for", "7d")
+
+    @property
+    def url(self) -> str:
+        """Where the server is."""
+        return str(json.loads((self.data / CLIENT_FILE).read_text())["apiUrl"])
+
+    def behind(self, url: str, data: Path) -> Stage:
+        """Return the same server for commands that reach it through a proxy; `data` is made for them."""
+        data.mkdir()
+        client = json.loads((self.data / CLIENT_FILE).read_text())
+        (data / CLIENT_FILE).write_text(json.dumps(client | {"apiUrl": url}))
+        return replace(self, data=data)
 
     def _now(self) -> datetime:
         with self.control() as control:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -42,6 +45,32 @@ def test_what_is_sent_is_read_again_unless_told_otherwise(reinmaker: Command, wo
     reinmaker("scan", LESSON)
     assert read_and_known(reinmaker, "rehearse", LESSON) == (24, 0)
     assert read_and_known(reinmaker, "rehearse", LESSON, "--trust-cache") == (0, 24)
+
+
+_LISTED = """
+import sys
+from reinmaker_cli.cli.app import run_command_line
+opened = []
+sys.addaudithook(lambda event, told: opened.append(str(told[0])) if event == "open" else None)
+code = run_command_line(sys.argv[1:])
+sys.stdout.write("\\n".join(opened))
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize(("verb", "code"), [("verify", 0), ("publish", 7)])  # 7: no server, but the folder comes first
+def test_manifest_files_under_one_root_have_its_files_read_once_together(
+    reinmaker: Command, work: Path, verb: str, code: int
+) -> None:
+    reinmaker("build", LESSON, "-o", "built/")
+    files = sorted(Path("built").iterdir())
+    words = [sys.executable, "-c", _LISTED, verb, *files, "--root", LESSON, "--quiet"]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    opened = Counter(Path(path) for path in ended.stdout.splitlines())
+    assert (len(files) > 1, ended.returncode) == (True, code), ended.stderr
+    # A `.json` is opened once more, to see whether reinmaker wrote it.
+    times = {file: opened[file] - (file.suffix == ".json") for file in LESSON.glob("*/**/*") if file.is_file()}
+    assert (len(times), set(times.values())) == (24, {1})
 
 
 def test_a_cache_that_cannot_be_written_is_said_with_verbose_only(

@@ -18,6 +18,7 @@ import pytest
 
 from tests.benchmarks import trees
 from tests.benchmarks.catalogue import GETS_A_MINUTE, POSTS_A_MINUTE, Stage, killed_instants, stage
+from tests.faults import Fault, Kind, fault_proxy
 
 MANIFESTS = trees.A_YEAR if os.environ.get("REINMAKER_SOAK") == "1" else 342  # more than a minute's limit
 KILLS = 3
@@ -80,10 +81,13 @@ def test_killed_at_any_instant_every_manifest_is_active_exactly_once(held: Stage
     assert {status for _, status in found} == {"active"}
 
 
-def test_after_sigterm_the_last_known_state_of_each_is_said_and_the_next_run_goes_on(held: Stage, few: Path) -> None:
-    code, document = held.publish_and(few, 20, lambda process: process.send_signal(signal.SIGTERM))
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_after_a_signal_the_last_known_state_of_each_is_said_and_the_next_run_goes_on(
+    held: Stage, few: Path, number: signal.Signals
+) -> None:
+    code, document = held.publish_and(few, 20, lambda process: process.send_signal(number))
     outcomes = counted(document)
-    assert (code, document["exitCode"], document["error"]["code"]) == (143, 143, "interrupted")
+    assert (code, document["exitCode"], document["error"]["code"]) == (128 + number, 128 + number, "interrupted")
     assert sum(outcomes.values()) == FEW
     assert set(outcomes) == {"active", "interrupted"}
     for result in document["results"]:
@@ -106,6 +110,26 @@ def test_a_server_that_stops_under_way_leaves_a_table_of_what_is_left(
         ended = again.publish(few)
         assert (ended.code, ended.refused, set(ended.outcomes)) == (0, 0, {"active", "unchanged"})
         assert len(again.submissions()) == FEW
+
+
+@pytest.mark.parametrize("kind", ["refuse", "drop"])
+def test_a_line_that_is_cut_under_way_leaves_a_table_of_what_is_left(
+    held: Stage, few: Path, tmp_path: Path, kind: Kind
+) -> None:
+    """`refuse`: nothing reaches the server any more. `drop`: all of it does, and no answer comes back."""
+    with fault_proxy(held.url) as line:
+
+        def cut(_: subprocess.Popen[bytes]) -> None:
+            line.faults = [Fault(0, kind, method, path=None) for method in ("GET", "POST")]
+
+        code, document = held.behind(line.url, tmp_path / "behind").publish_and(few, 20, cut)
+    outcomes = counted(document)
+    assert (code, document["error"]["code"]) == (10, "partly-done")
+    assert outcomes["active"] and outcomes["unreachable"]
+    assert set(outcomes) <= {"active", "unreachable", "skipped"}
+    ended = held.publish(few)
+    assert (ended.code, ended.refused, set(ended.outcomes)) == (0, 0, {"active", "unchanged"})
+    assert len(held.submissions()) == FEW
 
 
 @pytest.mark.parametrize("quota", [30, 600])
