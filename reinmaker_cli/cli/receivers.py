@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reinmaker_cli.cli.webhook_options import event_type_of
 from reinmaker_cli.contract import codes
-from reinmaker_cli.contract.names import EventType
 from reinmaker_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ EVENT_HUB = re.compile(
 )
 CONNECTION_VARIABLE = "REINMAKER_DEAD_LETTERS_CONNECTION"
 CONNECTION_FILE_VARIABLE = "REINMAKER_DEAD_LETTERS_CONNECTION_FILE"
-TYPE_PREFIX = "reinmaker."
 
 
 def parse_webhook(text: str) -> tuple[tuple[str, ...], str]:
@@ -41,7 +40,7 @@ def parse_webhook(text: str) -> tuple[tuple[str, ...], str]:
             code=codes.USAGE,
             hint="write it as `--webhook http://localhost:9000/hooks`",
         ) from error
-    return tuple(_event_type(name.strip()) for name in types.split(",") if name.strip()), url
+    return tuple(event_type_of(name.strip()) for name in types.split(",") if name.strip()), url
 
 
 def check_ranges(ranges: Sequence[str]) -> tuple[str, ...]:
@@ -129,13 +128,3 @@ def _unusable_connection(fact: str) -> UsageError:
         code=codes.DEAD_LETTERS_UNUSABLE,
         hint=f"set {CONNECTION_VARIABLE}, or {CONNECTION_FILE_VARIABLE} to a file of mode 600",
     )
-
-
-def _event_type(name: str) -> str:
-    full = name if name.startswith(TYPE_PREFIX) else TYPE_PREFIX + name
-    known = [event_type.value for event_type in EventType]
-    if full not in known:
-        raise UsageError(
-            f"--webhook: no such event type: `{name}`", code=codes.USAGE, hint=f"one of {', '.join(known)}"
-        )
-    return full

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -44,40 +44,59 @@ def local_webhooks(run: Run) -> Iterator[Webhooks]:
 
 
 def given_secrets(run: Run, file: Path | None, *, from_stdin: bool) -> list[bytes]:
-    """Return the signing secrets that were given by stdin, file or variable; none where nobody gave one."""
-    from reinmaker_cli.contract.signing import secret_bytes
+    """Return the signing secrets that were given by stdin, file or variable; none where nobody gave one.
 
+    AccessDenied where what was given holds none: to go on without would be another command.
+    """
     if from_stdin:
         if sys.stdin is None:
             raise UsageError("stdin is closed", code=codes.USAGE, hint="give --secret-file FILE")
-        text = sys.stdin.read()
-    elif file is not None:
-        text = _read(file)
-    else:
-        text = run.variables.get(SECRET_VARIABLE, "")
-    try:
-        return [secret_bytes(word) for word in text.split()]
-    except ValueError as error:
-        hint = codes.WEBHOOK_SECRET_UNUSABLE.cure
-        raise AccessDenied(str(error), code=codes.WEBHOOK_SECRET_UNUSABLE, hint=hint) from None
+        return _secrets_in(_read(sys.stdin.buffer, "what stdin gives"))
+    if file is not None:
+        try:
+            with file.open("rb") as opened:
+                return _secrets_in(_read(opened, f"secret file `{file}`"))
+        except OSError as error:
+            raise AccessDenied(
+                f"secret file cannot be read: `{file}`: {(error.strerror or '').lower()}",
+                code=codes.WEBHOOK_SECRET_MISSING,
+                hint="check the path and its permissions",
+            ) from None
+    given = run.variables.get(SECRET_VARIABLE, "")
+    return _secrets_in(given) if given else []
 
 
 def wanted_secrets(run: Run, file: Path | None, *, from_stdin: bool) -> list[bytes]:
     """Return the signing secrets that were given, else ask; AccessDenied where nobody may be asked."""
-    from reinmaker_cli.contract.signing import secret_bytes
-
     given = given_secrets(run, file, from_stdin=from_stdin)
     if given:
         return given
     if not run.may_ask:
-        raise AccessDenied(
-            "no signing secret was given", code=codes.WEBHOOK_SECRET_MISSING, hint=codes.WEBHOOK_SECRET_MISSING.cure
-        )
+        raise _missing("no signing secret was given")
+    return _secrets_in(run.ask_hidden("signing secret"))
+
+
+def _read(file: BinaryIO, what: str) -> str:
+    from reinmaker_cli.client.credentials import read_secret
+
+    return read_secret(file, what, hint=codes.WEBHOOK_SECRET_MISSING.cure)
+
+
+def _secrets_in(text: str) -> list[bytes]:
+    from reinmaker_cli.contract.signing import secret_bytes
+
     try:
-        return [secret_bytes(run.ask_hidden("signing secret").strip())]
+        found = [secret_bytes(word) for word in text.split()]
     except ValueError as error:
         hint = codes.WEBHOOK_SECRET_UNUSABLE.cure
         raise AccessDenied(str(error), code=codes.WEBHOOK_SECRET_UNUSABLE, hint=hint) from None
+    if not found:
+        raise _missing("nothing but white space where a signing secret is to be")
+    return found
+
+
+def _missing(fact: str) -> AccessDenied:
+    return AccessDenied(fact, code=codes.WEBHOOK_SECRET_MISSING, hint=codes.WEBHOOK_SECRET_MISSING.cure)
 
 
 def event_type_of(text: str) -> str:
@@ -103,15 +122,3 @@ def chosen_letters(verb: str, delivery: str | None, endpoint: str | None, all_: 
             hint="`reinmaker webhooks dead-letters` lists them",
         )  # fmt: skip
     return ways[0]
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (error.strerror or "").lower() if isinstance(error, OSError) else "not text"
-        raise AccessDenied(
-            f"secret file cannot be read: `{file}`: {reason}",
-            code=codes.WEBHOOK_SECRET_MISSING,
-            hint="check the path and its permissions",
-        ) from None

@@ -93,6 +93,18 @@ def test_no_secret_is_exit_4(reinmaker: Command) -> None:
     assert (ended.code, ended.document["error"]["code"]) == (4, "webhook-secret-missing")
 
 
+@pytest.mark.parametrize("content", [b"", b"\n", b" \t\n", b"\xff" * 32, b"\xff" * 70_000])
+@pytest.mark.parametrize("words", [("verify", "request.txt", "--at", AT), ("listen", "--deadline", "1")])
+def test_a_file_without_a_secret_is_not_as_if_none_were_given(
+    reinmaker: Command, content: bytes, words: tuple[str, ...]
+) -> None:
+    write(CAPTURED)
+    Path("secrets").write_bytes(content)
+    ended = reinmaker("webhooks", *words, "--secret-file", "secrets", "--json")
+    assert ended.code == 4
+    assert ended.document["error"]["code"] in ("webhook-secret-missing", "secret-unusable")
+
+
 def test_a_secret_that_is_none_is_not_quoted(reinmaker: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REINMAKER_WEBHOOK_SECRET", "whsec_hunter2")
     ended = reinmaker("webhooks", "verify", write(CAPTURED))
