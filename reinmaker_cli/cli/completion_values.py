@@ -6,17 +6,17 @@ in one small file of the user's cache folder, a line each. Nothing else is start
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
+
+from reinmaker_cli.contract.rules import MANIFEST_ID_PATTERN
 
 ENVIRONMENTS: Final = "environments"
 MANIFESTS: Final = "manifests"
 """What is looked up; the second is the name of the file too."""
 
 MAX_KEPT: Final = 500
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")  # as the contract has it; nothing that a shell could obey
 
 BASH: Final = r"""
 _reinmaker_environments() {
@@ -105,7 +105,7 @@ function __reinmaker_manifests {
 
 def remember_manifests(ids: Iterable[str], cache_folder: Path) -> None:
     """Keep the ids for completion, the newest first; raises OSError where there is no place for them."""
-    fresh = [name for name in dict.fromkeys(ids) if _ID.match(name)]
+    fresh = [name for name in dict.fromkeys(ids) if MANIFEST_ID_PATTERN.fullmatch(name)]  # nothing a shell could obey
     file = cache_folder / MANIFESTS
     kept = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
     wanted = list(dict.fromkeys([*fresh, *kept]))[:MAX_KEPT]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -178,9 +177,11 @@ def _data(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
+    from reinmaker_cli.contract.ijson import NotIJson, read_ijson
+
     try:
-        return json.loads(text)
-    except ValueError:
+        return read_ijson(text.encode("utf-8", "backslashreplace"))
+    except NotIJson:  # NaN too, and what is larger than any reader keeps
         return text
 
 

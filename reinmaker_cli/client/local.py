@@ -194,7 +194,7 @@ class LocalControl:
             "features": list(features),
             "region": region,
         }
-        return self.ask("PUT", "/entitlements", Body.json(canonical_json(document))).read(Entitlement)
+        return self.ask("PUT", "/entitlements", _body(document)).read(Entitlement)
 
     def revoke_entitlement(self, user_id: str, plan: str) -> Entitlement:
         """Take a plan from a user."""
@@ -206,7 +206,7 @@ class LocalControl:
 
     def post(self, path: str, document: Mapping[str, Any]) -> Answer:
         """POST a document to a path below `/_local`, and return the answer; raises as `ask`."""
-        return self.ask("POST", path, Body.json(canonical_json(document)))
+        return self.ask("POST", path, _body(document))
 
     def ask(
         self,
@@ -234,3 +234,14 @@ class LocalControl:
             # What was asked of the server cannot be done: no content is invalid, and no server is out of reach.
             raise UsageError(error.message, code=error.code, hint=error.hint) from error
         raise error
+
+
+def _body(document: Mapping[str, Any]) -> Body:
+    try:
+        return Body.json(canonical_json(document))
+    except ValueError as error:  # a word with bytes that are no UTF-8, or a number that no reader keeps
+        raise UsageError(
+            "a text that is not UTF-8, or a number beyond ±(2^53-1)",
+            code=codes.USAGE,
+            hint="the server takes I-JSON: RFC 7493",
+        ) from error

@@ -97,6 +97,8 @@ def test_faults_are_ended_one_by_one_or_all(local: Command) -> None:
         (("list", "flt_1"), "takes no id"),
         (("list", "--path", "/v1/*"), "takes no options"),
         (("clear", "--times", "3"), "takes no options"),
+        (("add", "limited", "--retry-after", "99999999999999999999"), "beyond"),
+        (("add", "reset", "--client", "\udcff"), "not UTF-8"),
     ],
 )
 def test_what_cannot_be_meant_is_exit_2(local: Command, words: tuple[str, ...], said: str) -> None:

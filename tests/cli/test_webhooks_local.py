@@ -338,6 +338,7 @@ def test_follow_tells_of_each_attempt(local: Command, data: Path) -> None:
         ("trigger", "content.requested", "--set", "locale"),
         ("trigger", "content.requested", "--set", "a=1", "--set", "a.b=2"),
         ("trigger", "content.requested", "--set", "colour=red"),
+        ("trigger", "content.requested", "--set", "phaseDNAId=1e999", "--set", "locale=NaN"),
         ("endpoints", "add"),
         ("endpoints", "list", "ep_1"),
         ("endpoints", "enable", "ep_1", "--next"),
