@@ -64,10 +64,12 @@ def probe(
 
 
 def _judge(url: str, results: Sequence[Checked]) -> None:
+    from reinmaker_cli.client.probing import UNREACHABLE
+
     wrong = [checked for checked in results if checked.wrong is not None]
     if not wrong:
         return
-    if len(results) == 1 and wrong[0].answered == "cannot be reached":
+    if len(results) == 1 and wrong[0].answered == UNREACHABLE:
         raise ServerUnreachable(
             f"cannot reach the receiver: `{shorten(url)}`", code=codes.SERVER_UNREACHABLE, hint="is it running?"
         )

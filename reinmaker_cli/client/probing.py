@@ -42,6 +42,7 @@ DATA: Final[dict[EventType, dict[str, Any]]] = {
     EventType.TELEMETRY_FLUSHED: {"batchId": "reinmaker-probe", "events": 0, "processedAt": "2026-11-23T07:00:00.000Z"},
 }
 UNKNOWN_TYPE: Final = "reinmaker.probe.unknown"
+UNREACHABLE: Final = "cannot be reached"
 
 Answer = Answered | NoAnswer
 
@@ -218,7 +219,7 @@ def _said(answer: Answer) -> str:
     if isinstance(answer, Answered):
         return f"{answer.status} in {answer.took_s * 1000:.0f} ms"
     return {
-        "unreachable": "cannot be reached",
+        "unreachable": UNREACHABLE,
         "timeout": f"nothing whole in {LIMIT_S:.0f} s",
         "broken": "closed the connection without an answer",
     }[answer.kind]

@@ -16,7 +16,7 @@ from reinmaker_cli.client.report import Report
 from reinmaker_cli.client.submit import Accepted, look_again, submit_manifest
 from reinmaker_cli.client.verdicts import Awaited, Verdicts
 from reinmaker_cli.contract import codes
-from reinmaker_cli.errors import Interrupted, ReinmakerError, ServerUnreachable, VersionConflict
+from reinmaker_cli.errors import Interrupted, ReinmakerError, ServerUnreachable, UsageError, VersionConflict
 from reinmaker_cli.manifest.assemble import Manifest
 
 __all__ = ["Options", "Surroundings", "publish"]
@@ -151,14 +151,20 @@ def _submit(journey: Journey, place: int, plan: Send, patience: Patience, to_sen
 
 
 def _plan_anew(journey: Journey, place: int, patience: Patience, taken: Sequence[str]) -> Plan:
-    """Return the next plan under `auto`, after somebody took the version; say whose content it replaces."""
+    """Return the next plan under `auto`, after somebody took the version; say whose content it replaces.
+
+    VersionConflict where theirs has assets that ours lacks, and somebody says that they must stay.
+    """
     row = journey.ledger[place]
     known = read_known(journey.api, row.manifest_id, patience=patience, trace_id=row.trace_id)
     removals: dict[int, str] = {}
     plan = plan_one(journey, place, known, patience, removals=removals, taken=taken)
     if place in removals:
         patience.hold()  # a person takes the time that it takes
-        confirm_removed(journey, place, removals[place])
+        try:
+            confirm_removed(journey, place, removals[place])
+        except UsageError as error:  # others are sent by now, and have their results
+            raise VersionConflict(error.message, code=error.code, hint=error.hint) from error
         patience.resume()
     if isinstance(plan, Send):
         theirs = known.newest or known.active

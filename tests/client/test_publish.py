@@ -273,6 +273,28 @@ def test_somebody_who_was_quicker_is_noticed_and_named(
     ]
 
 
+@pytest.mark.parametrize("answer", ["no", "nobody is there"])
+def test_a_no_to_removing_what_the_quicker_one_added_leaves_the_results_of_the_others(
+    answer: str, server: Started, api: Api, open_to: OpenedApi, bucket: Path
+) -> None:
+    """The race: theirs has an asset more, and by the time that this is asked about, another manifest is sent."""
+    calm = lesson(bucket, f"calm-{len(answer)}", {"a.mp3": b"a"})
+    ours = lesson(bucket, f"kept-{len(answer)}", {"a.mp3": b"ours"})
+    theirs = lesson(bucket, ours.manifest_id, {"a.mp3": b"theirs", "b.mp3": b"b"})
+
+    def quicker(manifest: Manifest) -> None:
+        if manifest.manifest_id == ours.manifest_id:
+            run(open_to(server), theirs)
+
+    def confirm(_: str, __: Difference) -> bool:
+        if answer == "no":
+            return False
+        raise UsageError("it needs a yes", code="confirmation-needed", hint="--yes")
+
+    report = run(api, calm, ours, around=Surroundings(register=quicker, confirm_removed=confirm))
+    assert (outcomes(report), report.exit_code) == (["active", "conflict"], 10)
+
+
 def test_somebody_who_is_always_quicker_ends_as_a_conflict(manual_server: Started, open_to: OpenedApi) -> None:
     other = open_to(manual_server)
 

@@ -111,6 +111,11 @@ def test_a_replay_after_a_lost_answer_counts_as_reconciled(fake_time: FakeTime) 
     assert submit(script.api(), MANIFEST, fake_time).reconciled
 
 
+def test_a_replay_of_what_somebody_else_sent_is_no_lost_answer(fake_time: FakeTime) -> None:
+    script = Script([answer(shown(MANIFEST), 202, Idempotent_Replayed="true")])
+    assert not submit(script.api(), MANIFEST, fake_time).reconciled
+
+
 def test_other_content_found_is_not_adopted(fake_time: FakeTime) -> None:
     script = Script([LOST, answer(shown(OTHER, submission_id="sub_9")), problem(409, "version-conflict")])
     with pytest.raises(VersionConflict):
@@ -135,6 +140,14 @@ def test_a_page_in_the_place_of_an_answer_is_looked_into_once(fake_time: FakeTim
     with pytest.raises(ServerUnreachable) as caught:
         submit(script.api(), MANIFEST, fake_time)
     assert (caught.value.code, script.methods) == ("answer-unusable", ["POST", "GET"])
+
+
+def test_a_page_that_comes_again_ends_it(fake_time: FakeTime) -> None:
+    page = httpx.Response(200, text="<html>")
+    script = Script([page, NOT_FOUND, page])
+    with pytest.raises(ServerUnreachable):
+        submit(script.api(), MANIFEST, fake_time)
+    assert script.methods == ["POST", "GET", "POST"]
 
 
 def test_a_digest_that_is_not_ours_is_no_success(fake_time: FakeTime) -> None:
