@@ -52,7 +52,7 @@ def test_nothing_that_a_user_wrote_gets_into_it(caller):
     secret, words = caller.started.client.client_secret, ("jane", "jane@example.org", "free text", "sesame")
     caller.api.get("/v1/entitlements/jane", params={"note": "jane@example.org"})
     caller.api.get("/jane@example.org")
-    assert caller.api.request("SESAME", MANIFESTS).status_code == 400  # nobody registered it: it goes no further
+    assert caller.api.request("SESAME", MANIFESTS).status_code == 405
     assert caller.api.request("PROPFIND", MANIFESTS).status_code == 405
     caller.send([event(userId="jane", properties={"said": "free text"})])
     caller.http.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=("jane", "sesame"))
