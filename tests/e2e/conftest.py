@@ -8,13 +8,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+
+from reinmaker_cli.server.store import StorePlace
+from tests.postgres import Cluster
+from tests.server.live import Databases
+
+ON_BOTH = {"test_journey", "test_webhooks"}
+"""Modules that run once on SQLite and once on PostgreSQL."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,8 @@ class Server:
         self.ready: dict[str, Any] = json.loads(line)
         self.url: str = self.ready["url"]
         self.pid = self._process.pid
+        self.place: StorePlace = Path(self.ready["data"])
+        """Where its store is: the folder, or the URL of the database."""
 
     @property
     def workers(self) -> list[int]:
@@ -130,13 +139,36 @@ def reinmaker(tmp_path: Path) -> Reinmaker:
     return Reinmaker(home)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of those modules that start servers on both databases."""
+    if metafunc.module.__name__.rpartition(".")[2] in ON_BOTH and "serve" in metafunc.fixturenames:
+        metafunc.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+
+
 @pytest.fixture
-def serve(reinmaker: Reinmaker) -> Iterator[Callable[..., Server]]:
+def database(request: pytest.FixtureRequest) -> Iterator[Databases | None]:
+    """The databases of the test's servers, one for each data folder; None: SQLite, in the folder."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield None
+        return
+    cluster: Cluster = request.getfixturevalue("postgres_cluster")
+    with ExitStack() as made:
+        yield Databases(lambda: made.enter_context(cluster.database()))
+
+
+@pytest.fixture
+def serve(reinmaker: Reinmaker, database: Databases | None) -> Iterator[Callable[..., Server]]:
     """Return a function that starts `reinmaker serve` with options; ended after the test."""
     started: list[Server] = []
 
     def start(*options: str | Path, variables: Mapping[str, str] = MappingProxyType({})) -> Server:
-        started.append(Server(reinmaker, *options, variables=variables))
+        more: tuple[str | Path, ...] = ()
+        if database is not None:
+            data = options[options.index("--data") + 1] if "--data" in options else reinmaker.home / "data"
+            more = ("--database", database.url_for(Path(data)))
+        started.append(Server(reinmaker, *options, *more, variables=variables))
+        if more:
+            started[-1].place = more[1]
         return started[-1]
 
     yield start
