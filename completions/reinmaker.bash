@@ -83,7 +83,7 @@ _reinmaker() {
     'webhooks deliveries') flags='--follow --endpoint --event --status --trace-id --limit -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
     'webhooks resend') flags='-e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
     'webhooks dead-letters') flags='--endpoint --all -o --output -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' words='list show export purge' ;;
-    'webhooks redrive') flags='--endpoint --all -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
+    'webhooks redrive') flags='--endpoint --all --follow -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' ;;
     'serve') flags='--host --port --ephemeral --database --workers --map --verify --validation --clock --limits --allow-host --webhook --webhook-timestamp --allow-target --allow-bucket --dead-letters --tls --behind-proxy --public-url --control-port --allow-origin --seed --log --data --json --events -q --quiet -v --verbose --color --config --help' ;;
     'local clock') flags='-e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' words='show set advance follow' ;;
     'local client') flags='--name --scope --limit -e --env --data --trace --ca-file --no-input --json --events -q --quiet -v --verbose --color --config --help' words='list add rotate limit' ;;

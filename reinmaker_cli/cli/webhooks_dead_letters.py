@@ -13,6 +13,7 @@ from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import Cell, counted
 from reinmaker_cli.cli.verbs import SERVER, verb
 from reinmaker_cli.cli.webhook_options import EndpointOption, chosen_letters, local_webhooks
+from reinmaker_cli.cli.webhooks_deliveries import FOLLOWED, follow_to_the_end
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import UsageError
 
@@ -69,16 +70,38 @@ def dead_letters(
 
 
 @verb(flags=SERVER)
-def redrive(run: Run, delivery: Delivery = None, endpoint: EndpointOption = None, all_: All = False) -> None:
-    """Deliver dead letters again, with a fresh schedule and the same `webhook-id`."""
+def redrive(
+    run: Run,
+    delivery: Delivery = None,
+    endpoint: EndpointOption = None,
+    all_: All = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Tell of each attempt, until all are delivered or given up again.")
+    ] = False,
+) -> None:
+    """Deliver dead letters again, with a fresh schedule and the same `webhook-id`.
+
+    Retries come by the server's clock. `--follow` looks at the newest 200 deliveries.
+    """
     chosen = chosen_letters("redrive", delivery, endpoint, all_)
     with local_webhooks(run) as webhooks:
+        query = _of(webhooks, delivery, endpoint) if follow else {}
+        before = webhooks.deliveries(query, most=FOLLOWED) if follow else ()
         redriven = webhooks.redrive(chosen)
-    run.output.add(results=[redriven.to_json()])
-    run.output.ids(redriven.deliveries)
-    run.output.data(f"{counted(redriven.redriven, 'delivery', 'deliveries')} on the way again")
-    if redriven.redriven:
+        run.output.add(results=[redriven.to_json()])
+        run.output.ids(redriven.deliveries)
+        run.output.data(f"{counted(redriven.redriven, 'delivery', 'deliveries')} on the way again")
+        if follow:
+            follow_to_the_end(run, webhooks, query, before, redriven.deliveries)
+    if redriven.redriven and not follow:
         run.output.note("next: `reinmaker webhooks deliveries`")
+
+
+def _of(webhooks: Webhooks, delivery: str | None, endpoint: str | None) -> dict[str, str]:
+    """Return the query that finds the deliveries which are meant, among few others."""
+    if delivery is not None:
+        return {"eventId": webhooks.dead_letter(delivery).event_id}
+    return {"endpointId": endpoint} if endpoint is not None else {}
 
 
 def _list(run: Run, letters: Sequence[DeadLetter]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,9 @@ FOLLOWED = 200
 TIME_LINE_COLUMNS = 72
 KEPT = 1000
 """Attempts in the document of a command that follows."""
+
+Told = dict[str, tuple[int, str]]
+"""Delivery → how many of its attempts were told of, and its status then."""
 
 _COLOURS = {"delivered": "green", "open": "yellow", "dead": "red"}
 
@@ -126,23 +130,45 @@ def _answered(attempt: Attempt) -> tuple[Cell, ...]:
 
 def _follow(run: Run, webhooks: Webhooks, query: dict[str, str]) -> None:
     """Tell of each attempt as it is recorded, until nobody reads."""
-    told: dict[str, tuple[int, str]] = {}
+    told: Told = {}
     kept: deque[dict[str, Any]] = deque(maxlen=KEPT)
     for page in webhooks.follow_deliveries(query, most=FOLLOWED):
-        for delivery in reversed(page):
-            attempts, status = told.get(delivery.delivery_id, (0, ""))
-            news = delivery.attempts[attempts:]
-            for attempt in news:
-                _tell(run, delivery, attempt)
-            if delivery.status != status and (status or delivery.status == "dead"):
-                _tell_status(run, delivery)
-            kept.extend(_attempt_json(delivery, attempt) for attempt in news)
-            told[delivery.delivery_id] = (len(delivery.attempts), delivery.status)
-        present = {delivery.delivery_id for delivery in page}
-        told = {name: seen for name, seen in told.items() if name in present}
+        kept.extend(_tell_news(run, page, told))
         run.output.add(results=list(kept))
         if not run.output.flush():
             return
+
+
+def follow_to_the_end(
+    run: Run, webhooks: Webhooks, query: dict[str, str], before: Sequence[Delivery], wanted: Collection[str]
+) -> None:
+    """Tell of each attempt of these deliveries, until all are delivered or given up, or nobody reads.
+
+    `before`: what they were when they were dead letters.
+    """
+    told: Told = {delivery.delivery_id: (len(delivery.attempts), "open") for delivery in before}
+    for page in webhooks.follow_deliveries(query, most=FOLLOWED):
+        meant = [delivery for delivery in page if delivery.delivery_id in wanted]
+        _tell_news(run, meant, told)
+        if not run.output.flush() or all(delivery.status != "open" for delivery in meant):
+            return
+
+
+def _tell_news(run: Run, page: Sequence[Delivery], told: Told) -> list[dict[str, Any]]:
+    """Tell what `told` does not know, and add it there; return the attempts."""
+    found = []
+    for delivery in reversed(page):
+        attempts, status = told.get(delivery.delivery_id, (0, ""))
+        news = delivery.attempts[attempts:]
+        for attempt in news:
+            _tell(run, delivery, attempt)
+        if delivery.status != status and (status or delivery.status == "dead"):
+            _tell_status(run, delivery)
+        found += [_attempt_json(delivery, attempt) for attempt in news]
+        told[delivery.delivery_id] = (len(delivery.attempts), delivery.status)
+    for gone in told.keys() - {delivery.delivery_id for delivery in page}:
+        del told[gone]
+    return found
 
 
 def _tell(run: Run, delivery: Delivery, attempt: Attempt) -> None:

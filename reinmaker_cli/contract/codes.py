@@ -622,14 +622,14 @@ SECRET_SHOWN = _problem(
     "secret-shown",
     "The secret was shown before",
     "The current signing secret of a webhook endpoint is shown once, and somebody has seen it.",
-    "fetch the next one and let it take over: `reinmaker webhooks endpoints secret --next`, then `webhooks rotate`",
+    "fetch the next one and let it take over: `reinmaker webhooks endpoints secret ENDPOINT --next`, then `webhooks rotate`",
 )
 NEXT_SECRET_UNFETCHED = _problem(
     409,
     "next-secret-unfetched",
     "The next secret was not fetched",
     "A signing secret takes over only once somebody has fetched it: no receiver knows it before.",
-    "fetch it and give it to the receiver: `reinmaker webhooks endpoints secret --next`",
+    "fetch it and give it to the receiver: `reinmaker webhooks endpoints secret ENDPOINT --next`",
 )
 VERSION_CONFLICT = _problem(
     409,

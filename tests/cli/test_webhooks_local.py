@@ -17,6 +17,7 @@ import svix.webhooks
 
 from reinmaker_cli.cli.times import seconds_between
 from reinmaker_cli.client.received import Received
+from reinmaker_cli.contract.signing import secret_bytes
 from reinmaker_cli.server.running import ServerConfig, running_server
 from tests.cli.command import Command, command_line
 from tests.cli.terminals import Session, needs_terminals
@@ -49,12 +50,11 @@ def results(local: Command, *words: str) -> list[Any]:
     return found
 
 
-class Listening:
-    """`webhooks listen` as a process; what it writes with `--events -`."""
+class Telling:
+    """A command as a process; what it writes with `--events -`."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
-        self.first = self.next("listening")
 
     def next(self, kind: str) -> dict[str, Any]:
         """Return the next line of one kind, waiting for it; others are passed over."""
@@ -63,7 +63,7 @@ class Listening:
             said: dict[str, Any] = json.loads(line)
             if said.get("event") == kind:
                 return said
-        raise AssertionError(f"it ended before it said `{kind}`")
+        raise AssertionError(f"it ended before it said `{kind}`: {self.process.communicate()}")
 
     def end(self, number: int = signal.SIGINT) -> dict[str, Any]:
         """Stop it and return its document."""
@@ -78,6 +78,14 @@ class Listening:
         assert document["exitCode"] == self.process.returncode
         assert "whsec_" not in out.decode() + self.err
         return document
+
+
+class Listening(Telling):
+    """`webhooks listen`."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(process)
+        self.first = self.next("listening")
 
 
 @contextmanager
@@ -310,6 +318,31 @@ def test_request_content_tells_every_endpoint(local: Command, data: Path) -> Non
         assert listener.document()["exitCode"] == 0
     assert body["data"] == {"phaseDNAId": "volcano", "locale": "es-ES", "agePersona": "6-12"}
     assert ended.document["results"][0]["type"] == body["type"]
+
+
+def test_redrive_follows_to_the_end(local: Command, data: Path) -> None:
+    with inbox("410,500,200") as box:
+        (made,) = results(local, "endpoints", "add", box.url)
+        box.secrets.add(secret_bytes(made["signingSecret"]))
+        (caused,) = results(local, "trigger", "content.requested")
+        box.next()
+        (delivery,) = caused["deliveries"]
+        assert local("local", "wait", "--idle").code == 0
+        assert local("webhooks", "endpoints", "enable", made["endpointId"]).code == 0
+        words = ("webhooks", "redrive", delivery, "--follow", "--events", "-", "--data", data)
+        with subprocess.Popen(command_line(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            try:
+                telling = Telling(process)
+                assert telling.next("attempt")["status"] == 500, "what came before the redrive is not told again"
+                assert local("local", "clock", "advance", "30s").code == 0
+                assert telling.next("attempt")["status"] == 200
+                assert telling.next("delivery")["status"] == "delivered"
+                assert process.stdout is not None
+                rest = process.stdout.read().splitlines()  # and its end, which comes by itself
+                assert json.loads(rest[-1])["results"] == [{"redriven": 1, "deliveries": [delivery]}]
+                assert process.wait(timeout=30) == 0
+            finally:
+                process.kill()
 
 
 def test_follow_tells_of_each_attempt(local: Command, data: Path) -> None:
