@@ -83,11 +83,11 @@ types: $(VENV)/installed-dev ## strict types
 
 check: lint types test ## lint, types and tests
 
-# From the package index, in an environment of its own; where that fails, `make bench` names it as skipped.
+# From the package index, in an environment of its own; where that fails, `make bench` names it as skipped, and the next
+# one tries again.
 $(VENV)/bench/installed:
 	$(PYTHON) -m venv $(VENV)/bench
-	-$(VENV)/bench/bin/pip install --quiet --disable-pip-version-check dvc
-	@touch $@
+	-$(VENV)/bench/bin/pip install --quiet --disable-pip-version-check dvc && touch $@
 
 bench: $(VENV)/installed-dev $(VENV)/bench/installed ## figures, as ratios against other tools in the same run; PART="start scan": only these
 	$(BIN)/python -m tests.benchmarks $(PART)
