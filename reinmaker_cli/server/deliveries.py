@@ -19,6 +19,7 @@ from reinmaker_cli.contract import names
 from reinmaker_cli.server.access_log import SERVER_LOG
 from reinmaker_cli.server.changes import Changes
 from reinmaker_cli.server.clock import MovableClock
+from reinmaker_cli.server.delivery_turns import DeliveriesStopped, Turns
 from reinmaker_cli.server.retries import CONTRACT_SCHEDULE, Schedule
 from reinmaker_cli.server.sending import Sender
 from reinmaker_cli.server.store import Store
@@ -41,14 +42,6 @@ POLL_S: Final = 1.0
 """Where several processes deliver: what another has written or freed is found without being told."""
 AWAITED_POLL_S: Final = 0.05
 """The same while somebody waits for all of it to be done."""
-
-
-class TurnFailed(Exception):
-    """What is due could not be done; the log says why, and it is tried again."""
-
-
-class DeliveriesStopped(Exception):
-    """Nothing is delivered any more: the server is stopping, or its database is about to be another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +70,7 @@ class Deliveries:
         self._store, self._threads, self._changes, self._clock = store, threads, changes, clock
         self._sender, self._schedule, self._tell_recorded = sender, schedule, recorded
         self._woken = asyncio.Event()
-        self._turns = _Turns()
+        self._turns = Turns()
         self._in_flight: Counter[int] = Counter()
         self._attempts: set[asyncio.Task[None]] = set()
         self._ended: list[_Ended] = []
@@ -285,46 +278,3 @@ class Deliveries:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self.wake)
-
-
-class _Turns:
-    """How far the turns have come, and who waits for that."""
-
-    def __init__(self) -> None:
-        self.begun = 0
-        self.ended = 0
-        """The number of the last turn that ended well."""
-        self.failed = 0
-        self.has_chores = False
-        """There was more to do than one turn does."""
-        self.is_stopped = True
-        self._awaited = 0
-        self._news = asyncio.Condition()
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether somebody waits for all that is due to be done."""
-        return self._awaited > 0
-
-    def has_ended_since(self, ended: int) -> bool:
-        """Return whether another turn has ended."""
-        return self.ended > ended
-
-    async def tell(self) -> None:
-        """Let those who wait look again."""
-        async with self._news:
-            self._news.notify_all()
-
-    async def wait_until(self, is_so: Callable[[], bool]) -> None:
-        """Return when it is so; DeliveriesStopped where there are no more turns, TurnFailed where one fails."""
-        failed = self.failed
-        self._awaited += 1
-        try:
-            async with self._news:
-                await self._news.wait_for(lambda: self.is_stopped or self.failed > failed or is_so())
-        finally:
-            self._awaited -= 1
-        if self.is_stopped:
-            raise DeliveriesStopped
-        if self.failed > failed:
-            raise TurnFailed

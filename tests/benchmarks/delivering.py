@@ -1,4 +1,5 @@
-"""Webhooks a second to a receiver on this machine, beside a bare `httpx.AsyncClient` that sends the same to the same.
+"""Webhooks a second to a receiver on this machine, beside a bare `httpx.AsyncClient` that sends the same to the same;
+and how long one waits for a receiver that is fast, alone and beside one that is slow.
 
 Ours are in the outbox before the server starts; each is claimed, signed, sent to a checked address and written down.
 The client keeps its connections too and has as many requests in flight; it keeps no record of anything.
@@ -6,13 +7,16 @@ The client keeps its connections too and has as many requests in flight; it keep
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -20,42 +24,17 @@ from reinmaker_cli.server.store import DATABASE_NAME, open_store
 from reinmaker_cli.server.store.deliveries import IN_FLIGHT_PER_ENDPOINT
 from reinmaker_cli.server.store.delivery_log import Wanted
 from tests.benchmarks.bench import Bench
+from tests.benchmarks.receiving import SLOW_S
 from tests.benchmarks.throughput import HEAD, ROUNDS, row_of
 
 NAME = "webhooks delivered and recorded, durable"
 OTHER_NAME = f"httpx.AsyncClient, {IN_FLIGHT_PER_ENDPOINT} in flight"
 TITLE = "Delivering"
 DELIVERIES = 3000
+EVENTS = 1000
+"""For each of two receivers, caused one after the other."""
 WITHIN_S = 120.0
 
-# Answers every POST with 204, and a GET with how many there were, and the seconds between the first and the last.
-_RECEIVER = """
-import asyncio, json, time
-times = []
-class Receiver(asyncio.Protocol):
-    def connection_made(self, transport):
-        self.transport, self.received = transport, b""
-    def data_received(self, data):
-        self.received += data
-        while b"\\r\\n\\r\\n" in self.received:
-            head, _, rest = self.received.partition(b"\\r\\n\\r\\n")
-            lengths = [line for line in head.lower().split(b"\\r\\n") if line.startswith(b"content-length:")]
-            length = int(lengths[0].partition(b":")[2]) if lengths else 0
-            if len(rest) < length:
-                return
-            self.received = rest[length:]
-            if head.startswith(b"POST"):
-                times.append(time.monotonic())
-                self.transport.write(b"HTTP/1.1 204 No Content\\r\\n\\r\\n")
-                continue
-            report = json.dumps([len(times), times[-1] - times[0] if times else 0.0]).encode()
-            self.transport.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n%s" % (len(report), report))
-async def main():
-    server = await asyncio.get_running_loop().create_server(Receiver, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
-asyncio.run(main())
-"""
 _CLIENT = """
 import asyncio, sys, httpx
 url, number, at_once, body = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4].encode()
@@ -71,14 +50,22 @@ asyncio.run(main())
 
 
 def measure(bench: Bench) -> None:
-    """Measure ours and the client's in turn."""
-    row = row_of(NAME, OTHER_NAME, pairs(bench.folder, bench.environment, ROUNDS), "/s", 0.5, at_least=True)
+    """Measure ours and the client's in turn, then a fast receiver beside a slow one and alone."""
+    rate = row_of(NAME, OTHER_NAME, pairs(bench.folder, bench.environment, ROUNDS), "/s", 0.5, at_least=True)
+    waits = [_waits(bench.folder / f"waits-{number}", bench.environment) for number in range(ROUNDS)]
+    name = f"p95 from event to a fast receiver, beside a slow one, {EVENTS:,} events each"
+    wait = row_of(name, "the fast one alone", waits, " ms", 2.0, at_least=False)
     bench.say(
         f"{DELIVERIES} events wait in the outbox for a receiver on this machine: claimed, signed, sent to a checked",
-        "address, and written down durably. The client keeps its connections, and no record. Ratios are ours / other.",
+        "address, and written down durably. The client keeps its connections, and no record. Ratios are ours / other,",
+        "an aim says which way.",
         "",
         *HEAD,
-        row.cells(),
+        rate.cells(),
+        wait.cells(),
+        "",
+        f"The slow receiver answers after {1000 * SLOW_S:.0f} ms. Never were more than {IN_FLIGHT_PER_ENDPOINT} on",
+        "their way to one receiver, counted there.",
     )
 
 
@@ -89,14 +76,9 @@ def pairs(folder: Path, environment: Mapping[str, str], rounds: int) -> list[tup
 
 def _pair(data: Path, environment: Mapping[str, str]) -> tuple[float, float]:
     with _receiver(environment) as url:
-        body = _fill(data, url)
-        command = [sys.executable, "-m", "reinmaker_cli", "serve", "--data", str(data), "--port", "0", "--log", "off"]
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
-        try:
-            rate = _rate(url)
-        finally:
-            server.terminate()
-            server.wait(30)
+        body = _fill(data, url + "/")
+        with _server(data, environment):
+            rate = _rate(_all(url + "/", DELIVERIES))
     with closing(sqlite3.connect(data / DATABASE_NAME)) as database:
         query = "SELECT count(*) FROM webhook_attempts WHERE outcome = 'delivered'"
         (recorded,) = database.execute(query).fetchone()
@@ -107,11 +89,43 @@ def _pair(data: Path, environment: Mapping[str, str]) -> tuple[float, float]:
 
 def _client(environment: Mapping[str, str], body: str) -> float:
     with _receiver(environment) as url:
-        words = [sys.executable, "-c", _CLIENT, url, str(DELIVERIES), str(IN_FLIGHT_PER_ENDPOINT), body]
+        words = [sys.executable, "-c", _CLIENT, url + "/", str(DELIVERIES), str(IN_FLIGHT_PER_ENDPOINT), body]
         with subprocess.Popen(words, env=environment) as client:
-            rate = _rate(url)
+            rate = _rate(_all(url + "/", DELIVERIES))
             client.wait(30)
     return rate
+
+
+def _waits(folder: Path, environment: Mapping[str, str]) -> tuple[float, float]:
+    """Return the 95th percentile of the milliseconds from event to POST at the fast one: beside a slow one, alone."""
+    folder.mkdir()
+    beside = _wait(folder / "beside", environment, ("/fast", "/slow"))
+    return beside, _wait(folder / "alone", environment, ("/fast",))
+
+
+def _wait(data: Path, environment: Mapping[str, str], paths: tuple[str, ...]) -> float:
+    with _receiver(environment) as url:
+        receivers = [word for path in paths for word in ("--webhook", url + path)]
+        with _server(data, environment, *receivers) as server_url:
+            caused_at = _cause(server_url, data)
+            came = {path: _all(url + path, EVENTS) for path in paths}
+    if any(one["mostAtOnce"] > IN_FLIGHT_PER_ENDPOINT for one in came.values()):
+        raise RuntimeError(f"more than {IN_FLIGHT_PER_ENDPOINT} were on their way to one receiver")
+    waited = [at - caused_at[event_id] for event_id, at in came["/fast"]["at"].items()]
+    return 1000 * statistics.quantiles(waited, n=20)[-1]
+
+
+def _cause(url: str, data: Path) -> dict[str, float]:
+    """Cause the events, one after the other; return when each was asked for, on the machine's monotonic clock."""
+    token = json.loads((data / "client.json").read_bytes())["controlToken"]
+    wanted = {"phaseDNAId": "water-cycle", "locale": "fr-FR", "agePersona": "6-12"}
+    caused_at = {}
+    with httpx.Client(base_url=url, trust_env=False, headers={"Authorization": f"Bearer {token}"}) as client:
+        for _ in range(EVENTS):
+            before = time.monotonic()
+            caused = client.post("/_local/request-content", json=wanted).raise_for_status().json()
+            caused_at[caused["eventId"]] = before
+    return caused_at
 
 
 def _fill(data: Path, url: str) -> str:
@@ -128,24 +142,45 @@ def _fill(data: Path, url: str) -> str:
 
 
 @contextmanager
+def _server(data: Path, environment: Mapping[str, str], *more: str) -> Iterator[str]:
+    words = ["serve", "--data", str(data), "--port", "0", "--log", "off", "--json", *more]
+    with subprocess.Popen(
+        [sys.executable, "-m", "reinmaker_cli", *words], stdout=subprocess.PIPE, text=True, env=environment
+    ) as server:
+        assert server.stdout is not None
+        try:
+            yield json.loads(server.stdout.readline())["url"]
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+@contextmanager
 def _receiver(environment: Mapping[str, str]) -> Iterator[str]:
-    words = [sys.executable, "-c", _RECEIVER]
+    words = [sys.executable, "-m", "tests.benchmarks.receiving"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as receiver:
         assert receiver.stdout is not None
         try:
-            yield f"http://127.0.0.1:{int(receiver.stdout.readline())}/"
+            yield f"http://127.0.0.1:{int(receiver.stdout.readline())}"
         finally:
             receiver.terminate()
 
 
-def _rate(url: str) -> float:
-    """Return how many came a second, from the first to the last of all."""
+def _all(url: str, wanted: int) -> dict[str, Any]:
+    """Return what a receiver tells once all have come."""
     ends_at = time.monotonic() + WITHIN_S
     came = 0
     with httpx.Client(trust_env=False) as client:
         while time.monotonic() < ends_at:
             time.sleep(0.5)  # asked more often, it would have less time to receive
-            came, took_s = client.get(url).json()
-            if came == DELIVERIES:
-                return came / took_s
-    raise RuntimeError(f"{came} of {DELIVERIES} webhooks came")
+            told: dict[str, Any] = client.get(url).json()
+            came = told["posts"]
+            if came >= wanted:
+                return told
+    raise RuntimeError(f"{came} of {wanted} webhooks came")
+
+
+def _rate(told: Mapping[str, Any]) -> float:
+    """Return how many came a second, from the first to the last of all."""
+    times = told["at"].values()
+    return len(times) / (max(times) - min(times))

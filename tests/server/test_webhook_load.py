@@ -12,7 +12,8 @@ import pytest
 from reinmaker_cli.server.addresses import AddressPolicy
 from reinmaker_cli.server.changes import Changes
 from reinmaker_cli.server.clock import VirtualClock
-from reinmaker_cli.server.deliveries import Deliveries, DeliveriesStopped
+from reinmaker_cli.server.deliveries import Deliveries
+from reinmaker_cli.server.delivery_turns import DeliveriesStopped
 from reinmaker_cli.server.retries import CONTRACT_SCHEDULE, Answered
 from reinmaker_cli.server.sending import Sender
 from reinmaker_cli.server.store import Store

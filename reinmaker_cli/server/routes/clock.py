@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from reinmaker_cli.contract import codes, names
 from reinmaker_cli.contract.events import is_utc_time
 from reinmaker_cli.server.clock import rfc3339, unix_time
-from reinmaker_cli.server.deliveries import DeliveriesStopped
+from reinmaker_cli.server.delivery_turns import DeliveriesStopped
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.control import guard_control, small_object
 from reinmaker_cli.server.routes.exchange import stopping

@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from reinmaker_cli.contract import codes
-from reinmaker_cli.server.deliveries import NEWS, DeliveriesStopped
+from reinmaker_cli.server.deliveries import NEWS
+from reinmaker_cli.server.delivery_turns import DeliveriesStopped
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.control import guard_control, small_object
 from reinmaker_cli.server.routes.exchange import stopping

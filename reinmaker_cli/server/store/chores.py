@@ -8,9 +8,10 @@ from sqlalchemy import Connection, select
 
 from reinmaker_cli.server.store.dead_letters import erase
 from reinmaker_cli.server.store.endpoint_secrets import next_secret_change, renew_secrets
-from reinmaker_cli.server.store.entitlements import next_end, tell_expired
+from reinmaker_cli.server.store.entitlements import NEXT_END, tell_expired
 from reinmaker_cli.server.store.webhook_tables import dead_letters
 
+_FIRST_LETTER = select(dead_letters.c.expires_at).order_by(dead_letters.c.expires_at).limit(1)
 AT_ONCE: Final = 200
 """Rows of a kind that one turn takes: a few milliseconds, in which nobody else writes."""
 
@@ -27,10 +28,9 @@ def do_chores(connection: Connection, *, now: float) -> None:
 
 def next_chore(connection: Connection) -> float | None:
     """Return when the next of them is due, now or later; None where none will be."""
-    letters = select(dead_letters.c.expires_at).order_by(dead_letters.c.expires_at).limit(1)
     instants = (
-        connection.execute(next_end()).scalar_one(),
-        connection.execute(letters).scalar_one_or_none(),
+        connection.execute(NEXT_END).scalar_one(),
+        connection.execute(_FIRST_LETTER).scalar_one_or_none(),
         next_secret_change(connection),
     )
     return min((instant for instant in instants if instant is not None), default=None)

@@ -108,7 +108,7 @@ class Database:
         """Return by which claims name this process; None where there is no other."""
         return None
 
-    def real_time(self, own_time: float) -> Any:
+    def real_time(self, own_time: Any) -> Any:
         """Return the real time as all who use the database have it, to be written or compared with."""
         return own_time
 

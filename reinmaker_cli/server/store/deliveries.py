@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Float, and_, bindparam, exists, func, or_, select, update
 
 from reinmaker_cli.contract.names import EventType
-from reinmaker_cli.server.retries import Answered, DeadLetter, Delivered, RetryAt, Schedule, decide, reason_of
+from reinmaker_cli.server.retries import Schedule
 from reinmaker_cli.server.store.chores import do_chores, next_chore
 from reinmaker_cli.server.store.database import Database
-from reinmaker_cli.server.store.dead_letters import bury
 from reinmaker_cli.server.store.endpoint_secrets import signing_secrets
-from reinmaker_cli.server.store.endpoints import ENDPOINT_DISABLED, disable_endpoint
+from reinmaker_cli.server.store.recording import bury_disabled, record_attempts
 from reinmaker_cli.server.store.webhook_records import Claimed, Sent
 from reinmaker_cli.server.store.webhook_tables import (
-    webhook_attempts,
     webhook_deliveries,
     webhook_endpoints,
     webhook_events,
@@ -27,9 +25,20 @@ IN_FLIGHT_PER_ENDPOINT: Final = 5
 LEASE_S: Final = 60.0
 """Real time. An attempt ends within 5 s; the rest is for a database that is slow to write it down."""
 
-_IS_RESENT = webhook_deliveries.c.leased_by.is_not(None)
-"""A resend has a lease where several processes deliver."""
 _IS_OPEN = webhook_deliveries.c.status == "open"
+_IS_DUE = webhook_deliveries.c.due_at <= bindparam("due_by")
+_ENABLED = select(webhook_endpoints.c.no).where(webhook_endpoints.c.enabled).order_by(webhook_endpoints.c.no)
+_CLAIMABLE = (
+    select(
+        *(webhook_deliveries.c.no, webhook_deliveries.c.delivery_id, webhook_deliveries.c.endpoint_no),
+        *(webhook_deliveries.c.attempt, webhook_deliveries.c.fence),
+        *(webhook_events.c.event_id, webhook_events.c.type, webhook_events.c.trace_id, webhook_events.c.body),
+        webhook_endpoints.c.url,
+    )
+    .join(webhook_events, webhook_events.c.no == webhook_deliveries.c.event_no)
+    .join(webhook_endpoints, webhook_endpoints.c.no == webhook_deliveries.c.endpoint_no)
+)
+_LATER = select(func.min(webhook_deliveries.c.due_at)).where(_IS_OPEN, webhook_deliveries.c.due_at > bindparam("now"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,24 @@ class Deliveries:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # Made once: SQLAlchemy takes longer to make a statement than SQLite to carry it out.
+        real_now = database.real_time(bindparam("real_now", type_=Float))
+        self._first_due = (
+            _CLAIMABLE.where(webhook_deliveries.c.endpoint_no == bindparam("endpoint"), _IS_OPEN, _IS_DUE)
+            .where(_is_free(real_now))
+            .order_by(webhook_deliveries.c.due_at, webhook_deliveries.c.no)
+            .limit(bindparam("room"))
+            .with_for_update(of=webhook_deliveries, skip_locked=True)
+        )
+        self._lease = (
+            update(webhook_deliveries)
+            .where(webhook_deliveries.c.no == bindparam("claimed_no"))
+            .values(
+                fence=webhook_deliveries.c.fence + 1,
+                leased_until=real_now + LEASE_S,
+                leased_by=bindparam("claimant"),
+            )
+        )
 
     def turn(self, sent: Sequence[Sent], schedule: Schedule, asked: Ask) -> Turn:
         """Record attempts, do what the clock makes due, and claim what may be sent next, in one transaction."""
@@ -96,37 +123,46 @@ class Deliveries:
             theirs = webhook_endpoints.c.no.in_({one.claimed.endpoint_no for one in sent})
             locked = select(webhook_endpoints.c.no).where(theirs).order_by(webhook_endpoints.c.no)
             mine = connection.execute(locked.with_for_update(key_share=True)).scalars().all()
-        for one in sent:
-            _record(connection, one, schedule)
+        record_attempts(connection, sent, schedule)
         return mine
 
     def _claim(self, connection: Connection, asked: Ask, mine: Sequence[int]) -> tuple[tuple[Claimed, ...], bool]:
         """Claim what is due, per endpoint at most as many as may be on their way; whether one was left to another."""
-        endpoints = select(webhook_endpoints.c.no).where(webhook_endpoints.c.enabled).order_by(webhook_endpoints.c.no)
         if not self._database.is_shared:
             in_flight = asked.in_flight
-            nos = connection.execute(endpoints).scalars().all()
+            nos = connection.execute(_ENABLED).scalars().all()
             has_skipped = False
         else:
-            due = (webhook_deliveries.c.endpoint_no == webhook_endpoints.c.no, *_due(asked))
+            due = (webhook_deliveries.c.endpoint_no == webhook_endpoints.c.no, _IS_OPEN, _IS_DUE)
             # None is locked whose places are taken: whoever frees one claims for it in the same transaction.
             under_way = select(func.count()).where(webhook_deliveries.c.endpoint_no == webhook_endpoints.c.no)
-            taken = under_way.where(~_is_free(self._database, asked.real_now)).scalar_subquery()
+            taken = under_way.where(~_is_free(self._database.real_time(asked.real_now))).scalar_subquery()
             has_room = or_(webhook_endpoints.c.no.in_(mine), taken < IN_FLIGHT_PER_ENDPOINT)
-            wanted = connection.execute(endpoints.where(has_room, exists().where(*due))).scalars().all()
-            free = endpoints.where(webhook_endpoints.c.no.in_(wanted))
+            having = _ENABLED.where(has_room, exists().where(*due))
+            wanted = connection.execute(having, {"due_by": asked.now}).scalars().all()
+            free = _ENABLED.where(webhook_endpoints.c.no.in_(wanted))
             # One process at a time claims for an endpoint, so none has more on its way than may be. Not for update of
             # the key: whoever writes an event for it does not wait.
             nos = connection.execute(free.with_for_update(key_share=True, skip_locked=True)).scalars().all()
             has_skipped = len(nos) < len(wanted)
             in_flight = self._under_way(connection, nos, asked.real_now)
-        claimed: list[Claimed] = []
-        until = self._database.real_time(asked.real_now) + LEASE_S if nos else None
-        for endpoint_no in nos:
-            room = IN_FLIGHT_PER_ENDPOINT - in_flight.get(endpoint_no, 0)
-            if room > 0:
-                claimed += _claim(connection, asked, endpoint_no, room, until, self._database)
+        rooms = {no: IN_FLIGHT_PER_ENDPOINT - in_flight.get(no, 0) for no in nos}
+        claimed = [
+            one for no, room in rooms.items() if room > 0 for one in self._claim_for(connection, asked, no, room)
+        ]
         return tuple(claimed), has_skipped
+
+    def _claim_for(self, connection: Connection, asked: Ask, endpoint_no: int, room: int) -> list[Claimed]:
+        """Claim the first deliveries that are due of an endpoint."""
+        wanted = {"endpoint": endpoint_no, "due_by": asked.now, "real_now": asked.real_now, "room": room}
+        rows = connection.execute(self._first_due, wanted).all()
+        if not rows:
+            return []
+        claimant = self._database.claimant()
+        leases = [{"claimed_no": row.no, "claimant": claimant, "real_now": asked.real_now} for row in rows]
+        connection.execute(self._lease, leases)
+        secrets = signing_secrets(connection, endpoint_no, now=asked.now)
+        return [_claimed(row, secrets, row.attempt + 1, "scheduled", row.fence + 1) for row in rows]
 
     def next_due(self, *, now: float) -> float | None:
         """Return when something becomes due, beside the deliveries that are due already; None where nothing will."""
@@ -142,7 +178,7 @@ class Deliveries:
             if not self._database.is_shared:
                 leased = and_(_IS_OPEN, webhook_deliveries.c.leased_until.is_not(None))
                 connection.execute(update(webhook_deliveries).where(leased).values(leased_until=None))
-            _bury_disabled(connection, now)
+            bury_disabled(connection, now)
 
     def claim_resend(self, delivery_id: str, *, now: float, real_now: float) -> Claimed | NoRoom | None:
         """Return what one POST beside the schedule needs; None where there is no such delivery, or no receiver.
@@ -154,7 +190,7 @@ class Deliveries:
         mine = (webhook_deliveries.c.delivery_id == delivery_id, webhook_endpoints.c.removed_at.is_(None))
         access = self._database.write if self._database.is_shared else self._database.read
         with access() as connection:
-            row = connection.execute(_claimable().where(*mine)).one_or_none()
+            row = connection.execute(_CLAIMABLE.where(*mine)).one_or_none()
             if row is None:
                 return None
             fence = self._lease_resend(connection, row, real_now) if self._database.is_shared else row.fence
@@ -174,14 +210,14 @@ class Deliveries:
             "leased_by": self._database.claimant(),
             "leased_until": self._database.real_time(real_now) + LEASE_S,
         }
-        free = (webhook_deliveries.c.no == row.no, _is_free(self._database, real_now))
+        free = (webhook_deliveries.c.no == row.no, _is_free(self._database.real_time(real_now)))
         lease = update(webhook_deliveries).where(*free).values(leased).returning(webhook_deliveries.c.fence)
         return connection.execute(lease).scalar_one_or_none()
 
     def _under_way(self, connection: Connection, endpoint_nos: Sequence[int], real_now: float) -> Mapping[int, int]:
         """Return how many attempts all processes have under way, resends included."""
         counted = select(webhook_deliveries.c.endpoint_no, func.count())
-        leased = (webhook_deliveries.c.endpoint_no.in_(endpoint_nos), ~_is_free(self._database, real_now))
+        leased = (webhook_deliveries.c.endpoint_no.in_(endpoint_nos), ~_is_free(self._database.real_time(real_now)))
         rows = connection.execute(counted.where(*leased).group_by(webhook_deliveries.c.endpoint_no)).all()
         return {row[0]: row[1] for row in rows}
 
@@ -197,89 +233,10 @@ class Deliveries:
             return bool(connection.execute(select(exists().where(due))).scalar_one())
 
 
-def _record(connection: Connection, sent: Sent, schedule: Schedule) -> None:
-    """Write an attempt down, and what follows from it where the claim still holds."""
-    claimed = sent.claimed
-    # By id as well: after a snapshot was restored, the number may be that of another delivery.
-    this_one = and_(webhook_deliveries.c.no == claimed.no, webhook_deliveries.c.delivery_id == claimed.delivery_id)
-    row = connection.execute(
-        select(webhook_deliveries.c.fence, webhook_deliveries.c.status).where(this_one).with_for_update()
-    ).one_or_none()
-    if row is None:
-        return  # forgotten or purged while it was on its way
-    decision = decide(sent.outcome, claimed.attempt, sent.ended_at, schedule)
-    connection.execute(insert(webhook_attempts).values(_attempt(sent, decision)))
-    if isinstance(decision, Delivered):
-        endpoint = webhook_endpoints.c.no == claimed.endpoint_no
-        connection.execute(update(webhook_endpoints).where(endpoint).values(last_delivered_at=sent.ended_at))
-    if claimed.kind == "resend" and row.fence == claimed.fence:
-        let_go = {"leased_until": None, "leased_by": None}
-        connection.execute(update(webhook_deliveries).where(this_one, _IS_RESENT).values(let_go))
-    if claimed.kind == "resend" or row.fence != claimed.fence or row.status != "open":
-        return
-    match decision:
-        case Delivered():
-            after: dict[str, Any] = {"status": "delivered", "due_at": None}
-        case RetryAt(at):
-            after = {"due_at": at}
-        case DeadLetter():
-            after = {}
-    after |= {"attempt": claimed.attempt, "leased_until": None, "leased_by": None, "updated_at": sent.ended_at}
-    connection.execute(update(webhook_deliveries).where(this_one).values(after))
-    if isinstance(decision, DeadLetter):
-        bury(connection, this_one, decision.reason, now=sent.ended_at)
-        if decision.disables_endpoint:
-            disable_endpoint(connection, claimed.endpoint_no, decision.reason, now=sent.ended_at)
-    elif isinstance(decision, RetryAt):
-        _bury_disabled(connection, sent.ended_at, this_one)
-
-
-def _bury_disabled(connection: Connection, now: float, *which: Any) -> None:
-    """Give up what is open for disabled endpoints: it was on its way when they were disabled."""
-    disabled = select(webhook_endpoints.c.no).where(~webhook_endpoints.c.enabled)
-    bury(connection, and_(webhook_deliveries.c.endpoint_no.in_(disabled), *which), ENDPOINT_DISABLED, now=now)
-
-
-def _due(asked: Ask) -> tuple[Any, ...]:
-    return _IS_OPEN, webhook_deliveries.c.due_at <= asked.now
-
-
-def _is_free(database: Database, real_now: float) -> Any:
+def _is_free(real_time: Any) -> Any:
     """Return whether nobody has a delivery under way: also where whoever had has let its lease end."""
     until = webhook_deliveries.c.leased_until
-    return or_(until.is_(None), until <= database.real_time(real_now))
-
-
-def _claim(
-    connection: Connection, asked: Ask, endpoint_no: int, room: int, until: Any, database: Database
-) -> Iterator[Claimed]:
-    """Claim the first deliveries that are due of an endpoint."""
-    mine = (webhook_deliveries.c.endpoint_no == endpoint_no, *_due(asked), _is_free(database, asked.real_now))
-    in_order = _claimable().where(*mine).order_by(webhook_deliveries.c.due_at, webhook_deliveries.c.no).limit(room)
-    rows = connection.execute(in_order.with_for_update(of=webhook_deliveries, skip_locked=True)).all()
-    if not rows:
-        return
-    leased = update(webhook_deliveries).where(webhook_deliveries.c.no == bindparam("claimed_no"))
-    connection.execute(
-        leased.values(fence=webhook_deliveries.c.fence + 1, leased_until=until, leased_by=database.claimant()),
-        [{"claimed_no": row.no} for row in rows],
-    )
-    secrets = signing_secrets(connection, endpoint_no, now=asked.now)
-    for row in rows:
-        yield _claimed(row, secrets, row.attempt + 1, "scheduled", row.fence + 1)
-
-
-def _claimable() -> Any:
-    deliveries, events, endpoints = webhook_deliveries.c, webhook_events.c, webhook_endpoints.c
-    return (
-        select(
-            *(deliveries.no, deliveries.delivery_id, deliveries.endpoint_no, deliveries.attempt, deliveries.fence),
-            *(events.event_id, events.type, events.trace_id, events.body),
-            endpoints.url,
-        )
-        .join(webhook_events, events.no == deliveries.event_no)
-        .join(webhook_endpoints, endpoints.no == deliveries.endpoint_no)
-    )
+    return or_(until.is_(None), until <= real_time)
 
 
 def _claimed(row: Any, secrets: tuple[str, ...], attempt: int, kind: Any, fence: int) -> Claimed:
@@ -299,25 +256,7 @@ def _claimed(row: Any, secrets: tuple[str, ...], attempt: int, kind: Any, fence:
     )
 
 
-def _attempt(sent: Sent, decision: Delivered | RetryAt | DeadLetter) -> dict[str, Any]:
-    outcome, is_delivered = sent.outcome, isinstance(decision, Delivered)
-    answered = isinstance(outcome, Answered)
-    return {
-        "delivery_no": sent.claimed.no,
-        "attempt": sent.claimed.attempt,
-        "kind": sent.claimed.kind,
-        "started_at": sent.started_at,
-        "ended_at": sent.ended_at,
-        "duration_ms": sent.duration_ms,
-        "webhook_timestamp": sent.webhook_timestamp,
-        "status": outcome.status if isinstance(outcome, Answered) else None,
-        "outcome": "delivered" if is_delivered else "http-status" if answered else outcome.failure,  # type: ignore[union-attr]
-        "error": None if is_delivered else reason_of(outcome),
-    }
-
-
 def _next_at(connection: Connection, now: float) -> float | None:
     """Return when something becomes due, beside the deliveries that are due already."""
-    later = select(func.min(webhook_deliveries.c.due_at)).where(_IS_OPEN, webhook_deliveries.c.due_at > now)
-    instants = (connection.execute(later).scalar_one(), next_chore(connection))
+    instants = (connection.execute(_LATER, {"now": now}).scalar_one(), next_chore(connection))
     return min((instant for instant in instants if instant is not None), default=None)

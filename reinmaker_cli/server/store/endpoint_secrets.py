@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, insert, or_, select, update
 
 from reinmaker_cli.contract.signing import new_secret
 from reinmaker_cli.server.store.webhook_tables import webhook_endpoints, webhook_secrets
@@ -29,6 +29,21 @@ _NEXT_IS_FETCHED = exists().where(
     _SECOND.c.active_from.is_(None),
     _SECOND.c.fetched_at.is_not(None),
 )
+_NEWEST_FIRST = (webhook_secrets.c.active_from.desc(), webhook_secrets.c.no.desc())
+
+# Made once: each turn of the deliveries asks these.
+_SIGNING = (
+    select(webhook_secrets.c.secret)
+    .where(
+        webhook_secrets.c.endpoint_no == bindparam("endpoint"),
+        webhook_secrets.c.active_from.is_not(None),
+        or_(webhook_secrets.c.signs_until.is_(None), webhook_secrets.c.signs_until > bindparam("now")),
+    )
+    .order_by(*_NEWEST_FIRST)
+)
+_CURRENT_SINCE = select(func.min(webhook_secrets.c.active_from)).where(_IS_CURRENT)
+_UNPREPARED_SINCE = _CURRENT_SINCE.where(~_HAS_NEXT)
+_FETCHED_SINCE = _CURRENT_SINCE.where(_NEXT_IS_FETCHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +80,7 @@ def add_first_secret(connection: Connection, endpoint_no: int, *, now: float, fe
 
 def signing_secrets(connection: Connection, endpoint_no: int, *, now: float) -> tuple[str, ...]:
     """Return the secrets that sign for an endpoint, newest first."""
-    signs = or_(webhook_secrets.c.signs_until.is_(None), webhook_secrets.c.signs_until > now)
-    mine = (webhook_secrets.c.endpoint_no == endpoint_no, webhook_secrets.c.active_from.is_not(None), signs)
-    return tuple(connection.execute(select(webhook_secrets.c.secret).where(*mine).order_by(*_NEWEST_FIRST)).scalars())
+    return tuple(connection.execute(_SIGNING, {"endpoint": endpoint_no, "now": now}).scalars())
 
 
 def secret_state(connection: Connection, endpoint_no: int) -> SecretState | None:
@@ -127,9 +140,8 @@ def renew_secrets(connection: Connection, *, now: float) -> None:
 
 def next_secret_change(connection: Connection) -> float | None:
     """Return when the next of these is due; a secret that nobody fetched is due for nothing."""
-    began = select(func.min(webhook_secrets.c.active_from)).where(_IS_CURRENT)
-    unprepared = connection.execute(began.where(~_HAS_NEXT)).scalar_one()
-    fetched = connection.execute(began.where(_NEXT_IS_FETCHED)).scalar_one()
+    unprepared = connection.execute(_UNPREPARED_SINCE).scalar_one()
+    fetched = connection.execute(_FETCHED_SINCE).scalar_one()
     instants = (
         None if unprepared is None else unprepared + ROTATE_AFTER_S - PREPARE_BEFORE_S,
         None if fetched is None else fetched + ROTATE_AFTER_S,
@@ -145,9 +157,6 @@ def next_rotation(connection: Connection) -> tuple[float | None, bool]:
     )
     row = connection.execute(current.order_by(webhook_secrets.c.active_from).limit(1)).one_or_none()
     return (None, False) if row is None else (row[0] + ROTATE_AFTER_S, bool(row[1]))
-
-
-_NEWEST_FIRST = (webhook_secrets.c.active_from.desc(), webhook_secrets.c.no.desc())
 
 
 def _add(

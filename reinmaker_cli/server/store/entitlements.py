@@ -99,12 +99,9 @@ def tell_expired(connection: Connection, *, now: float, at_most: int) -> int:
     return len(rows)
 
 
-def next_end() -> Select[Any]:
-    """Return the query for when the next entitlement ends of which nobody was told."""
-    return select(func.min(entitlements.c.expires_at)).where(*_IS_UNTOLD)
-
-
 _IS_UNTOLD = (entitlements.c.status == EntitlementStatus.ACTIVE.value, entitlements.c.expiry_told_at.is_(None))
+NEXT_END = select(func.min(entitlements.c.expires_at)).where(*_IS_UNTOLD)
+"""The query for when the next entitlement ends of which nobody was told."""
 
 
 def _find(connection: Connection, this_one: Sequence[ColumnElement[bool]], now: float) -> Entitlement | None:

@@ -90,7 +90,7 @@ class PostgresDatabase(Database):
             raise DatabaseUnreachable("the session of this process has ended")
         return no
 
-    def real_time(self, own_time: float) -> ColumnElement[float]:
+    def real_time(self, own_time: Any) -> ColumnElement[float]:
         """Return the real time as all processes have it: that of the database."""
         return func.extract("epoch", func.clock_timestamp()).cast(_FLOAT)
 
