@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from itertools import chain, repeat
 from typing import Any
@@ -85,9 +84,7 @@ class Validations:
 
     async def decide(self, no: int, reason: str | None) -> Status | None:
         """Give the verdict that a person decided; None where there is one already. Overtakes a validation under way."""
-        claim = await self._threads.write(
-            self._store.submissions.claim, no, now=self._clock.now(), real_now=time.time(), overtaking=True
-        )
+        claim = await self._threads.write(self._store.submissions.claim, no, now=self._clock.now(), overtaking=True)
         if claim is None:
             return None
         try:
@@ -128,9 +125,7 @@ class Validations:
         """Validate once; False where that failed for a reason of the server's own, and is to be tried again."""
         trace_id = None
         try:
-            claim = await self._threads.write_together(
-                self._store.submissions.claim, no, now=self._clock.now(), real_now=time.time()
-            )
+            claim = await self._threads.write_together(self._store.submissions.claim, no, now=self._clock.now())
             if claim is None:
                 return True
             trace_id = claim.trace_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import tempfile
 import time
@@ -35,10 +36,10 @@ def main(names: list[str]) -> None:
         for name in names or PARTS:
             part = importlib.import_module(f"tests.benchmarks.{PARTS[name]}")
             print(f"\n## {part.TITLE} ({name})", flush=True)
-            bench.text, part_began = [], time.monotonic()
+            bench.text, part_began, load = [], time.monotonic(), os.getloadavg()
             part.measure(bench)
             took_s = time.monotonic() - part_began
-            page.write({name: page.part_text(part.TITLE, bench.text, took_s)}, list(PARTS))
+            page.write({name: page.part_text(part.TITLE, bench.text, took_s, load)}, list(PARTS))
             print(f"took {took_s:.0f} s", flush=True)
     print(f"\n{page.PAGE.name} is written; all of it took {time.monotonic() - began:.0f} s")
 

@@ -19,7 +19,8 @@ _HEAD = """\
 
 Written by `make bench`: our command and another in turn, in one run, after a warm-up of each; medians, and ratios pair
 by pair (ours / other, less is better). Trust the ratios, not the milliseconds. `make bench PART="start scan"` renews
-only these parts; each says which commit its figures are of.
+only these parts; each says which commit its figures are of, and how busy the machine was when it began (its load over
+1, 5 and 15 minutes: 0 is quiet, and more than its cores is crowded).
 """
 _PART = re.compile(r"^<!-- part: ([a-z-]+) -->\n", re.MULTILINE)
 
@@ -30,12 +31,12 @@ def parts_of(text: str) -> dict[str, str]:
     return dict(zip(marked[::2], (part.strip() for part in marked[1::2]), strict=True))
 
 
-def part_text(title: str, lines: Sequence[str], took_s: float) -> str:
-    """Return one part as it is written down."""
+def part_text(title: str, lines: Sequence[str], took_s: float, load: tuple[float, float, float]) -> str:
+    """Return one part as it is written down; `load` is how busy the machine was before it began."""
     commit = _git("rev-parse", "--short", "HEAD") + (" and changes" if _git("status", "--porcelain") else "")
     made = (
         f"reinmaker {__version__}, commit {commit}, {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()},"
-        f" {os.cpu_count()} cores; took {took_s:.0f} s."
+        f" {os.cpu_count()} cores; load when it began {load[0]:.1f}, {load[1]:.1f}, {load[2]:.1f}; took {took_s:.0f} s."
     )
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
     return f"## {title}\n\n{made}\n\n{text}"

@@ -31,9 +31,9 @@ HEAD = (
 )
 STORED_EVENTS = 1_000_000
 ROUNDS = 3
-SECONDS = 2
+SECONDS = 3
 """Of each load in each round; ours and the other's in turn."""
-STARTS = 3
+STARTS = 5
 PRISM = Path(__file__).parents[1] / "proof" / "node" / "node_modules" / ".bin" / "prism"
 START_WITHIN_S = 60.0
 

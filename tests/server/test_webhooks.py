@@ -454,7 +454,7 @@ def test_health_tells_of_the_outbox(caller):
         add_endpoint(caller, there.url)
         request_content(caller)
         advance(caller, 0)
-        assert next(found for _ in range(100) if (found := checks()["outbox"]) == {"depth": 1, "oldestDueSeconds": 0})
+        next(found for _ in range(100) if (found := checks()["outbox"]) == {"depth": 1, "oldestDueSeconds": 0})
         advance(caller, 8 * 3600)
     found = next(found for _ in range(100) if (found := checks())["deadLetters"] == {"count": 1})
     assert found["outbox"]["depth"] == 0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from reinmaker_cli.contract.rules import normalized_url
 from reinmaker_cli.server.store.database import Database
@@ -21,6 +21,10 @@ _LOOKED_UP_AT_ONCE = 500  # bound variables of one statement; SQLite's old limit
 _INSERTED_AT_ONCE = 5000
 _OF_KEYS = select(published_assets.c.url_key, published_assets.c.sha256).where(
     published_assets.c.url_key.in_(bindparam("keys", expanding=True))
+)
+_TAKE_BACK = delete(published_assets).where(
+    published_assets.c.url_key.in_(bindparam("keys", expanding=True)),
+    published_assets.c.submission_no == bindparam("published_by"),
 )
 
 
@@ -48,8 +52,7 @@ def keyed_assets(assets: Sequence[AssetRef]) -> dict[str, AssetRef]:
 def moved_assets(connection: Connection, keyed: Mapping[str, AssetRef]) -> dict[int, str]:
     """Return index and published hash of the assets whose URL was published with another hash."""
     moved: dict[int, str] = {}
-    keys = iter(keyed)
-    while batch := list(islice(keys, _LOOKED_UP_AT_ONCE)):
+    for batch in _batches(keyed):
         for key, sha256 in connection.execute(_OF_KEYS, {"keys": batch}):
             if sha256 != keyed[key].sha256.lower():
                 moved[keyed[key].index] = sha256
@@ -64,13 +67,19 @@ def publish_assets(connection: Connection, keyed: Mapping[str, AssetRef], submis
     """
     rows = ((key, asset.sha256.lower(), submission_no) for key, asset in keyed.items())
     inserted = 0
-    with connection.begin_nested() as attempt:
-        while batch := list(islice(rows, _INSERTED_AT_ONCE)):
-            inserted += insert_or_skip(connection, published_assets, ("url_key", "sha256", "submission_no"), batch)
-        moved = {} if inserted == len(keyed) else moved_assets(connection, keyed)
-        if moved:
-            attempt.rollback()
+    while part := list(islice(rows, _INSERTED_AT_ONCE)):
+        inserted += insert_or_skip(connection, published_assets, ("url_key", "sha256", "submission_no"), part)
+    moved = {} if inserted == len(keyed) else moved_assets(connection, keyed)
+    if moved:
+        for batch in _batches(keyed):
+            connection.execute(_TAKE_BACK, {"keys": batch, "published_by": submission_no})
     return moved
+
+
+def _batches(keyed: Iterable[str]) -> Iterator[list[str]]:
+    keys = iter(keyed)
+    while batch := list(islice(keys, _LOOKED_UP_AT_ONCE)):
+        yield batch
 
 
 def _url_key(url: str) -> str:

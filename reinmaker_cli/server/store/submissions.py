@@ -11,13 +11,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, case, func, insert, or_, select, true, update
+from sqlalchemy import (
+    Connection,
+    Float,
+    RowMapping,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from reinmaker_cli.contract.names import Status
 from reinmaker_cli.contract.versions import is_newer
 from reinmaker_cli.server.store.database import Database
 from reinmaker_cli.server.store.facts import epoch
-from reinmaker_cli.server.store.inserts import insert_or_replace
 from reinmaker_cli.server.store.published import keyed_assets, publish_assets
 from reinmaker_cli.server.store.records import (
     Accepted,
@@ -31,7 +45,7 @@ from reinmaker_cli.server.store.records import (
     Verdict,
     VersionTaken,
 )
-from reinmaker_cli.server.store.tables import active_versions, manifest_bodies, submissions
+from reinmaker_cli.server.store.tables import Number, active_versions, manifest_bodies, submissions
 
 if TYPE_CHECKING:
     from reinmaker_cli.server.verifier import AssetRef
@@ -46,6 +60,9 @@ class Submissions:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        leased_until = database.real_time(None) + LEASE_S if database.is_shared else null()
+        self._take = _CLAIM.where(_FREE_ONE).values(leased_until=leased_until)
+        self._overtake = _CLAIM.where(_OPEN_ONE).values(leased_until=leased_until)
 
     def accept(self, new: NewSubmission, *, now: float) -> Accepted:
         """Take the manifest in, durably, or say which submission or version stands in its way."""
@@ -54,7 +71,8 @@ class Submissions:
             latest = _newest(connection, new.manifest_id, new.version)
             if latest is not None and latest.status is not Status.REJECTED:
                 return Replayed(latest) if latest.digest == new.digest else VersionTaken(latest)
-            active = _active(connection, new.manifest_id)
+            found = _active(connection, new.manifest_id)
+            active = None if found is None else found[1]
             if active is not None and not is_newer(new.version, active.version):
                 return NotNewer(active)
             return Created(_insert(connection, new, active, now))
@@ -102,34 +120,22 @@ class Submissions:
         with self._database.read() as connection:
             return tuple((no, size) for no, size in connection.execute(query.order_by(submissions.c.no)))
 
-    def claim(self, no: int, *, now: float, real_now: float, overtaking: bool = False) -> Claim | None:
+    def claim(self, no: int, *, now: float, overtaking: bool = False) -> Claim | None:
         """Mark the submission as being validated and return the claim; None where it has its verdict.
 
         None also where another process validates it, unless that is to be overtaken.
         """
+        wanted = {"wanted_no": no, "claimant": self._database.claimant(), "now": now}
         with self._database.write() as connection:
-            claimant, is_pending = self._database.claimant(), submissions.c.status == Status.PENDING.value
-            mine = or_(submissions.c.leased_by.is_(None), submissions.c.leased_by == claimant)
-            free = and_(submissions.c.no == no, submissions.c.status.in_(_OPEN), true() if overtaking else mine)
             if self._database.is_shared:
                 # Whoever is about to take it has it: nobody waits for that.
-                one = select(submissions.c.no).where(free).with_for_update(skip_locked=not overtaking)
-                free = submissions.c.no == connection.execute(one).scalar_one_or_none()
-            changed = (
-                update(submissions)
-                .where(free)
-                .values(
-                    leased_by=claimant,
-                    leased_until=None if claimant is None else self._database.real_time(real_now) + LEASE_S,
-                    status=Status.VALIDATING.value,
-                    attempt=submissions.c.attempt + 1,
-                    # A claim that is only taken over changes nothing for those who watch the submission.
-                    updated_at=case((is_pending, now), else_=submissions.c.updated_at),
-                )
-            )
-            if connection.execute(changed).rowcount == 0:
+                free = _OPEN_ONE if overtaking else _FREE_ONE
+                locked = select(submissions.c.no).where(free).with_for_update(skip_locked=not overtaking)
+                if connection.execute(locked, wanted).one_or_none() is None:
+                    return None
+            row = connection.execute(self._overtake if overtaking else self._take, wanted).one_or_none()
+            if row is None:
                 return None
-            row = connection.execute(select(submissions).where(submissions.c.no == no)).one()
             return Claim(
                 no=no,
                 attempt=row.attempt,
@@ -196,7 +202,7 @@ _NEWEST = (
 )
 _NEWEST_OF_VERSION = _NEWEST.where(submissions.c.version == bindparam("wanted_version"))
 _ACTIVE = (
-    select(submissions.c.version, submissions.c.digest, submissions.c.content_digest)
+    select(submissions.c.no, submissions.c.version, submissions.c.digest, submissions.c.content_digest)
     .join(active_versions, active_versions.c.submission_no == submissions.c.no)
     .where(active_versions.c.manifest_id == bindparam("wanted_manifest"))
 )
@@ -206,8 +212,45 @@ _CURRENT = select(submissions.c.no).where(
     submissions.c.attempt == bindparam("wanted_attempt"),
     submissions.c.status == Status.VALIDATING.value,
 )
+_OPEN_ONE = and_(submissions.c.no == bindparam("wanted_no"), submissions.c.status.in_(_OPEN))
+_FREE_ONE = and_(
+    _OPEN_ONE, or_(submissions.c.leased_by.is_(None), submissions.c.leased_by == bindparam("claimant", type_=Number))
+)
+_CLAIM = (
+    update(submissions)
+    .values(
+        leased_by=bindparam("claimant", type_=Number),
+        status=Status.VALIDATING.value,
+        attempt=submissions.c.attempt + 1,
+        # A claim that is only taken over changes nothing for those who watch the submission.
+        updated_at=case(
+            (submissions.c.status == Status.PENDING.value, bindparam("now", type_=Float)),
+            else_=submissions.c.updated_at,
+        ),
+    )
+    .returning(submissions)
+)
+_CONCLUDE = (
+    update(submissions)
+    .where(submissions.c.no == bindparam("wanted_no"))
+    .values(
+        status=bindparam("then"),
+        updated_at=bindparam("now"),
+        validation=func.coalesce(bindparam("found", type_=Text), submissions.c.validation),
+        leased_by=None,
+        leased_until=None,
+    )
+)
 _INSERT = insert(submissions).returning(submissions.c.no)
 _INSERT_BODY = insert(manifest_bodies)
+_FIRST_POINTER = insert(active_versions).values(
+    manifest_id=bindparam("wanted_manifest"), submission_no=bindparam("wanted_no")
+)
+_NEXT_POINTER = (
+    update(active_versions)
+    .where(active_versions.c.manifest_id == bindparam("wanted_manifest"))
+    .values(submission_no=bindparam("wanted_no"))
+)
 
 
 def _newest(connection: Connection, manifest_id: str, version: str | None) -> StoredSubmission | None:
@@ -245,9 +288,10 @@ def submission_of(row: RowMapping) -> StoredSubmission:
     )
 
 
-def _active(connection: Connection, manifest_id: str) -> StoredVersion | None:
+def _active(connection: Connection, manifest_id: str) -> tuple[int, StoredVersion] | None:
+    """Return number and version of the submission that is active."""
     row = connection.execute(_ACTIVE, {"wanted_manifest": manifest_id}).one_or_none()
-    return None if row is None else StoredVersion(row.version, row.digest, row.content_digest)
+    return None if row is None else (row.no, StoredVersion(row.version, row.digest, row.content_digest))
 
 
 def _insert(connection: Connection, new: NewSubmission, active: StoredVersion | None, now: float) -> StoredSubmission:
@@ -292,21 +336,20 @@ def _is_current(connection: Connection, claim: Claim) -> bool:
 
 
 def _activate(connection: Connection, claim: Claim, verdict: Verdict, now: float) -> Status:
-    active = _active(connection, claim.manifest_id)
-    if active is not None and not is_newer(claim.version, active.version):
+    found = _active(connection, claim.manifest_id)
+    if found is not None and not is_newer(claim.version, found[1].version):
         _set_status(connection, claim.no, Status.SUPERSEDED, now, verdict.validation)
         return Status.SUPERSEDED
-    pointer = active_versions.c.manifest_id == claim.manifest_id
-    previous = connection.execute(select(active_versions.c.submission_no).where(pointer)).scalar_one_or_none()
-    if previous is not None:
-        _set_status(connection, previous, Status.SUPERSEDED, now)
+    pointer = {"wanted_manifest": claim.manifest_id, "wanted_no": claim.no}
+    if found is None:
+        connection.execute(_FIRST_POINTER, pointer)
+    else:
+        _set_status(connection, found[0], Status.SUPERSEDED, now)
+        connection.execute(_NEXT_POINTER, pointer)
     _set_status(connection, claim.no, Status.ACTIVE, now, verdict.validation)
-    insert_or_replace(connection, active_versions, {"manifest_id": claim.manifest_id, "submission_no": claim.no})
     return Status.ACTIVE
 
 
 def _set_status(connection: Connection, no: int, status: Status, now: float, validation: str | None = None) -> None:
-    values: dict[str, Any] = {"status": status.value, "updated_at": now, "leased_by": None, "leased_until": None}
-    if validation is not None:
-        values["validation"] = validation
-    connection.execute(update(submissions).where(submissions.c.no == no).values(values))
+    """Let the submission be this from now on; without another validation it keeps the one that it has."""
+    connection.execute(_CONCLUDE, {"wanted_no": no, "then": status.value, "now": now, "found": validation})
