@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from reinmaker_cli.server.clock import Clock
 from reinmaker_cli.server.config import ValidationMode
 from reinmaker_cli.server.store import Store, StorePlace, join_store
 from reinmaker_cli.server.store.folders import StoredFolder
+from reinmaker_cli.server.store.published import keyed_assets
 from reinmaker_cli.server.store.records import Claim, Verdict
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ def judge(store: Store, claim: Claim, rules: Rules, clock: Clock, stop: Callable
     Raises VerificationStopped when `stop` said so: the submission stays open, and the next start continues.
     """
     assets = _assets_of(store, claim)
-    found = _accept_unseen() if rules.mode != "real" else _look(store, claim, assets, rules, stop)
-    return _conclude(store, claim, assets, found, clock)
+    keyed = keyed_assets(assets)
+    found = _accept_unseen() if rules.mode != "real" else _look(store, claim, assets, keyed, rules, stop)
+    return _conclude(store, claim, keyed, found, clock)
 
 
 def never_stop() -> bool:
@@ -66,12 +68,19 @@ def decide(store: Store, claim: Claim, reason: str | None, clock: Clock, _stop: 
     from reinmaker_cli.contract.models import ValidationError
 
     if reason is None:
-        return _conclude(store, claim, _assets_of(store, claim), _accept_unseen(), clock)
+        return _conclude(store, claim, keyed_assets(_assets_of(store, claim)), _accept_unseen(), clock)
     error = ValidationError(code=str(codes.REJECTED), pointer="", detail=reason)
-    return _conclude(store, claim, (), _accept_unseen((error,)), clock)
+    return _conclude(store, claim, {}, _accept_unseen((error,)), clock)
 
 
-def _look(store: Store, claim: Claim, assets: Sequence[AssetRef], rules: Rules, stop: Callable[[], bool]) -> Validation:
+def _look(
+    store: Store,
+    claim: Claim,
+    assets: Sequence[AssetRef],
+    keyed: Mapping[str, AssetRef],
+    rules: Rules,
+    stop: Callable[[], bool],
+) -> Validation:
     from reinmaker_cli.server.sources import Sources
     from reinmaker_cli.server.verifier import verify
 
@@ -79,14 +88,22 @@ def _look(store: Store, claim: Claim, assets: Sequence[AssetRef], rules: Rules, 
     sources = Sources(
         folders=folders, maps=rules.maps, network=rules.network, policy=rules.policy, buckets=rules.buckets
     )
-    return verify(assets, sources, strict=rules.strict, immutable=store.published.find_moved, stop=stop)
+    return verify(
+        assets, sources, strict=rules.strict, immutable=lambda _: store.published.find_moved(keyed), stop=stop
+    )
 
 
-def _conclude(store: Store, claim: Claim, assets: Sequence[AssetRef], found: Validation, clock: Clock) -> Status | None:
+def _conclude(
+    store: Store, claim: Claim, keyed: Mapping[str, AssetRef], found: Validation, clock: Clock
+) -> Status | None:
     def moved_meanwhile(moved: Mapping[int, str]) -> Verdict:
-        return _verdict(_with_moved(found, assets, moved), claim)
+        return _verdict(_with_moved(found, keyed.values(), moved), claim)
 
-    return store.submissions.conclude(claim, _verdict(found, claim), assets, now=clock.now(), moved=moved_meanwhile)
+    verdict, now = _verdict(found, claim), clock.now()
+    status: Status | None = store.together(
+        lambda: store.submissions.conclude(claim, verdict, keyed, now=now, moved=moved_meanwhile)
+    )
+    return status
 
 
 def _verdict(found: Validation, claim: Claim) -> Verdict:
@@ -96,7 +113,7 @@ def _verdict(found: Validation, claim: Claim) -> Verdict:
     return Verdict(json.dumps(document), passes=found.error_count == 0)
 
 
-def _with_moved(found: Validation, assets: Sequence[AssetRef], moved: Mapping[int, str]) -> Validation:
+def _with_moved(found: Validation, assets: Collection[AssetRef], moved: Mapping[int, str]) -> Validation:
     from reinmaker_cli.contract.models import Check, ValidationError
     from reinmaker_cli.contract.names import MAX_ERRORS_LISTED
 

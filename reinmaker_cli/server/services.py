@@ -159,6 +159,7 @@ async def run_services(base: Foundation) -> AsyncIterator[Services]:
     """Yield the services, with the validations of a previous run resumed; end them all afterwards."""
     config, workers, is_shared = base.config, Workers(INTAKE_WORKERS), base.session is not None
     threads = Threads(base.store.one_commit, writers=SHARED_WRITERS if is_shared else 1)
+    base.store.together = threads.call_together
     peers = None if base.session is None else _peers(base.session, threads)
     changes = Changes() if peers is None else Changes(peers.tell, POLL_S)
     reads = Reads(threads, base.store.revision)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -28,8 +29,9 @@ _Outcome = _Done | BaseException
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     function: Callable[[], Any]
-    loop: asyncio.AbstractEventLoop
-    answer: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop | None
+    """Of whoever awaits the answer; None: a thread waits for it."""
+    answer: asyncio.Future[Any] | concurrent.futures.Future[Any]
 
     def settle(self, outcome: _Outcome) -> None:
         """Hand the outcome over, on the loop; whoever was cancelled does not want it any more."""
@@ -55,12 +57,21 @@ class SharedWrites:
         """Return what the function returns, once it is durable; raise what it raises: then nothing of it happened."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
+        self._enqueue(_Waiting(function, loop, answer))
+        return await answer
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Do as `write` for a thread that is not the writer's; blocks."""
+        answer: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self._enqueue(_Waiting(function, None, answer))
+        return answer.result()
+
+    def _enqueue(self, waiting: _Waiting) -> None:
         with self._lock:
-            self._waiting.append(_Waiting(function, loop, answer))
+            self._waiting.append(waiting)
             is_called, self._is_called = self._is_called, True
         if not is_called:
             self._writer.submit(self._carry_out)
-        return await answer
 
     def _carry_out(self) -> None:
         with self._lock:
@@ -94,12 +105,20 @@ def _outcome(function: Callable[[], Any]) -> _Outcome:
 
 
 def _hand_over(taken: list[_Waiting], outcomes: list[_Outcome]) -> None:
+    awaited = []
+    for one, outcome in zip(taken, outcomes, strict=True):
+        if one.loop is None:
+            one.settle(outcome)
+        else:
+            awaited.append((one, outcome))
+
     def settle() -> None:
-        for one, outcome in zip(taken, outcomes, strict=True):
+        for one, outcome in awaited:
             one.settle(outcome)
 
-    if taken:
-        loop = taken[0].loop
+    if awaited:
+        loop = awaited[0][0].loop
+        assert loop is not None
         try:
             loop.call_soon_threadsafe(settle)
         except RuntimeError:

@@ -68,6 +68,10 @@ class Threads:
             return await self.write(function, *args, **kwargs)
         return await self._together.write(functools.partial(function, *args, **kwargs))
 
+    def call_together(self, function: Callable[[], T]) -> T:
+        """Call from another thread what writes the database and nothing else, as `write_together`; blocks."""
+        return function() if self._writers > 1 else self._together.call(function)
+
     async def examine(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function that computes for some milliseconds."""
         return await _run(self._examiners, function, *args, **kwargs)

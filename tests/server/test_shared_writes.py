@@ -134,6 +134,33 @@ def test_who_is_cancelled_changes_nothing_for_the_others(counted: Counted) -> No
     assert counted.stored() == {"f0", "f1"}
 
 
+def test_threads_that_wait_for_their_writes_get_each_their_own_outcome(counted: Counted) -> None:
+    """So are verdicts given: their threads wait, and share commits with those who await."""
+
+    def called(threads: Threads, number: int) -> str:
+        try:
+            return threads.call_together(counted.writing(f"f{number}", fails=number == 2))
+        except ValueError as error:
+            return f"failed: {error}"
+
+    async def run() -> tuple[list[str], list[str]]:
+        threads, hold = Threads(counted.one_commit), threading.Event()
+        held = asyncio.create_task(threads.write(hold.wait))
+        with ThreadPoolExecutor(5) as pool:
+            calls = [pool.submit(called, threads, number) for number in range(5)]
+            awaited = [asyncio.create_task(threads.write_together(counted.writing(f"f{n}"))) for n in (5, 6)]
+            await asyncio.sleep(0)
+            hold.set()
+            await held
+            found = await asyncio.gather(*awaited)
+            results = [await asyncio.wrap_future(call) for call in calls]
+        threads.close()
+        return results, found
+
+    assert asyncio.run(run()) == (["f0", "f1", "failed: f2", "f3", "f4"], ["f5", "f6"])
+    assert counted.stored() == {"f0", "f1", "f3", "f4", "f5", "f6"}
+
+
 def test_manifests_sent_at_once_each_get_their_own_answer() -> None:
     """Two of each, with the same content and with other content: one is new, the other a replay or a conflict."""
     with live_server(QUIET) as caller:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reinmaker_cli.server.store.client_limits import ClientLimits
 from reinmaker_cli.server.store.clients import Clients
@@ -37,6 +38,9 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.together: Callable[[Callable[[], Any]], Any] = _alone
+        """Calls from a thread what writes, and returns what it returns once that is durable: in one commit with what
+        others write, where somebody sees to that."""
         self.is_shared = database.is_shared
         """Whether other processes may use it at the same time."""
         self.client_limits = ClientLimits(database)
@@ -90,6 +94,10 @@ class Store:
     def close(self) -> None:
         """Close all connections."""
         self._database.close()
+
+
+def _alone(function: Callable[[], Any]) -> Any:
+    return function()
 
 
 StorePlace = Path | str

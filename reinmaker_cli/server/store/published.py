@@ -34,9 +34,8 @@ class PublishedAssets:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def find_moved(self, assets: Sequence[AssetRef]) -> Mapping[int, str]:
+    def find_moved(self, keyed: Mapping[str, AssetRef]) -> Mapping[int, str]:
         """Return index and published hash of the assets whose URL was published with another hash."""
-        keyed = keyed_assets(assets)
         with self._database.read() as connection:
             return moved_assets(connection, keyed)
 
