@@ -8,7 +8,7 @@ from sqlalchemy import Subquery, func, select
 
 from reinmaker_cli.server.store.database import Database
 from reinmaker_cli.server.store.records import StoredSubmission
-from reinmaker_cli.server.store.submissions import submission_of, with_active
+from reinmaker_cli.server.store.submission_rows import submission_of, with_active
 from reinmaker_cli.server.store.tables import submissions
 
 

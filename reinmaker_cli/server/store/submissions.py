@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import (
     Connection,
     Float,
-    RowMapping,
     Select,
     Text,
     and_,
@@ -45,6 +44,7 @@ from reinmaker_cli.server.store.records import (
     Verdict,
     VersionTaken,
 )
+from reinmaker_cli.server.store.submission_rows import submission_of, with_active
 from reinmaker_cli.server.store.tables import Number, active_versions, manifest_bodies, submissions
 
 if TYPE_CHECKING:
@@ -175,23 +175,6 @@ class Submissions:
 
 
 _OPEN = (Status.PENDING.value, Status.VALIDATING.value)
-_active_submissions = submissions.alias("active_submissions")
-
-
-def with_active() -> Select[Any]:
-    """Return the query of submissions with the active version of their manifest beside them."""
-    return (
-        select(
-            submissions,
-            _active_submissions.c.version.label("active_version"),
-            _active_submissions.c.digest.label("active_digest"),
-            _active_submissions.c.content_digest.label("active_content_digest"),
-        )
-        .outerjoin(active_versions, active_versions.c.manifest_id == submissions.c.manifest_id)
-        .outerjoin(_active_submissions, _active_submissions.c.no == active_versions.c.submission_no)
-    )
-
-
 # Made once: to build such a query takes five times as long as SQLite takes to answer it.
 _BY_ID = with_active().where(submissions.c.submission_id == bindparam("wanted_id"))
 _NEWEST = (
@@ -263,29 +246,6 @@ def _newest(connection: Connection, manifest_id: str, version: str | None) -> St
 def _one(connection: Connection, query: Select[Any], **wanted: str | int) -> StoredSubmission | None:
     row = connection.execute(query, wanted).mappings().one_or_none()
     return None if row is None else submission_of(row)
-
-
-def submission_of(row: RowMapping) -> StoredSubmission:
-    """Return a row of `with_active` as what it is."""
-    active = None
-    if row["active_version"] is not None:
-        active = StoredVersion(row["active_version"], row["active_digest"], row["active_content_digest"])
-    return StoredSubmission(
-        no=row["no"],
-        submission_id=row["submission_id"],
-        manifest_id=row["manifest_id"],
-        version=row["version"],
-        digest=row["digest"],
-        content_digest=row["content_digest"],
-        status=Status(row["status"]),
-        asset_count=row["asset_count"],
-        body_bytes=row["body_bytes"],
-        submitted_at=row["submitted_at"],
-        updated_at=row["updated_at"],
-        trace_id=row["trace_id"],
-        validation=row["validation"],
-        active=active,
-    )
 
 
 def _active(connection: Connection, manifest_id: str) -> tuple[int, StoredVersion] | None:
