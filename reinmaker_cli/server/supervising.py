@@ -237,5 +237,5 @@ def work() -> int:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    os.read(0, 1)  # not of sys.stdin: the interpreter wants its lock at the end, and aborts where a thread has it
     signal.raise_signal(signal.SIGTERM)

@@ -22,6 +22,7 @@ PARTS = {
     "health": "loaded",
     "serve": "serving",
     "deliver": "delivering",
+    "size": "sizing",
 }
 """Name -> module, which has a TITLE and `measure(bench)`; imported in its turn, so that this process stays small."""
 
