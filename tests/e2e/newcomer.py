@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +18,14 @@ from tests.snapshots import WRITES, in_order
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = 100
 BUCKETS = {"staging": "s3://lotd-reinmaker-assets-staging/", "production": "s3://lotd-reinmaker-assets/"}
+
+GOES_ON = {
+    "reinmaker serve": "let time pass",
+    "reinmaker webhooks listen": "removes the endpoint|registered nowhere",
+    "reinmaker local clock follow": "",
+    "reinmaker local requests --follow": "",
+}
+"""Beginning of a line that goes on until ^C → what it says once it has begun."""
 
 # The two environments are built in and cannot be redirected, which is right: they are changed in this process alone.
 COMMAND = """\
@@ -59,7 +68,7 @@ class Newcomer:
         self.clients = {}
         """Environment that a server stands in for → the variables with its client, as a secret store gives them."""
         self.code = 0
-        self.servers = []
+        self._going_on = {}
 
     def put_command(self, name, text):
         """Have a command in the PATH."""
@@ -88,8 +97,9 @@ class Newcomer:
         if line.startswith("cd "):
             self.folder = (self.folder / line.removeprefix("cd ")).resolve(strict=True)
             return ""
-        if line.endswith("&") or line.startswith("reinmaker serve"):  # the page says: in another terminal
-            return self._serve(line.removesuffix("&"))
+        beginning = next((one for one in GOES_ON if line.startswith(one)), None)
+        if beginning is not None:
+            return self._start(beginning, line.removesuffix("&"))
         command = ["env", "-i", "-C", str(self.folder), *(f"{name}={value}" for name, value in self.variables.items())]
         with Session((), columns=COLUMNS, command=[*command, "bash", "--norc", "-c", line]) as session:
             for beginning, answers in self.answers.items():
@@ -100,28 +110,43 @@ class Newcomer:
         self.code = seen.code
         return settled(seen.raw.replace("\r\n", "\n\r"))
 
-    def _serve(self, line):
-        server = subprocess.Popen(
+    def _start(self, beginning, line):
+        """Type a line in a terminal of its own and return what it says first; what went on there is ended before."""
+        variables = dict(self.variables)
+        if beginning == "reinmaker serve":
+            self.leave()  # who asks the server before it
+        else:
+            self._end(beginning)
+            del variables["REINMAKER_PORT"]  # it is every command's that has such an option
+        started = subprocess.Popen(
             ["bash", "--norc", "-c", f"exec {line}"],
             cwd=self.folder,
-            env=self.variables,
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
         )
-        self.servers.append(server)
+        self._going_on[beginning] = started
         said = ""
-        while "let time pass" not in said:
-            piece = server.stdout.readline()
-            assert piece, said
+        while not said or not re.search(GOES_ON[beginning], said):
+            piece = started.stdout.readline()
+            assert piece, (line, said)
             said += piece
         return said
 
+    def _end(self, beginning):
+        """Press ^C where a line goes on."""
+        going = self._going_on.pop(beginning, None)
+        if going is not None:
+            going.send_signal(signal.SIGINT)
+            said, _ = going.communicate()
+            assert going.returncode in (0, 130), (beginning, going.returncode, said)
+
     def leave(self):
-        """End what was left running."""
-        for server in self.servers:
-            server.terminate()
-            server.communicate()
+        """End what was left running, the last first."""
+        for beginning in reversed(list(self._going_on)):
+            self._end(beginning)
 
     def shown(self, line):
         """Type a line and return it with what was said, as a page shows it."""
@@ -140,9 +165,15 @@ class Newcomer:
 
 
 def sessions(text):
-    """Return the lines that are typed in each `console` block of a page."""
+    """Return each `console` block of a page as pairs: a line that is typed, and what is shown below it."""
     blocks = re.findall(r"^```console\n(.*?)^```", text, re.M | re.S)
-    return [[line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")] for block in blocks]
+    return [
+        [
+            (line, below)
+            for line, _, below in (part.partition("\n") for part in re.split(r"^\$ ", block, flags=re.M)[1:])
+        ]
+        for block in blocks
+    ]
 
 
 def held_to(page, text):

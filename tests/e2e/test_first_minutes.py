@@ -21,8 +21,8 @@ def typed_lines():
     """The lines of the README's session."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     section = re.search(r"^## First ten minutes\n(.*?)^## ", text, re.M | re.S)
-    (lines,) = sessions(section[1])
-    return lines
+    (session,) = sessions(section[1])
+    return [line for line, _ in session]
 
 
 @needs_terminals
