@@ -14,6 +14,7 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/installed: pyproject.toml
+	@echo "setting up $(VENV) from the package index: a minute or two, once"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
 	@touch $@
@@ -27,6 +28,7 @@ demo: $(VENV)/installed ## a lesson from folder to `active`, on this machine onl
 	@rm -rf $(DEMO) && mkdir -p $(DEMO)
 	$(BIN)/reinmaker rehearse examples/first-lesson --receipt $(DEMO)/receipts
 	$(BIN)/reinmaker verify $(DEMO)/receipts --root examples/first-lesson
+	@echo "next: source $(BIN)/activate, and then \"First ten minutes\" in README.md; reinmaker alone says where to start"
 
 test: $(VENV)/installed-dev ## the whole test suite
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reinmaker_cli.assets.magic import FORMATS, OTHER_MEDIA, describe, is_html, is_xml
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
+
+if TYPE_CHECKING:
+    from reinmaker_cli.assets.walked import WalkedFile
 
 # Git LFS specification, "The Pointer": fewer than 1,024 bytes, `version` first; hawser is its name before 1.0.
 _LFS_MAX_BYTES = 1024
@@ -38,6 +44,20 @@ def check_head(path: str, head: bytes, size: int) -> Finding | None:
     if extension in OTHER_MEDIA and (is_html(head) or is_xml(head)):
         return _mismatch(path, f"not media but {describe(head)}", describe(head))
     return None
+
+
+def lfs_pointers(files: Iterable[WalkedFile]) -> Iterator[Finding]:
+    """Yield the finding of each file that Git LFS left a pointer for; reads the small ones and no others."""
+    for file in files:
+        if not 0 < file.size < _LFS_MAX_BYTES:
+            continue
+        try:
+            head = Path(file.os_path).read_bytes()[:_LFS_MAX_BYTES]
+        except OSError:  # `unreadable` is a finding of the scan
+            continue
+        found = check_head(file.path, head, file.size)
+        if found is not None and found.code == codes.LFS_POINTER:
+            yield found
 
 
 def extension_of(path: str) -> str:

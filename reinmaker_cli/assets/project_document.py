@@ -13,7 +13,7 @@ from reinmaker_cli.assets.patterns import PatternInvalid, compile_pattern
 from reinmaker_cli.assets.project import AUTO_VERSION, PROJECT_FILE, Project, Rule
 from reinmaker_cli.assets.rules import templates_within
 from reinmaker_cli.assets.secret_shapes import secret_in_value
-from reinmaker_cli.assets.tables import Table, did_you_mean, refuse_not_json
+from reinmaker_cli.assets.tables import Table, choice_of, did_you_mean, refuse_not_json
 from reinmaker_cli.assets.templates import (
     FILE_PLACEHOLDERS,
     HASH_PLACEHOLDER,
@@ -156,6 +156,9 @@ def _check_used(values: Table, captures: Collection[str]) -> None:
 
 
 def _source(table: Table, captures: tuple[str, ...]) -> dict[str, str]:
+    if len(empty := [name for name in REQUIRED_SOURCE if table.content.get(name) == ""]) > 1:
+        wanted = ", and ".join(choice_of(name, _KNOWN_SOURCE.get(name, ())) for name in empty)
+        raise table.refuse(", ".join(empty), "are empty", f"write {wanted}")
     for name in REQUIRED_SOURCE:
         table.required_text(name, known=_KNOWN_SOURCE.get(name, ()))
     source = {name: _template(table, name, table.required_text(name), captures) for name in table.content}

@@ -63,8 +63,7 @@ class Table:
     def required_text(self, name: str, *, known: Collection[str] = ()) -> str:
         """Return a text; ConfigError where there is none, or an empty one: the hint then lists the `known` ones."""
         if self.content.get(name) == "":
-            choices = " or ".join(f'"{text}"' for text in known) or '"…"'
-            raise self.refuse(name, "is empty", f"write {name} = {choices}")
+            raise self.refuse(name, "is empty", f"write {choice_of(name, known)}")
         value = self.text(name)
         if value is None:
             near = get_close_matches(name.lower(), [other.lower() for other in self.content], n=1)
@@ -104,6 +103,12 @@ class Table:
         """Return a table of texts, empty where there is none."""
         inner = self.table(name)
         return {key: inner.required_text(key) for key in inner.content}
+
+
+def choice_of(name: str, known: Collection[str]) -> str:
+    """Return a member as it may be written, with each of the values that are known."""
+    values = " or ".join(f'"{text}"' for text in known) or '"…"'
+    return f"{name} = {values}"
 
 
 def refuse_not_json(value: Any, refuse: Callable[[str, str], ConfigError], depth: int = 0) -> None:

@@ -35,7 +35,7 @@ def check(
     allow: Allow = None,
 ) -> None:
     """Find everything that is wrong with folders and manifest files, all at once. Offline without --online."""
-    files, folders = files_and_folders(paths or [])
+    files, folders = files_and_folders(run, paths or [])
     documents: list[Mapping[str, Any]] = []
     findings: list[Finding] = []
     root: Path | None = None

@@ -31,9 +31,10 @@ def _looked_up(all_leaves: tuple[Leaf, ...]) -> dict[str, str]:
     return {word: option.looked_up for option in options for word in option.words}
 
 
-def _value_options(all_leaves: tuple[Leaf, ...]) -> tuple[dict[str, tuple[str, ...]], list[str]]:
-    """Return the options with values to offer, and those whose value is a file or free text."""
+def _value_options(all_leaves: tuple[Leaf, ...]) -> tuple[dict[str, tuple[str, ...]], list[str], list[str]]:
+    """Return the options with values to offer, those whose value is a file or folder, and those of free text."""
     offered: dict[str, tuple[str, ...]] = {}
+    paths: dict[str, None] = {}
     free: dict[str, None] = {}
     for leaf in all_leaves:
         for option in leaf.options:
@@ -41,8 +42,8 @@ def _value_options(all_leaves: tuple[Leaf, ...]) -> tuple[dict[str, tuple[str, .
                 if option.choices:
                     offered[word] = option.choices
                 else:
-                    free[word] = None
-    return offered, list(free)
+                    (paths if option.takes_path else free)[word] = None
+    return offered, list(paths), [word for word in free if word not in paths and word not in offered]
 
 
 def _words_of(leaf: Leaf) -> list[str]:
@@ -50,14 +51,14 @@ def _words_of(leaf: Leaf) -> list[str]:
 
 
 def _bash(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
-    offered, free = _value_options(all_leaves)
+    offered, paths, free = _value_options(all_leaves)
     yield _HEADER.format("bash")
     yield "# Load it with: source <(reinmaker completion bash)"
     yield completion_values.BASH.strip()
     looked_up = _looked_up(all_leaves)
     yield "_reinmaker() {"
     yield '  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" verb="" words="" flags=""'
-    yield '  local looked_up=""'
+    yield '  local looked_up="" takes_path=""'
     yield "  COMPREPLY=()"
     yield '  ((COMP_CWORD > 1)) && verb="${COMP_WORDS[1]}"'
     yield '  case "$verb" in'
@@ -67,7 +68,8 @@ def _bash(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
     for word, values in offered.items():
         more = f' _reinmaker_{looked_up[word]} "$current";' if word in looked_up else ""
         yield f"    {word}) COMPREPLY=($(compgen -W '{' '.join(values)}' -- \"$current\"));{more} return ;;"
-    yield f'    {"|".join(free)}) COMPREPLY=($(compgen -f -- "$current")); return ;;'
+    yield f'    {"|".join(paths)}) COMPREPLY=($(compgen -f -- "$current")); return ;;'
+    yield f"    {'|'.join(free)}) return ;;"
     yield "  esac"
     yield '  case "$verb" in'
     for group, words in _groups():
@@ -76,6 +78,7 @@ def _bash(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
     for leaf in all_leaves:
         choices = f" words='{' '.join(leaf.choices)}'" if leaf.choices else ""
         more = f" looked_up={leaf.looked_up}" if leaf.looked_up else ""
+        more += " takes_path=1" if leaf.takes_path else ""
         yield f"    '{leaf.name}') flags='{' '.join(_words_of(leaf))}'{choices}{more} ;;"
     yield "  esac"
     yield '  if [[ "$current" == -* && -n "$flags" ]]; then'
@@ -83,7 +86,7 @@ def _bash(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
     yield '  elif [[ -n "$words" ]]; then'
     yield '    COMPREPLY=($(compgen -W "$words" -- "$current"))'
     yield "  else"
-    yield '    COMPREPLY=($(compgen -f -- "$current"))'
+    yield '    [[ -n "$takes_path" ]] && COMPREPLY=($(compgen -f -- "$current"))'
     yield '    [[ -n "$looked_up" ]] && "_reinmaker_$looked_up" "$current"'
     yield "  fi"
     yield "}"
@@ -97,14 +100,14 @@ def _described(word: str, text: str) -> str:
 
 
 def _zsh(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
-    offered, free = _value_options(all_leaves)
+    offered, paths, free = _value_options(all_leaves)
     yield "#compdef reinmaker"
     yield _HEADER.format("zsh")
     yield "# Load it with: source <(reinmaker completion zsh), or save it as _reinmaker in a folder of $fpath"
     yield completion_values.ZSH.strip()
     looked_up = _looked_up(all_leaves)
     yield "_reinmaker() {"
-    yield "  local verb='' looked_up=''"
+    yield "  local verb='' looked_up='' takes_path=''"
     yield "  local -a flags choices"
     yield '  ((CURRENT > 2)) && verb="${words[2]}"'
     yield '  case "$verb" in'
@@ -114,7 +117,8 @@ def _zsh(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
     for word, values in offered.items():
         more = f" _reinmaker_{looked_up[word]};" if word in looked_up else ""
         yield f"    {word}) choices=({' '.join(values)});{more} _describe 'value' choices; return ;;"
-    yield f"    {'|'.join(free)}) _files; return ;;"
+    yield f"    {'|'.join(paths)}) _files; return ;;"
+    yield f"    {'|'.join(free)}) return ;;"
     yield "  esac"
     yield '  case "$verb" in'
     for group, words in _groups():
@@ -124,6 +128,7 @@ def _zsh(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
         flags = " ".join(_described(word, option.help) for option in leaf.options for word in option.words)
         chosen = f" choices=({' '.join(leaf.choices)})" if leaf.choices else ""
         more = f" looked_up={leaf.looked_up}" if leaf.looked_up else ""
+        more += " takes_path=1" if leaf.takes_path else ""
         yield f"    '{leaf.name}') flags=({flags} '--help:show help');{chosen}{more} ;;"
     yield "  esac"
     yield '  if [[ "${words[CURRENT]}" == -* ]]; then'
@@ -133,7 +138,7 @@ def _zsh(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
     yield "  else"
     yield '    [[ -n "$looked_up" ]] && "_reinmaker_$looked_up"'
     yield "    ((${#choices})) && _describe 'value' choices"
-    yield "    _files"
+    yield '    [[ -n "$takes_path" ]] && _files'
     yield "  fi"
     yield "}"
     yield "compdef _reinmaker reinmaker"
@@ -166,6 +171,8 @@ def _fish(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
         condition = f"'__reinmaker_in {leaf.name}'"
         if leaf.choices:
             yield f"complete -c reinmaker -n {condition} -f -a '{' '.join(leaf.choices)}'"
+        elif not leaf.takes_path:
+            yield f"complete -c reinmaker -n {condition} -f"
         if leaf.looked_up:
             yield f"complete -c reinmaker -n {condition} -a '(__reinmaker_{leaf.looked_up})'"
         for option in leaf.options:
@@ -178,7 +185,7 @@ def _fish_option(option: Option) -> str:
         more = f" (__reinmaker_{option.looked_up})" if option.looked_up else ""
         parts.append(f"-x -a '{' '.join(option.choices)}{more}'")
     elif option.takes_value:
-        parts.append("-r -F")
+        parts.append("-r -F" if option.takes_path else "-x")
     return " ".join(parts)
 
 
@@ -187,7 +194,7 @@ def _ps_list(words: tuple[str, ...] | list[str]) -> str:
 
 
 def _powershell(all_leaves: tuple[Leaf, ...]) -> Iterator[str]:
-    offered, _ = _value_options(all_leaves)
+    offered, *_ = _value_options(all_leaves)
     yield _HEADER.format("powershell")
     yield "# Load it with: reinmaker completion powershell | Out-String | Invoke-Expression"
     yield completion_values.POWERSHELL.strip()

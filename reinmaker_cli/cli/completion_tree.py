@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from reinmaker_cli.cli import tree
 from reinmaker_cli.cli.completion_values import ENVIRONMENTS, MANIFESTS
 from reinmaker_cli.cli.verbs import load_verb
-from reinmaker_cli.contract import codes
+from reinmaker_cli.cli.webhook_options import TYPE_PREFIX
+from reinmaker_cli.contract import codes, names
 
 _TAKE_MANIFEST_IDS = ("status", "local decide")
 _ENVIRONMENTS = ("local", "staging", "production")
@@ -25,10 +27,15 @@ class Option:
     metavar: str
     """What the value is called; "" for switches."""
     choices: tuple[str, ...]
-    """Values to offer; none: files."""
+    """Values to offer; none: files where `takes_path`, else nothing."""
     variable: str
     looked_up: str = ""
     """What is looked up for its values beside `choices`: "" or `environments`."""
+
+    @property
+    def takes_path(self) -> bool:
+        """Whether the value is a file or folder."""
+        return takes_path(self.metavar)
 
 
 @dataclass(frozen=True)
@@ -43,9 +50,19 @@ class Leaf:
     arguments: tuple[tuple[str, str], ...]
     """Metavar and help of each."""
     choices: tuple[str, ...]
-    """Values to offer for the first argument; none: files."""
+    """Values to offer for the first argument; none: files where one `takes_path`, else nothing."""
     looked_up: str = ""
     """What is looked up for its arguments, beside files: "" or `manifests`."""
+
+    @property
+    def takes_path(self) -> bool:
+        """Whether an argument is a file or folder."""
+        return any(takes_path(metavar) for metavar, _ in self.arguments)
+
+
+def takes_path(metavar: str) -> bool:
+    """Return whether what a value is called says that it is a file or folder."""
+    return re.search(r"\b(?:FILE|DIR|DIRECTORY|PATH|MANIFEST|RECEIPT|REQUEST)\b", metavar.upper()) is not None
 
 
 def leaves() -> tuple[Leaf, ...]:
@@ -91,6 +108,8 @@ def _option(option: Any, context: Any) -> Option:
 def _first_choices(name: str, arguments: list[Any]) -> tuple[str, ...]:
     if name == "explain":
         return tuple(codes.ALL)
+    if name == "webhooks trigger":
+        return tuple(str(one).removeprefix(TYPE_PREFIX) for one in names.EventType)
     if name == "spec schema":
         from reinmaker_cli.cli.spec import schema_names
 

@@ -15,6 +15,7 @@ from reinmaker_cli.cli.pictures import Branch, tree_lines
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import Cell, Line, Styled, counted, human_size
 from reinmaker_cli.cli.verbs import PUBLISH, verb
+from reinmaker_cli.cli.verdicts import wants_yes
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ContentDiffers, UsageError
 
@@ -47,7 +48,7 @@ def diff(
     is_many = len(manifests) > FEW
     results: list[dict[str, Any]] = []
     rows: list[list[Cell]] = []
-    new_bytes = 0
+    new_bytes = removed = 0
     for manifest in manifests:
         old = olds[manifest.manifest_id]
         difference = diff_manifests(old, manifest.document)
@@ -57,6 +58,7 @@ def diff(
             new_bytes += difference.new_bytes
         if not is_many or run.settings.verbose:
             _show(run, manifest, old, difference)
+        removed += len(difference.removed) if old is not None else 0
     differing = len(rows)
     if is_many:
         run.output.table(rows, head=("manifest", "against", "changes", "to upload"), right=frozenset({3}))
@@ -67,7 +69,7 @@ def diff(
         raise ContentDiffers(
             f"{differing} of {counted(len(manifests), 'manifest')} would change",
             code=codes.CONTENT_DIFFERS,
-            hint=f"`{run.again('publish')}` does it",
+            hint=f"`{run.again('publish')}` does it{wants_yes(run, removed)}",
         )
     run.output.note(f"{counted(len(manifests), 'manifest')}: nothing would change")
 
@@ -77,7 +79,7 @@ def _new_manifests(run: Run, paths: Sequence[Path], only: Sequence[str]) -> list
     from reinmaker_cli.cli.folders import load_drafts, today_version
     from reinmaker_cli.manifest.document import load_manifest
 
-    files, folders = files_and_folders(paths)
+    files, folders = files_and_folders(run, paths)
     manifests = [load_manifest(file) for file in files]
     if folders or not files:
         loaded = load_drafts(run, folders, only=only)

@@ -35,7 +35,7 @@ def check_uploads(environment: str, variables: Mapping[str, str]) -> Iterator[Ch
         yield warned_by(CHECK, error)
         return
     if reason:
-        yield Passed(CHECK, f"`push` cannot use {scheme}:// from here, others may: {reason}")
+        yield Passed(CHECK, f"by other tools than `push`, which lacks what {scheme}:// wants: {reason}")
     else:
         method = f" ({aws().method})" if scheme == "s3" else ""
         yield Passed(CHECK, f"credentials for {scheme}:// are there{method}; whether they are good, the store knows")

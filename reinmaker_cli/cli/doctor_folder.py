@@ -15,7 +15,6 @@ from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import ReinmakerError
 
 GIT_LIMIT_S = 10.0  # a version is said at once; a `git` that hangs is no git
-LFS_MAX_BYTES = 1024  # Git LFS specification, "The Pointer"
 
 
 def check_project() -> Checked:
@@ -87,19 +86,11 @@ def _works(command: tuple[str, ...]) -> bool:
 
 def _pointers(folder: Path) -> Iterator[str]:
     """Yield the files that are pointers, as the walk of a scan finds them; a scan says all else that is wrong."""
-    from reinmaker_cli.assets.guards import check_head
+    from reinmaker_cli.assets.guards import lfs_pointers
     from reinmaker_cli.assets.walk import walk_folder
 
     try:
         files = walk_folder(folder).files
     except ReinmakerError:  # `scan` says what is wrong with the folder
         return
-    for file in files:
-        if 0 < file.size < LFS_MAX_BYTES:
-            try:
-                head = Path(file.os_path).read_bytes()[:LFS_MAX_BYTES]
-            except OSError:  # `unreadable` is a finding of the scan
-                continue
-            found = check_head(file.path, head, file.size)
-            if found is not None and found.code == codes.LFS_POINTER:
-                yield file.path
+    yield from (found.path for found in lfs_pointers(files) if found.path)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from reinmaker_cli.assets.secret_shapes import names_secret
 from reinmaker_cli.client.environment import DefinedIn, Environment
 from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.names import LOCAL_PORT
 from reinmaker_cli.errors import ConfigError, UsageError
 from reinmaker_cli.settings import Document, Settings
 
@@ -20,10 +21,15 @@ BUILT_IN: Final = {
     "staging": "https://staging.api.reinmaker.lessonoftheday.com",
     "production": "https://api.reinmaker.com",
 }
-LOCAL_API_URL: Final = "http://localhost:7040"
+LOCAL_API_URL: Final = f"http://localhost:{LOCAL_PORT}"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 _MEMBERS = ("api_url", "issuer", "token_url")
+
+
+def is_production(environment: Environment) -> bool:
+    """Return whether players are there; by the address, because a file of settings can give it another name."""
+    return environment.api_origin == BUILT_IN["production"]
 
 
 def find_environment(

@@ -6,10 +6,15 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from reinmaker_cli.assets.project import PROJECT_FILE, find_project_root
 from reinmaker_cli.cli.output import output_failed
 from reinmaker_cli.contract import codes
 from reinmaker_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from reinmaker_cli.cli.run import Run
 
 
 def write_result(path: Path, content: bytes) -> None:
@@ -58,9 +63,32 @@ def make_folder(path: Path) -> None:
         raise output_failed(f"`{path}`", error, path) from error
 
 
-def files_and_folders(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Return the files among the paths, and all others: what is not there is taken for a folder, and named as one."""
+def files_and_folders(run: Run, paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the files among the paths, and all others: what is not there is taken for a folder, and named as one.
+
+    UsageError for a file that is part of a lesson, where the lesson's folder is meant.
+    """
+    for path in paths:
+        if path.is_file() and not _may_be_manifest(path):
+            folder = find_project_root(path.absolute().parent) or path.parent
+            what = "the file that describes a lesson" if path.name == PROJECT_FILE else "a file of a lesson"
+            raise UsageError(
+                f"{what}, not a manifest: `{path}`",
+                code=codes.NOT_A_FOLDER,
+                hint=f"name the folder: `{run.instead(path, os.path.relpath(folder))}`",
+            )
     return [path for path in paths if path.is_file()], [path for path in paths if not path.is_file()]
+
+
+def _may_be_manifest(path: Path) -> bool:
+    """Return whether a file is called like JSON, or begins so; what a table begins with does too."""
+    if path.suffix.lower() in (".json", ".toml"):
+        return path.suffix.lower() == ".json"
+    try:
+        with path.open("rb") as file:
+            return file.read(64).lstrip()[:1] in (b"{", b"[")
+    except OSError:  # whoever reads all of it says why
+        return True
 
 
 def is_one_file(target: str, results: int, instead: Callable[[str, str], str] = "{1}".format) -> bool:

@@ -89,7 +89,7 @@ def scan_folders(
             project, scan = bare_project(folder.root), _unusable(folder, error)
         for nested in nested_projects(scan.ignored):
             run.output.note(f"not scanned: `{folder.label and folder.label + '/'}{nested}` is a project of its own")
-        cured = with_commands(_with_pull_from_here(scan.findings, folder.root), folder.root)
+        cured = with_commands(with_pull_from_here(scan.findings, folder.root), folder.root)
         findings = judged(cured, folder.label, allowed)
         scanned.append((project, replace(scan, findings=findings)))
     run.output.stop_progress()
@@ -113,7 +113,7 @@ def _tell_of_cache(run: Run, scans: Sequence[Scan]) -> None:
         run.output.verbose(f"the digests are not kept for the next run: {fault}")
 
 
-def _with_pull_from_here(findings: Sequence[Finding], root: Path) -> list[Finding]:
+def with_pull_from_here(findings: Sequence[Finding], root: Path) -> list[Finding]:
     """Return the findings with a `git lfs pull` that works as it is typed.
 
     Git LFS reads --include from the top of the repository, whichever of its folders it runs in.

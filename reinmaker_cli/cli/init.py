@@ -40,9 +40,11 @@ def init(
     At a terminal it asks what no file name says, shows the file, and writes it after a yes; elsewhere, or with
     --no-input, it writes at once.
     """
+    from reinmaker_cli.assets.guards import lfs_pointers
     from reinmaker_cli.assets.project import PROJECT_FILE
     from reinmaker_cli.assets.propose import completed, propose_project
     from reinmaker_cli.assets.walk import walk_folder
+    from reinmaker_cli.cli.folders import with_pull_from_here
 
     target = directory / PROJECT_FILE
     _require_place(run, directory, target, force=force or dry_run)
@@ -55,7 +57,8 @@ def init(
         today=datetime.now(UTC).date(),
         ignore_leftovers=ignore_leftovers,
     )
-    run.output.findings(walk.findings, directory)
+    pointers = with_pull_from_here(list(lfs_pointers(walk.files)), directory)
+    run.output.findings([*walk.findings, *pointers], directory)
     asks = run.may_ask and not (dry_run or run.output.quiet or run.output.wants_document)
     if asks:
         proposal = completed(proposal, lambda question, known, default: _ask_one_of(run, question, known, default))

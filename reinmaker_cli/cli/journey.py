@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reinmaker_cli.cli.environments import BUILT_IN
+from reinmaker_cli.cli.environments import is_production
 from reinmaker_cli.cli.findings import require_clean
 from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import counted
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from reinmaker_cli.contract.models import Submission
     from reinmaker_cli.manifest.assemble import Draft, Manifest
     from reinmaker_cli.manifest.diff import Difference
+
+MAX_REMOVED_NAMED = 5  # in the question; `diff` has all
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,7 @@ class Journey:
 
     def ask_before_production(self, wanted: Wanted) -> None:
         """Ask a person for a yes; without one, --yes is required."""
-        # By its address: a file of settings can give it another name.
-        if self._run.environment.api_origin != BUILT_IN["production"] or self._yes or self._dry_run:
+        if not is_production(self._run.environment) or self._yes or self._dry_run:
             return
         what = f"{counted(len(wanted.items), 'manifest')} to {self._run.environment.api_url}"
         if not self._run.may_ask:
@@ -167,18 +168,22 @@ class Journey:
         if server.control is not None and root is not None:
             server.control.register_sources(manifest.manifest_id, manifest.version, root, manifest.files)
 
-    def _confirm_removed(self, manifest_id: str, difference: Difference) -> bool:
+    def _confirm_removed(self, differences: Mapping[str, Difference]) -> bool:
         if self._yes or self._dry_run or codes.ASSETS_REMOVED in self._allowed:
             return True
+        removed = [f"{asset.id} ({name})" for name, difference in differences.items() for asset in difference.removed]
+        names = ", ".join(removed[:MAX_REMOVED_NAMED])
+        more = f" and {len(removed) - MAX_REMOVED_NAMED:,} more" if len(removed) > MAX_REMOVED_NAMED else ""
+        manifests = counted(len(differences), "manifest")
         if not self._run.may_ask:
             raise UsageError(
-                f"{counted(len(difference.removed), 'asset')} of the active version would go: `{manifest_id}`",
+                f"{counted(len(removed), 'asset')} that players have would go from {manifests}: {names}{more}",
                 code=codes.CONFIRMATION_NEEDED,
                 hint=f"look with `{self._run.again('diff', options=('only',))}`;"
                 f" if it is meant: `{self._run.with_option('--yes')}`",
             )
         return self._run.confirm(
-            f"publish `{manifest_id}` without {counted(len(difference.removed), 'asset')} it has now?"
+            f"{counted(len(removed), 'asset')} that players have would go: {names}{more}\npublish {manifests} without?"
         )
 
     def _write_receipts(self, report: Report, wanted: Wanted, server: Server) -> None:
@@ -224,6 +229,8 @@ class Journey:
         return patience.ask(lambda: server.api.submission(result.manifest_id, version, trace_id=result.trace_id))
 
     def _say_what_was_not_checked(self, report: Report, server: Server) -> None:
+        from reinmaker_cli.client.environment import stays_here
+
         active = [result for result in report.results if result.outcome == "active" and _is_told_of(result)]
         unread = sum(result.assets.count - _hashed(result) for result in active)
         if server.control is not None and active:
@@ -232,6 +239,8 @@ class Journey:
             )
         elif unread > 0:
             self._output.note(f"not checked: the bytes of {counted(unread, 'asset')}, which the server could not read")
+            if stays_here(server.url):
+                self._output.note("a server of your own reads them with `reinmaker serve --map URL_PREFIX=DIR`")
 
 
 def _active(report: Report, wanted: Wanted) -> Iterator[tuple[Manifest, PublishResult]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -135,6 +136,10 @@ def _show_secret(run: Run, made: ClientSecret) -> None:
     )
     run.output.ids([made.client_id])
     run.output.data(f"client  {made.client_id}", f"secret  {made.client_secret}", f"scopes  {' '.join(made.scopes)}")
+    run.output.note(
+        "the secret is shown this once; for an environment of your own with this server's address:",
+        f"  export REINMAKER_CLIENT_ID={shlex.quote(made.client_id)} REINMAKER_CLIENT_SECRET=…",
+    )
 
 
 def _show_verdict(run: Run, decided: Submission | None) -> None:

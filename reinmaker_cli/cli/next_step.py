@@ -28,6 +28,8 @@ _COMMAND = re.compile(
 _ASKS_A_SERVER = re.compile(r"`(reinmaker (?:status|list|diff|publish|health|entitlements|auth [a-z]+)\b[^`]*)`")
 
 
+_FINDS_A_SERVER = re.compile(r"`(reinmaker (?:serve|status|list|health|doctor)\b(?!=)(?!.*--ephemeral)[^`]*)`")
+
 _SUMS = (codes.CONTENT_INVALID, codes.REJECTED, codes.PARTLY_DONE)
 """Errors that only say that there are findings: those are what is to be explained."""
 
@@ -38,7 +40,7 @@ def name_next_step(error: ReinmakerError, verb: str, run: Run | None, shown: Seq
         return
     hint = error.hint
     if run is not None:
-        hint = _with_environment(_sharper(error, run), run)
+        hint = _with_data(_with_environment(_sharper(error, run), run), run)
     explanation = _explanation(error, verb, shown)
     hint = hint.replace("reinmaker explain CODE", explanation)
     if not _COMMAND.search(hint):
@@ -64,6 +66,14 @@ def _with_environment(hint: str, run: Run) -> str:
     if not run.chose_environment:
         return hint
     return _ASKS_A_SERVER.sub(lambda found: found[0] if "--env" in found[1] else f"`{found[1]} --env {name}`", hint)
+
+
+def _with_data(hint: str, run: Run) -> str:
+    """Return the hint with the data folder of the flag in its commands: without it they speak of another server."""
+    if run.typed_data is None:
+        return hint
+    option = f" --data {shlex.quote(run.typed_data)}"
+    return _FINDS_A_SERVER.sub(lambda found: found[0] if "--data" in found[1] else f"`{found[1]}{option}`", hint)
 
 
 def _explanation(error: ReinmakerError, verb: str, shown: Sequence[Finding]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reinmaker_cli.cli.files import files_and_folders
 from reinmaker_cli.cli.next_step import nearest
 from reinmaker_cli.cli.options import Only
 from reinmaker_cli.cli.run import Run
@@ -61,6 +62,10 @@ def status(
     for submission in rows:
         if submission is not None:
             run.output.findings(_findings_of(submission))
+    if not words or any(Path(word).is_dir() for word in words):
+        run.output.note(
+            f"the server's word, of what it has; `{run.again('diff', options=('only',))}` compares the files"
+        )
     _require_known(run, [name for name, row in zip(ids, rows, strict=True) if row is None], len(ids), known)
     _conclude(run, [row for row in rows if row is not None])
 
@@ -70,8 +75,7 @@ def _manifest_ids(run: Run, words: Sequence[str], only: Sequence[str]) -> list[s
     from reinmaker_cli.cli.folders import load_drafts
     from reinmaker_cli.manifest.document import load_manifest
 
-    folders = [Path(word) for word in words if Path(word).is_dir()]
-    files = [Path(word) for word in words if Path(word).is_file()]
+    files, folders = files_and_folders(run, [Path(word) for word in words if Path(word).exists()])
     ids = [word for word in words if Path(word) not in {*folders, *files}]
     ids += [load_manifest(file).manifest_id for file in files]
     if folders or not words:
@@ -135,7 +139,7 @@ def _row(name: str, submission: Submission | None) -> list[Cell]:
 def _players_have(submission: Submission) -> str:
     if submission.active is None:
         return "nothing active"
-    return "this version" if submission.active.version == submission.version else f"active: {submission.active.version}"
+    return "that version" if submission.active.version == submission.version else f"active: {submission.active.version}"
 
 
 def _as_json(name: str, submission: Submission | None) -> dict[str, Any]:

@@ -65,6 +65,8 @@ def require_folder(run: Run, path: Path) -> None:
 
 def _near(run: Run, path: Path) -> str:
     """Return the hint that names what is called nearly so beside it, or what to look at."""
+    if path.name == Path.cwd().name and path == Path(path.name):
+        return f"you are in it: `{run.instead(path, '.')}`"
     if not path.parent.is_dir():
         return _near(run, path.parent) if path.parent != path else ""
     near = difflib.get_close_matches(path.name, [one.name for one in path.parent.iterdir()], n=1)

@@ -161,6 +161,12 @@ class Run:
         return any(Path(path).is_file() for path in self._typed.get("paths") or ())
 
     @property
+    def typed_data(self) -> str | None:
+        """The folder of --data; None where a variable, which the next command has too, or nothing names one."""
+        found: str | None = self._typed.get("data")
+        return found
+
+    @property
     def chose_environment(self) -> bool:
         """Whether the environment was chosen by --env, and not by a variable that the next command has too."""
         return self._typed.get("env") is not None
@@ -172,6 +178,11 @@ class Run:
     def instead(self, wrong: str | Path, right: str | Path) -> str:
         """Return this command line with one word put right."""
         return retyped(self.verb, self._words, str(wrong), str(right))
+
+    def without_flag(self, flag: str) -> str:
+        """Return this command line without an option that has no value."""
+        words = [word for word in self._words if word != flag]
+        return shlex.join(["reinmaker", *self.verb.split(), *words])
 
     def with_option(self, option: str, value: str | None = "") -> str:
         """Return this command line with an option: of that value, without one (""), or without the option (None)."""

@@ -15,12 +15,11 @@ from reinmaker_cli.cli.run import Run
 from reinmaker_cli.cli.text import Styled
 from reinmaker_cli.cli.verbs import TALK, verb
 from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.names import LOCAL_PORT
 from reinmaker_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from reinmaker_cli.server.running import Started
-
-DEFAULT_PORT = 7040
 
 
 class Verify(StrEnum):
@@ -73,7 +72,7 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on; beyond loopback with --tls or --behind-proxy.")
     ] = "localhost",
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = DEFAULT_PORT,
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = LOCAL_PORT,
     ephemeral: Annotated[
         bool, typer.Option("--ephemeral", help="Keep nothing: a data folder that is thrown away.")
     ] = False,

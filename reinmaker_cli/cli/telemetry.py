@@ -214,7 +214,7 @@ def _opened(file: str) -> Iterator[BinaryIO]:
         reason = error.strerror if isinstance(error, OSError) else "an impossible name"
         raise UsageError(
             f"cannot read `{shorten(file)}`: {(reason or '').lower()}",
-            code=codes.FOLDER_NOT_FOUND,
+            code=codes.FILE_NOT_FOUND,
             hint="check the path",
         ) from error
     with opened:

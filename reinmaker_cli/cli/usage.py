@@ -115,7 +115,7 @@ def _unknown(group: str, arguments: Sequence[str], position: int) -> CommandLine
     import difflib
 
     before, word = f"reinmaker {group}".rstrip(), arguments[position]
-    near = difflib.get_close_matches(word, tree.children(group), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(word, tree.children(group), n=1, cutoff=0.65)
     hint = f"`{before} --help` lists the commands"
     if near:
         import shlex

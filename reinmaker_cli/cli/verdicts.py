@@ -71,6 +71,8 @@ class Narrator:
                 self._doing(f"waiting for the verdict on {name} {version}: {status}")
             case events.Limited(seconds=seconds):
                 self._output.note(f"limited   the server asks to wait {seconds:.0f} s")
+            case events.Concluded(outcome="unchanged"):  # nothing happened; the report below has it
+                self._output.verbose((f"verdict   {event.manifest_id} {event.version}: ", styled(event.outcome)))
             case events.Concluded() if event.outcome in _GOOD | {"rejected"}:
                 read = f"; {counted(event.hashed, 'asset')} hashed, from {event.source}" if event.hashed else ""
                 say = self._tell if event.outcome in _GOOD else self._output.note
@@ -134,15 +136,32 @@ def show_report(
     for result in failed[:MAX_TOLD]:
         if result.error is not None and result.error is not report.error:  # that one is said at the end
             output.error_of(result.manifest_id, result.error)
-        if result.trace_id:
+        if result.trace_id and _is_known_at_server(result):
             output.note(f"trace id of {result.manifest_id}: {result.trace_id}")
         _show_difference(output, result)
     if len(failed) > MAX_TOLD:
         output.note(f"and {counted(len(failed) - MAX_TOLD, 'manifest')} more; `--json` says what is wrong with each")
     if dry_run:
-        output.note("dry run: nothing was sent", "next: the same command without --dry-run")
+        output.note(
+            "dry run: nothing was sent", f"next: `{run.without_flag('--dry-run')}`{_what_it_asks(run, results)}"
+        )
     elif any(result.outcome == "pending" for result in results):
         output.note(f"next: `{run.again('status', '--wait', options=('only',))}`")
+
+
+def _what_it_asks(run: Run, results: Sequence[PublishResult]) -> str:
+    """Return what the publication will want a yes to, and did not in its dry run."""
+    removed = sum(len(one.difference.removed) for one in results if one.difference is not None)
+    return wants_yes(run, removed)
+
+
+def wants_yes(run: Run, removed: int) -> str:
+    """Return that a publication asks before it begins: for production, and before players lose assets."""
+    from reinmaker_cli.cli.environments import is_production
+
+    reasons = ["it is for players"] if is_production(run.environment) else []
+    reasons += [f"{counted(removed, 'asset')} would go"] if removed else []
+    return f"; it asks first, because {' and '.join(reasons)} (`--yes` answers)" if reasons else ""
 
 
 def _summary(results: Sequence[PublishResult], *, dry_run: bool) -> str:
@@ -151,6 +170,14 @@ def _summary(results: Sequence[PublishResult], *, dry_run: bool) -> str:
     text = f"{counted(len(results), 'manifest')}: {', '.join(f'{number:,} {word}' for word, number in words.items())}"
     new = sum(one.assets.new_bytes for one in results) if dry_run else 0
     return f"{text}; {human_size(new)} to upload" if new else text
+
+
+def _is_known_at_server(result: PublishResult) -> bool:
+    """Return whether there is something to ask about: not where nothing arrived, or the client was refused."""
+    from reinmaker_cli.errors import AccessDenied
+
+    error = result.error
+    return result.submission is not None or (bool(error and error.trace_id) and not isinstance(error, AccessDenied))
 
 
 def _is_left_pending(result: PublishResult) -> bool:

@@ -65,7 +65,7 @@ def load_wanted(
     ContentDiffers where that folder is no longer what the manifest was made from. `as_new_version` gives manifest
     files the next free version instead of the one that they name.
     """
-    files, folders = files_and_folders(paths)
+    files, folders = files_and_folders(run, paths)
     if root is not None and not files:
         raise UsageError("--root goes with a manifest file", code=codes.USAGE, hint="a folder is its own root")
     if as_new_version and not files:
@@ -146,7 +146,7 @@ def _refuse_repeated(items: Sequence[Draft | Manifest]) -> None:
 
 def require_root(run: Run, paths: Sequence[Path], root: Path | None, verb: str, what: str) -> None:
     """Raise UsageError where a manifest file was named and no folder of its assets, which `what` reads."""
-    files, _ = files_and_folders(paths)
+    files, _ = files_and_folders(run, paths)
     if files and root is None:
         raise UsageError(
             f"{what} reads the assets, and nothing says where those of `{files[0]}` lie",

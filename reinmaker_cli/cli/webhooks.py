@@ -148,7 +148,7 @@ def _read_capture(file: str) -> Capture:
     except (OSError, ValueError) as error:
         reason = (error.strerror or "").lower() if isinstance(error, OSError) else "an impossible name"
         raise UsageError(
-            f"cannot read `{shorten(file)}`: {reason}", code=codes.FOLDER_NOT_FOUND, hint="check the path"
+            f"cannot read `{shorten(file)}`: {reason}", code=codes.FILE_NOT_FOUND, hint="check the path"
         ) from error
     if len(raw) > MAX_CAPTURE_BYTES:
         raise UsageError(

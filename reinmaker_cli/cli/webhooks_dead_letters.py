@@ -107,15 +107,12 @@ def _of(webhooks: Webhooks, delivery: str | None, endpoint: str | None) -> dict[
 def _list(run: Run, letters: Sequence[DeadLetter]) -> None:
     run.output.add(results=[letter.to_json() for letter in letters])
     run.output.ids([letter.delivery_id for letter in letters])
-    rows: list[list[Cell]] = [
-        [
-            *(letter.died_at, letter.delivery_id, letter.type, letter.endpoint_id, str(letter.attempts)),
-            *("yes" if letter.forwarded else "no", letter.reason),
-        ]
-        for letter in letters
-    ]
-    head = ["died", "delivery", "event", "endpoint", "attempts", "forwarded", "reason"]
-    run.output.table(rows, head=head, right=frozenset({4}))
+    for letter in letters:  # no table: two ids and a reason are wider than a terminal
+        forwarded = f"forwarded to {letter.forwarded['to']}" if letter.forwarded else "not forwarded"
+        run.output.data(
+            f"{letter.died_at}  {letter.type}  given up after {counted(letter.attempts, 'attempt')}: {letter.reason}",
+            f"  delivery {letter.delivery_id}  endpoint {letter.endpoint_id}  {forwarded}",
+        )
     if letters:
         run.output.note("next: correct the receiver, then `reinmaker webhooks redrive --all`")
     else:

@@ -86,7 +86,7 @@ class Answer:
         error = ServerUnreachable(
             f"unexpected answer from `{self.url}`: HTTP {self.status}, {why}",
             code=codes.ANSWER_UNUSABLE,
-            hint="check the address with `reinmaker config show --origin`",
+            hint="does another program listen there? `reinmaker config show --origin` says where the address is from",
         )
         error.trace_id = self.trace_id
         return error
@@ -117,6 +117,8 @@ def _error_of(answer: Answer, problem: Problem | None, now: datetime | None) -> 
             retry_after_s=retry_after_s,
             status=status,
         )
+    if status == 501 and problem is None:  # not the API, and no gateway before it: something that knows no POST
+        return answer.unusable("the method is not implemented there")
     if status >= 500:
         hint = "run the same command again later; it continues where it stopped"
         return ServerUnreachable(f"the server failed: HTTP {status}, {said}", code=codes.SERVER_FAILED, hint=hint)

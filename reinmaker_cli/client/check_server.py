@@ -74,7 +74,7 @@ def check_server(connection: Connection, env: Environment, *, trace_id: str) -> 
     how = "TLS 1.3, certificate trusted" if env.api_url.startswith("https:") else "plain http on this machine"
     yield Passed("connection", f"`{env.api_url}`, {how}")
     yield from _check_health(answer, env)
-    yield check_clock(answer, sent_at=sent_at, received_at=received_at)
+    yield _with_moved_clock(check_clock(answer, sent_at=sent_at, received_at=received_at), answer)
 
 
 def _check_health(answer: Answer, env: Environment) -> Iterator[Checked]:
@@ -119,6 +119,21 @@ def check_clock(answer: Answer, *, sent_at: datetime, received_at: datetime) -> 
     if skew_s < MAX_SKEW_S:
         return Warned("clock", fact, code, code.cure)
     return Failed("clock", f"{fact}; beyond {MAX_SKEW_S:.0f} s signatures are refused", code, code.cure, USAGE_EXIT)
+
+
+def _with_moved_clock(found: Checked, answer: Answer) -> Checked:
+    """Return what was found of the clock; of a local server's whose clock was moved, that too.
+
+    Date is real time. Tokens, secrets and versions go by the clock, which health tells.
+    """
+    try:
+        told = datetime.fromisoformat(str(answer.read(Health).time))
+    except (ReinmakerError, ValueError):  # said of its health
+        return found
+    date = http_date(answer.headers.get("date", ""))
+    if not isinstance(found, Passed) or date is None or abs((told - date).total_seconds()) < WARN_SKEW_S:
+        return found
+    return Passed("clock", f"agrees with the server's machine; the server's own was moved to {told:%Y-%m-%d %H:%M} UTC")
 
 
 def check_schema(connection: Connection, *, trace_id: str) -> Checked:

@@ -27,7 +27,7 @@ from reinmaker_cli.client.entitlements import without_user
 from reinmaker_cli.client.environment import require_safe_transport, stays_here
 from reinmaker_cli.client.pacing import Pacing, policy_of
 from reinmaker_cli.contract import codes
-from reinmaker_cli.contract.names import TRACE_HEADER
+from reinmaker_cli.contract.names import LOCAL_PORT, TRACE_HEADER
 from reinmaker_cli.errors import ConfigError, ServerUnreachable
 
 CONNECT_LIMIT_S: Final = 10.0
@@ -43,6 +43,7 @@ SHOWN_HEADERS: Final = (
     *("etag", "retry-after", "ratelimit", "ratelimit-policy", "preference-applied", "idempotent-replayed"),
 )
 
+_NETWORK_HINT: Final = "check the network, then run the same command again"
 TraceLog = Callable[[str], None]
 Apart = Callable[[Callable[[], httpx.Response]], httpx.Response]
 MAX_CONNECTIONS: Final = 40  # more than anybody has requests in flight, so that each finds its connection again
@@ -252,7 +253,8 @@ class Connection:
             if self._trace is not None:
                 self._trace(f"! {type(error).__name__}")
             failure = self._explain(error)
-            failure.trace_id = trace_id
+            if not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):  # else nothing arrived
+                failure.trace_id = trace_id
             raise failure from error
         finally:
             if pacing is not None:
@@ -275,7 +277,7 @@ class Connection:
         if proxy is None and _cause_of(error, socket.gaierror) is not None:
             fact = f"no address is known for the server of `{url}`"
             return ServerUnreachable(fact, code=codes.NAME_UNKNOWN, hint=codes.NAME_UNKNOWN.cure)
-        hint = "start one: `reinmaker serve`" if stays else "check the network, then run the same command again"
+        hint = f"start one: `reinmaker serve{_port_option(url)}`" if stays else _NETWORK_HINT
         if proxy is not None:
             hint = f"requests go through the proxy that {proxy} names; if they should not: `unset {proxy}`"
         if isinstance(error, httpx.TimeoutException | _AnswerTooSlow):
@@ -283,6 +285,12 @@ class Connection:
         if isinstance(error, httpx.ConnectError):
             return ServerUnreachable(f"cannot reach server: `{url}`", code=codes.SERVER_UNREACHABLE, hint=hint)
         return ServerUnreachable(f"connection broke: `{url}`", code=codes.SERVER_UNREACHABLE, hint=hint)
+
+
+def _port_option(url: str) -> str:
+    """Return what makes a server of this machine listen where it is looked for."""
+    port = urlsplit(url).port
+    return "" if port in (None, LOCAL_PORT) else f" --port {port}"
 
 
 def _time_limits(wait_s: int, limit_s: float | None) -> httpx.Timeout:

@@ -30,7 +30,7 @@ Register = Callable[[Manifest], None]
 """Tells the local server where the bytes of a manifest lie."""
 PutAssets = Callable[[Sequence[str]], Mapping[str, ReinmakerError]]
 """Puts the assets of manifests where their URLs say; returns the ids of those whose assets are not there, and why."""
-ConfirmRemoved = Callable[[str, Difference], bool]
+ConfirmRemoved = Callable[[Mapping[str, Difference]], bool]
 """Asks whether the assets of the active version that are missing are meant to be missing."""
 
 

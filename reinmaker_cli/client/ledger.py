@@ -32,7 +32,7 @@ _OUTCOMES: dict[type[ReinmakerError], Outcome] = {
     ManifestRejected: "rejected",
     StillPending: "pending",
     ServerUnreachable: "unreachable",
-    AccessDenied: "unreachable",
+    AccessDenied: "skipped",  # it was never sent
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -37,7 +37,7 @@ Plan = Unchanged | Await | Send
 def plan_all(journey: Journey) -> dict[int, Plan]:
     """Return what to do with each manifest that can go, by its place; what cannot go is in the journey's ledger.
 
-    Each is looked at on its own, many at a time; then a person is asked about all that would go, one after another.
+    Each is looked at on its own, many at a time; then a person is asked once about all that would go.
     """
     journey.around.on_event(PreflightStarted(len(journey.wanted)))
     plans: dict[int, Plan] = {}
@@ -56,8 +56,7 @@ def plan_all(journey: Journey) -> dict[int, Plan]:
     journey.turns.finish()
     if journey.is_stopped:
         return {}
-    for place, active_version in sorted(removals.items()):
-        confirm_removed(journey, place, active_version)
+    confirm_removed(journey, dict(sorted(removals.items())))
     return dict(sorted(plans.items()))
 
 
@@ -203,14 +202,22 @@ def _require_immutable(manifest: Manifest, difference: Difference, active_versio
         )
 
 
-def confirm_removed(journey: Journey, place: int, active_version: str) -> None:
-    """Warn of the assets of the active version that would go; UsageError where somebody says that they must not."""
-    manifest_id, difference = journey.ledger[place].manifest_id, journey.ledger[place].difference
-    assert difference is not None
-    names = ", ".join(f"`{asset.id}`" for asset in difference.removed[:MAX_NAMES_SHOWN])
-    more = ", …" if len(difference.removed) > MAX_NAMES_SHOWN else ""
-    message = f"{len(difference.removed)} assets of the active `{active_version}` are missing: {names}{more}"
-    journey.ledger.note_findings(place, [codes.ASSETS_REMOVED.finding(message, manifest_id=manifest_id)])
+def confirm_removed(journey: Journey, removals: Mapping[int, str]) -> None:
+    """Warn of the assets of the active versions that would go; UsageError where somebody says that they must not.
+
+    `removals`: place of a manifest → the version that players have.
+    """
+    differences: dict[str, Difference] = {}
+    for place, active_version in removals.items():
+        manifest_id, difference = journey.ledger[place].manifest_id, journey.ledger[place].difference
+        assert difference is not None
+        differences[manifest_id] = difference
+        names = ", ".join(f"`{asset.id}`" for asset in difference.removed[:MAX_NAMES_SHOWN])
+        more = ", …" if len(difference.removed) > MAX_NAMES_SHOWN else ""
+        count = f"{len(difference.removed)} {'asset' if len(difference.removed) == 1 else 'assets'}"
+        message = f"{count} of the active `{active_version}` missing: {names}{more}"
+        journey.ledger.note_findings(place, [codes.ASSETS_REMOVED.finding(message, manifest_id=manifest_id)])
     confirm = journey.around.confirm_removed
-    if confirm is not None and not confirm(manifest_id, difference):
-        raise UsageError(f"not published: `{manifest_id}`", code=codes.DECLINED, hint=codes.DECLINED.cure)
+    if differences and confirm is not None and not confirm(differences):
+        names = ", ".join(f"`{name}`" for name in list(differences)[:MAX_NAMES_SHOWN])
+        raise UsageError(f"not published: {names}", code=codes.DECLINED, hint=codes.DECLINED.cure)

@@ -162,7 +162,7 @@ def _plan_anew(journey: Journey, place: int, patience: Patience, taken: Sequence
     if place in removals:
         patience.hold()  # a person takes the time that it takes
         try:
-            confirm_removed(journey, place, removals[place])
+            confirm_removed(journey, removals)
         except UsageError as error:  # others are sent by now, and have their results
             raise VersionConflict(error.message, code=error.code, hint=error.hint) from error
         patience.resume()

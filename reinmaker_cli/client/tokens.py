@@ -196,9 +196,9 @@ def _has_origin(url: str, origin: str) -> bool:
 
 def _token_refused(answer: Answer, credentials: Credentials) -> ReinmakerError:
     # An issuer that quotes the request back must not bring the secret into a message.
-    answer = replace(answer, body=_without_secret(answer.body.decode(errors="replace"), credentials).encode())
+    safe = replace(answer, body=_without_secret(answer.body.decode(errors="replace"), credentials).encode())
     if answer.status not in (400, 401, 403) or answer.media_type == PROBLEM_MEDIA_TYPE:
-        return error_of(answer)
+        return error_of(safe)
     try:
         said = answer.read(TokenError)
     except ServerUnreachable as unusable:
@@ -208,8 +208,19 @@ def _token_refused(answer: Answer, credentials: Credentials) -> ReinmakerError:
     return refusal
 
 
+_TOKEN_ERRORS: Final = frozenset(
+    {"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type"}
+    | {"invalid_scope"}
+)
+"""RFC 6749 section 5.2: fixed words, which are no secret whatever the secret is."""
+
+
 def _refusal(said: TokenError, credentials: Credentials) -> AccessDenied:
-    description = plain(_without_secret(said.error_description or said.error, credentials))  # JSON escapes read
+    # What quotes the secret is left out whole, so that one which is a common word does not eat words of ours.
+    description = plain(said.error_description or said.error)
+    is_fixed = said.error in _TOKEN_ERRORS
+    if (said.error_description or not is_fixed) and _without_secret(description, credentials) != description:
+        description = said.error if is_fixed else "its own words are left out, they hold the secret"
     if said.error == "invalid_scope":
         return _scope_refused(f"the issuer refused the scope: {description}")
     message = f"the issuer refused the client `{credentials.client_id}`: {description}"

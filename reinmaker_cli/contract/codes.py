@@ -268,23 +268,29 @@ NOT_JSON = _finding(
 
 # --- findings: a manifest against the world --------------------------------------------------------------------------
 
+_OTHER_BYTES_THERE: Final = (
+    "what lies there is never replaced: give the file another URL, by a new name or by {sha256:8} in `url` under"
+    " [manifest], then `reinmaker publish --push`"
+)
+
 ASSET_UNREACHABLE = _finding(
     "asset-unreachable",
     "the asset's URL does not serve it",
     "Nothing could be read from the URL: missing, refused, or out of reach.",
-    "upload the file to its URL, then publish again; `reinmaker build --copy-plan -` lists what goes where",
+    "put the file there and publish again: `reinmaker publish --push` does both;"
+    " `reinmaker build --copy-plan -` lists what goes where",
 )
 ASSET_BYTES = _finding(
     "asset-bytes",
     "the URL serves another number of bytes",
     "The size of what the URL serves is not the size in the manifest.",
-    "upload the file again, then publish again",
+    _OTHER_BYTES_THERE,
 )
 ASSET_HASH = _finding(
     "asset-hash",
     "the URL serves other bytes",
     "What the URL serves has another SHA-256 than the manifest says.",
-    "upload the file again, then publish again",
+    _OTHER_BYTES_THERE,
 )
 ASSET_UNVERIFIED = _finding(
     "asset-unverified",
@@ -297,7 +303,7 @@ ASSET_IMMUTABLE = _finding(
     "other bytes under a published URL",
     "Assets are immutable once published: players' devices keep what they loaded from a URL."
     " A changed file needs a new URL.",
-    "put {sha256:8} into the `url` template, as `reinmaker init` writes it",
+    "put {sha256:8} into the `url` template, as `reinmaker init` writes it, or give the file a new name",
     allowable=False,
 )
 URL_NO_OBJECT = _finding(
@@ -731,6 +737,9 @@ UNKNOWN_ENVIRONMENT = _error(
     "`reinmaker config show` lists them",
 )
 FOLDER_NOT_FOUND = _error("folder-not-found", "no such folder or file", "The path does not exist.", "check the path")
+FILE_NOT_FOUND = _error(
+    "file-not-found", "no such file", "The file does not exist, or may not be opened.", "check the path"
+)
 NOT_A_FOLDER = _error(
     "not-a-folder", "a file where a folder is needed", "The command works on an asset folder.", "name the folder"
 )
@@ -985,6 +994,12 @@ NO_LOCAL_SERVER = _error(
 )
 PORT_TAKEN = _error(
     "port-taken", "the port is taken", "Another program listens there.", "`reinmaker serve --port 0` takes a free one"
+)
+DATA_IN_USE = _error(
+    "data-in-use",
+    "a server runs with this data folder",
+    "One server at a time keeps its data in a folder, and one that is running has this one.",
+    "use it: `reinmaker health` says where it is; or start one that keeps nothing: `reinmaker serve --ephemeral --port 0`",
 )
 DATABASE_NEWER = _error(
     "database-newer",

@@ -48,6 +48,9 @@ class EntitlementStatus(StrEnum):
     REVOKED = "revoked"
 
 
+LOCAL_PORT: Final = 7040
+"""Of `reinmaker serve`, and of whoever looks for it."""
+
 PRODUCTS: Final = ("reinmaker", "daily_lesson", "curious_kelly")
 LOCALES: Final = ("en-US", "es-ES", "fr-FR")
 PERSONAS: Final = ("2-5", "6-12", "13-17", "18-35", "36-60", "61-102")

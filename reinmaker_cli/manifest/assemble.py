@@ -16,7 +16,7 @@ from typing import Any
 
 from reinmaker_cli.assets.collector import collector_paused
 from reinmaker_cli.assets.portable import printable
-from reinmaker_cli.assets.project import AUTO_VERSION, Project
+from reinmaker_cli.assets.project import AUTO_VERSION, PROJECT_FILE, Project
 from reinmaker_cli.assets.scan import Asset, Scan
 from reinmaker_cli.assets.templates import RESERVED_NAMES, UnknownCapture, expand, expand_urls, placeholders
 from reinmaker_cli.contract import codes
@@ -235,7 +235,9 @@ def _shared_ids(homes: Iterable[_Home]) -> Iterator[Finding]:
 
 
 def _coverage_gaps(homes: Iterable[_Home], project: Project) -> Iterator[Finding]:
+    """Yield a finding for each manifest that [coverage] asks for and that is not there; each once."""
     sources = [dict(home.source) for home in homes]
+    told: set[frozenset[tuple[str, str]]] = set()
     for covered, wanted in project.coverage.items():
         present: defaultdict[tuple[tuple[str, str], ...], set[str]] = defaultdict(set)
         for source in sources:
@@ -243,6 +245,12 @@ def _coverage_gaps(homes: Iterable[_Home], project: Project) -> Iterator[Finding
             present[rest].add(source[covered])
         for rest, values in sorted(present.items()):
             for missing in wanted:
-                if missing not in values:
+                hole = frozenset((*rest, (covered, missing)))
+                if missing not in values and hole not in told:  # a persona without a locale is a locale without it too
+                    told.add(hole)
                     lesson = ", ".join(f"{name} `{value}`" for name, value in rest)
-                    yield codes.COVERAGE_GAP.finding(f"no files for {covered} `{missing}` of {lesson}")
+                    yield codes.COVERAGE_GAP.finding(
+                        f"no files for {covered} `{missing}` of {lesson}",
+                        path=PROJECT_FILE,
+                        pointer=f"/coverage/{covered}",
+                    )

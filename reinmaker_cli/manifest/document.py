@@ -96,7 +96,7 @@ def load_document(path: Path) -> Any:
     try:
         return read_ijson(path.read_bytes())
     except FileNotFoundError as error:
-        raise UsageError(f"no such file: `{path}`", code=codes.FOLDER_NOT_FOUND, hint="check the path") from error
+        raise UsageError(f"no such file: `{path}`", code=codes.FILE_NOT_FOUND, hint="check the path") from error
     except OSError as error:
         fact = f"cannot read `{path}`: {(error.strerror or str(error)).lower()}"
         raise UsageError(fact, code=codes.UNREADABLE, hint=codes.UNREADABLE.cure) from error

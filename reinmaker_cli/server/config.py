@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from reinmaker_cli.contract.names import LOCAL_PORT
+
 Verify = Literal["strict", "available"]
 ValidationMode = Literal["real", "immediate", "manual"]
 ClockMode = Literal["wall", "virtual"]
@@ -46,7 +48,7 @@ class ServerConfig:
 
     host: str = "localhost"
     """An address, or `localhost`: IPv4 and, where there is one, IPv6. Beyond loopback: with TLS alone."""
-    port: int = 7040
+    port: int = LOCAL_PORT
     """0 takes a free one."""
     data: Path | None = None
     """Folder of database and `client.json`; None: a private temporary folder, removed at the end."""

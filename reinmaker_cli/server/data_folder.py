@@ -41,14 +41,28 @@ def occupied_folder(data: Path | None) -> Iterator[Path]:
         ) from error
     try:
         if not _lock(lock):
-            raise UsageError(
-                f"another server uses the data folder: `{data}`",
-                code=codes.DATABASE_FAILED,
-                hint="stop it, or use another folder with --data, or --ephemeral",
-            )
+            raise _in_use(data)
+        os.truncate(lock, 0)
+        os.write(lock, str(os.getpid()).encode())
         yield data
     finally:
         os.close(lock)
+
+
+def _in_use(data: Path) -> UsageError:
+    """Return the error that says who has the folder, and how to go on."""
+    try:
+        holder = (data / LOCK_FILE).read_text(encoding="ascii")
+    except (OSError, ValueError):  # Windows lets nobody read what is locked
+        holder = ""
+    client = _read_client(data)
+    place = f", at {client.api_url}" if client is not None else ""
+    stop = f"`kill {holder}` stops it; " if holder.isdecimal() else ""
+    return UsageError(
+        f"a server runs with the data folder `{data}`{place}",
+        code=codes.DATA_IN_USE,
+        hint=f"use that one: `reinmaker health`; {stop}one beside it: `reinmaker serve --ephemeral --port 0`",
+    )
 
 
 def development_client(store: Store, data: Path, listening: Listening, clock: Clock) -> LocalClient:

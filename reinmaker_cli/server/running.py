@@ -202,13 +202,14 @@ def _prepared(
 ) -> Iterator[tuple[_Server, Started]]:
     """Yield a server that is ready to run: port bound, data folder ours, database open."""
     with ExitStack() as stack:
-        listening = listen(config) if seat is None else inherited(config, seat.api, seat.control)
-        for bound in listening.all:
-            stack.callback(bound.close)
         if seat is not None and config.data is not None:
             data = config.data  # the first process holds it
         else:
+            # Before the port: where a server runs already, that is what is to be said.
             data = stack.enter_context(occupied_folder(config.data))
+        listening = listen(config) if seat is None else inherited(config, seat.api, seat.control)
+        for bound in listening.all:
+            stack.callback(bound.close)
         tls = _prepared_tls(data, listening) if config.tls else None
         place = config.database or data
         store = open_store(place)

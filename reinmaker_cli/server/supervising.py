@@ -44,10 +44,10 @@ def serve_with_workers(config: ServerConfig, ready: Callable[[Started], None]) -
     """Serve with several processes until SIGTERM or SIGINT; as `serve_forever`, and raises the same."""
     _check(config)
     with ExitStack() as stack:
+        data = stack.enter_context(occupied_folder(config.data))
         listening = listen(config)
         for bound in listening.all:
             stack.callback(bound.close)
-        data = stack.enter_context(occupied_folder(config.data))
         stack.enter_context(access_log(config.log))
         client, ca_file = _made_ready(config, data, listening)
         # With the port that was taken, and the folder that is ours: a worker takes both as they are.

@@ -204,9 +204,9 @@ def test_a_folder_without_such_names_gets_a_file_that_is_refused_until_it_is_com
     project = project_of(proposal)
     assert project.rules == () and project.source["locale"] == "es-ES"
     assert proposal.missing == ("locale", "agePersona")
-    with pytest.raises(ConfigError, match=r"`\[source\] locale` is empty") as caught:
+    with pytest.raises(ConfigError, match=r"`\[source\] locale, agePersona` are empty") as caught:
         project_from_document(tomllib.loads(proposal.toml), root=Path(), path=None)
-    assert caught.value.hint == 'write locale = "en-US" or "es-ES" or "fr-FR"'
+    assert caught.value.hint.startswith('write locale = "en-US" or "es-ES" or "fr-FR", and agePersona = "2-5" or ')
     assert proposal.leftovers == ("readme.txt",)
 
 

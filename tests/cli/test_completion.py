@@ -68,6 +68,10 @@ def test_bash_offers_the_flags_of_a_verb_and_no_others() -> None:
         (("spec", "schema", "mani"), ["manifest"]),
         (("check", "--allow", "unmat"), ["unmatched-file"]),
         (("check", "--allow", "lfs"), []),
+        (("webhooks", "trigger", "te"), ["telemetry.flushed"]),
+        (("webhooks", "trigger", "f"), []),
+        (("publish", "--only", ""), []),
+        (("entitlements", ""), []),
     ],
 )
 def test_bash_offers_values(words: tuple[str, ...], offered: list[str]) -> None:
@@ -196,7 +200,7 @@ def test_a_tab_in_zsh_completes_the_line(known: dict[str, str], typed: str, show
         session.wait_for(shown.removeprefix(typed))
 
 
-@pytest.mark.skipif(shutil.which("pwsh") is None, reason="no PowerShell here")
+@pytest.mark.skipif(shutil.which("pwsh") is None, reason="no `pwsh` here; Debian has no package of it")
 def test_powershell_offers_what_is_fixed_and_what_is_looked_up(known: dict[str, str]) -> None:
     lines = ("reinmaker publish --env mi", "reinmaker status tiny", "reinmaker reh")
     asked = ";".join(

@@ -403,6 +403,7 @@ def test_a_secret_that_got_too_old_by_the_clock_is_refused(reinmaker: Command, p
         assert failed(reinmaker, "--data", data, "--online") == {}
         with LocalControl(started.url, started.client.control_token) as control:
             control.advance_clock(91 * 86400)
+        assert "the server's own was moved to" in fact(reinmaker("doctor", "--data", data, "--json").document, "clock")
         assert failed(reinmaker, "--data", data, "--online") == {"token": "credentials-refused"}
         assert reinmaker("doctor", "--data", data, "--online").code == 4
 
@@ -517,7 +518,7 @@ def mine(reinmaker: Command, project: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return run
 
 
-NO_TOKEN = {"token": "server-failed"}
+NO_TOKEN = {"token": "answer-unusable"}
 """The answering server is no issuer."""
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from reinmaker_cli.server.config import ServerConfig
+from reinmaker_cli.server.running import running_server
 from tests.cli.command import Command, Ended
 from tests.cli.folders import make_project, wav
 
@@ -42,6 +44,33 @@ def test_build_leads_to_the_publication_of_what_it_wrote(reinmaker: Command, wor
     file = hinted(reinmaker("build", "lesson", "--only", "locale=fr-FR", "-o", "fr.json"))
     assert file == ["publish", "fr.json", "--root", "lesson"]
     assert reinmaker("rehearse", *file[1:]).code == 0
+
+
+def test_a_hint_names_the_data_folder_that_was_typed(reinmaker: Command, work: Path) -> None:
+    make_project(work)
+    hint = "start one with `reinmaker serve --data elsewhere`"
+    assert hint in reinmaker("publish", "--data", "elsewhere").err
+
+
+def test_assets_that_would_go_are_named_and_what_comes_next_says_that_it_asks(reinmaker: Command, work: Path) -> None:
+    make_project(work / "lesson")
+    data = work.parent / "data"
+    with running_server(ServerConfig(port=0, data=data, log="off", network=False)):
+        words = ("lesson", "--data", data)
+        assert reinmaker("publish", *words).code == 0
+        told_again = reinmaker("publish", *words)
+        assert [line.split()[0] for line in told_again.out.splitlines()] == ["unchanged"] * 2
+        assert "verdict" not in told_again.err
+        (work / "lesson" / "bye-en.wav").unlink()
+        (work / "lesson" / "bye-fr.wav").unlink()
+        asks = "it asks first, because 2 assets would go (`--yes` answers)"
+        assert f"`reinmaker publish lesson --data {data}`; {asks}" in reinmaker("publish", *words, "--dry-run").err
+        assert asks in reinmaker("diff", *words).err
+        refused = reinmaker("publish", *words)
+        assert "2 assets that players have would go from 2 manifests" in refused.err
+        assert "bye-en-wav (tiny-en-US), bye-fr-wav (tiny-fr-FR)" in refused.err
+        seen = reinmaker("status", *words)
+        assert "`reinmaker diff lesson" in seen.err and "this version" not in seen.out
 
 
 @pytest.mark.parametrize("words", [["build", "-o", "m.json"], ["rehearse", "--receipt", "m.json"]])

@@ -41,7 +41,7 @@ def _here(work: Path) -> None:
         ("several-into-one-file", ["build", "project", "-o", "a.wav"], 2),
         ("config-not-toml", ["scan", "project", "--config", "broken.toml"], 2),
         ("config-missing", ["scan", "project", "--config", "nowhere.toml"], 2),
-        ("manifest-not-json", ["check", "broken.toml"], 3),
+        ("manifest-not-json", ["check", "broken.json"], 3),
         ("manifest-is-no-manifest", ["check", "empty.json"], 3),
         ("bad-number", ["scan", "project", "--jobs", "many"], 2),
         ("jobs-zero", ["scan", "project", "--jobs", "0"], 2),
@@ -63,6 +63,7 @@ def _prepare(work: Path) -> None:
     (work / "a.wav").write_bytes(wav())
     (work / "loose" / "a.wav").write_bytes(wav())
     (work / "broken.toml").write_text("[settings\n")
+    (work / "broken.json").write_text("[settings\n")
     (work / "empty.json").write_text("{}")
 
 

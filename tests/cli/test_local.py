@@ -159,4 +159,5 @@ def test_a_client_that_is_not_there_is_named_with_those_that_are(local: Command,
 
 def test_a_second_server_in_the_data_folder_is_refused(local: Command, data: Path) -> None:
     ended = as_process("serve", "--port", "0", "--data", data)
-    assert (ended.returncode, b"another server uses the data folder" in ended.stderr) == (2, True)
+    assert (ended.returncode, b"error[data-in-use]" in ended.stderr) == (2, True)
+    assert re.search(rb"`kill [0-9]+` stops it", ended.stderr)

@@ -292,7 +292,7 @@ def test_what_the_names_do_not_say_is_to_be_completed_before_anything_is_built(r
     assert 'check [manifest] product = "reinmaker"' in ended.err
     ended = reinmaker("check")
     assert ended.code == 2
-    assert "reinmaker.toml: `[source] locale` is empty" in ended.err
+    assert "reinmaker.toml: `[source] locale, agePersona` are empty" in ended.err
     assert 'write locale = "en-US" or "es-ES" or "fr-FR"' in ended.err
 
 
@@ -411,3 +411,11 @@ def test_spec_prints_documents_that_parse(reinmaker: Command, work: Path) -> Non
     assert reinmaker("spec", "schema", "nonsense").code == 2
     assert reinmaker("spec", "schema", "-o", "schema.json", "--json").document["file"] == "schema.json"
     assert json.loads((work / "schema.json").read_text())["required"]
+
+
+def test_init_says_what_git_lfs_has_not_fetched(reinmaker: Command, work: Path) -> None:
+    make_project(work / "lesson")
+    (work / "lesson" / "reinmaker.toml").unlink()
+    (work / "lesson" / "hello-en.wav").write_bytes(lfs_pointer(2048))
+    ended = reinmaker("init", "lesson")
+    assert (ended.code, "error[lfs-pointer]" in ended.err, "git -C lesson lfs pull" in ended.err) == (0, True, True)

@@ -286,6 +286,9 @@ def test_a_dead_letter_is_shown_exported_redriven_and_deleted(local: Command) ->
     assert local("local", "clock", "advance", "8h").code == 0
     (letter,) = results(local, "dead-letters")
     assert (letter["deliveryId"], letter["attempts"]) == (delivery, 6)
+    lines = local("webhooks", "dead-letters").out.splitlines()
+    assert "given up after 6 attempts" in lines[0]
+    assert lines[1] == f"  delivery {delivery}  endpoint {made['endpointId']}  not forwarded"
     (shown,) = results(local, "dead-letters", "show", delivery)
     assert len(shown["history"]) == 6
     exported = local("webhooks", "dead-letters", "export").out

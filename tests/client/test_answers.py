@@ -55,7 +55,7 @@ def test_places_that_are_wrong_become_findings_with_our_cure() -> None:
     errors = [{"code": "asset-hash", "pointer": "/assets/3", "detail": "other bytes", "assetId": "a", "expected": "1"}]
     (finding,) = error_of(problem(422, "manifest-invalid", errors=errors)).findings
     assert (finding.code, finding.pointer, finding.asset_id, finding.expected) == ("asset-hash", "/assets/3", "a", "1")
-    assert "upload the file again" in finding.hint
+    assert "never replaced" in finding.hint
 
 
 @pytest.mark.parametrize(

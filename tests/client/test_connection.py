@@ -141,7 +141,7 @@ def test_no_server_on_this_machine_names_serve() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     error = failure(connection(port))
-    assert (error.code, error.hint) == ("server-unreachable", "start one: `reinmaker serve`")
+    assert (error.code, error.hint) == ("server-unreachable", f"start one: `reinmaker serve --port {port}`")
 
 
 def test_a_silent_server_ends_at_the_time_limit() -> None:

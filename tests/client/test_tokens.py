@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, quote_plus, unquote_plus
 
@@ -222,10 +223,10 @@ def test_an_issuer_that_is_down_is_no_reason_to_guess() -> None:
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 
-def refused(status: int, **answer: Any) -> ReinmakerError:
+def refused(status: int, *, client: Credentials = AWKWARD, **answer: Any) -> ReinmakerError:
     env = Environment.checked("x", "https://api.example", token_url=f"{ISSUER}/t")
     with pytest.raises(ReinmakerError) as caught:
-        source(lambda _: httpx.Response(status, **answer), env).fetch("a")
+        source(lambda _: httpx.Response(status, **answer), env, client).fetch("a")
     return caught.value
 
 
@@ -263,6 +264,12 @@ def test_a_refusal_that_quotes_the_secret_is_shown_without_it(form: str, status:
     found = refused(status, json=answer, headers={"Content-Type": media_type})
     assert "wrong: …" in found.message
     assert form not in str([found.message, found.findings])
+
+
+def test_a_secret_that_is_a_common_word_leaves_our_own_words_whole() -> None:
+    common = replace(AWKWARD, client_secret="client")
+    quoted = {"error": "invalid_client", "error_description": "no such client"}
+    assert refused(401, client=common, json=quoted).message.endswith("refused the client `cli ent+1`: invalid_client")
 
 
 def test_a_granted_scope_that_lacks_what_was_asked_for_is_refused() -> None:

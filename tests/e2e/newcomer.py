@@ -48,7 +48,7 @@ class Newcomer:
     def __init__(self, reinmaker, tmp_path):
         self.folder = self.checkout = tmp_path / "checkout"
         self.home = reinmaker.home
-        shutil.copytree(ROOT / "examples" / "first-lesson", self.folder / "examples" / "first-lesson")
+        shutil.copytree(ROOT / "examples", self.folder / "examples")
         self.commands = tmp_path / "bin"
         self.commands.mkdir()
         self.put_command("reinmaker", f'#!/bin/sh\nexec "{sys.executable}" -m reinmaker_cli "$@"\n')
@@ -145,8 +145,12 @@ class Newcomer:
 
     def leave(self):
         """End what was left running, the last first."""
-        for beginning in reversed(list(self._going_on)):
-            self._end(beginning)
+        try:
+            for beginning in reversed(list(self._going_on)):
+                self._end(beginning)
+        finally:
+            for left in self._going_on.values():
+                left.kill()
 
     def shown(self, line):
         """Type a line and return it with what was said, as a page shows it."""

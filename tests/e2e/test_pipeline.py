@@ -187,6 +187,7 @@ def held_to_the_page(title, ended, pipeline):
 def normal(text, pipeline):
     text = text.replace(str(pipeline.checkout.parent), "")
     text = re.sub(r"\d{4}([.-])\d{2}\1\d{2}", "<today>", text)
+    text = re.sub(r" --port \d+", "", text)
     text = re.sub(r"localhost:\d+", "api.example.org", text).replace("http://api", "https://api")
     text = re.sub(r"\b[0-9a-f]{32}\b", "<trace id>", text)
     text = re.sub(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reinmaker_cli.client.credentials import SECRET_FILE_VARIABLE, SECRET_VARIABLE
+from reinmaker_cli.client.credentials import ID_VARIABLE, SECRET_FILE_VARIABLE, SECRET_VARIABLE
 from reinmaker_cli.contract.signing import new_secret, secret_bytes, sign
 from tests.cli.terminals import needs_terminals
 from tests.e2e.newcomer import ROOT, Newcomer, sessions
@@ -104,6 +104,9 @@ def type_all(reader, page, environment="staging", known=None):
         said = reader.type(typed.replace("make ", f"make --dry-run --directory {ROOT} "))
         assert reader.code == 0, (line, said)
         assert comparable(shown.split("…\n")[0]) in comparable(said), (line, said)
+        if line.startswith("reinmaker local client add"):
+            shown_once = dict(row.split(maxsplit=1) for row in said.splitlines()[:2])
+            reader.clients["ci"] = {ID_VARIABLE: shown_once["client"], SECRET_VARIABLE: shown_once["secret"]}
         if line.startswith("reinmaker webhooks endpoints add") and (made := re.search(r"ep_[0-9a-f]+", said)):
             known["ENDPOINT"] = made[0]
 
@@ -117,7 +120,7 @@ def comparable(text):
 def exported(reader, line, environment):
     """The variables of a line, with what the reader knows in the place of `…`."""
     given = dict(part.split("=") for part in line.split()[1:])
-    client = reader.clients[environment] | {"REINMAKER_WEBHOOK_SECRET": WEBHOOK_SECRET}
+    client = reader.clients.get("ci", reader.clients[environment]) | {"REINMAKER_WEBHOOK_SECRET": WEBHOOK_SECRET}
     if SECRET_FILE_VARIABLE in given:
         reader.variables.pop(SECRET_VARIABLE)
         secret = reader.home / "secret"
@@ -175,10 +178,10 @@ def test_every_fence_is_typed_or_says_why_not():
 @needs_terminals
 @needs_keyring
 def test_the_lines_of_the_readme(reader):
-    event = {"eventId": "e-1", "type": "t", "occurredAt": "2026-11-23T07:00:00Z", "userId": "user-1"}
-    (reader.checkout / "water-cycle" / "events.jsonl").write_text(json.dumps(event) + "\n")
-    with (reader.checkout / "water-cycle" / ".reinmakerignore").open("a") as ignored:
-        ignored.write("/events.jsonl\n")
+    address = f"http://localhost:{reader.variables['REINMAKER_PORT']}"
+    own = reader.home / ".config" / "reinmaker" / "config.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text(f'[env.ci]\napi_url = "{address}"\n')
     type_all(reader, "README.md", "production")
     assert json.loads((reader.checkout / "result.json").read_text())["environment"]["name"] == "production"
 

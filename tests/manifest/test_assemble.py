@@ -117,6 +117,14 @@ def test_a_missing_locale_is_a_coverage_gap_for_the_lesson_that_lacks_it(tmp_pat
     assert finding.message == "no files for locale `fr-FR` of phaseDNAId `water-cycle`, agePersona `6-12`"
 
 
+def test_a_hole_that_two_lists_ask_for_is_one_finding_in_the_project_file(tmp_path: Path) -> None:
+    folder = write_lesson(tmp_path, toml=f'{TOML}agePersona = ["2-5", "6-12"]\n')
+    for path in folder.glob("6-12-*-fr.txt"):
+        path.unlink()
+    (finding,) = built(load_project(folder)).findings
+    assert (finding.path, finding.pointer) == ("reinmaker.toml", "/coverage/locale")
+
+
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/"), min_size=1, max_size=8)
 JSON = st.recursive(
     st.none()

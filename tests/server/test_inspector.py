@@ -213,7 +213,7 @@ def test_a_rejected_manifest_says_asset_by_asset_what_was_expected_and_found_and
         if error["code"] == "asset-hash":
             values += [error["expected"], error["found"]]
         assert all(value in said for value in values)
-    assert "What to do: upload the file again, then publish again" in said
+    assert "What to do: what lies there is never replaced" in said
     assert f"s3://lotd-reinmaker-assets/{REJECTED}/welcome." in said
     assert "players have no version" in said
 

@@ -133,7 +133,7 @@ def test_lost_client_json_is_made_again(tmp_path, damage):
 def test_second_server_on_one_data_folder_is_refused(tmp_path):
     with live_server(data=tmp_path):
         error = refused(replace(QUIET, data=tmp_path))
-    assert (error.code, "another server" in error.message) == ("database-failed", True)
+    assert (error.code, f"kill {os.getpid()}" in error.hint) == ("data-in-use", True)
 
 
 # --- the database ----------------------------------------------------------------------------------------------------

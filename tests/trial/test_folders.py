@@ -32,6 +32,25 @@ def test_file_instead_of_a_folder(world: World) -> None:
     world.cure(again=False)
 
 
+def test_a_file_of_the_lesson(world: World) -> None:
+    """An asset, where a manifest or a folder is meant."""
+    world.mistake("reinmaker check lesson/hello-en.wav", code="not-a-folder")
+    world.cure(again=False)
+
+
+def test_the_project_file(world: World) -> None:
+    """The lesson's reinmaker.toml instead of its folder."""
+    world.mistake("reinmaker check lesson/reinmaker.toml", code="not-a-folder")
+    world.cure(again=False)
+
+
+def test_inside_the_folder_already(world: World) -> None:
+    """The name of a folder, typed inside it."""
+    world.ready("cd lesson")
+    world.mistake("reinmaker check lesson", code="folder-not-found")
+    world.cure(again=False)
+
+
 def test_inside_the_project(world: World) -> None:
     """A folder inside the lesson."""
     (world.work / "lesson" / "audio").mkdir()

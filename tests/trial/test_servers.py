@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from tests.trial.world import World
 
@@ -35,6 +39,41 @@ def test_port_taken(world: World) -> None:
         line = world.next()
         with world.started(line):
             world.cured(line, again=False)
+
+
+def test_server_runs_already(world: World) -> None:
+    """A second server for the data folder of one that runs."""
+    with world.server():
+        world.mistake("reinmaker serve", code="data-in-use")
+        world.cure(again=False)
+
+
+def test_another_program_at_the_port(world: World) -> None:
+    """Another program listens where the local server was."""
+    with world.server() as started:
+        port = int(started.url.rpartition(":")[2])
+    with HTTPServer(("localhost", port), Quiet) as other, threaded(other):
+        world.mistake("reinmaker publish lesson", code="answer-unusable")
+        world.not_cured("the other program has to go, or the server to start at another port")
+
+
+class Quiet(BaseHTTPRequestHandler):
+    """Knows no method, and keeps that to itself."""
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def threaded(server: HTTPServer) -> Iterator[None]:
+    """Answer in a thread meanwhile."""
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
 
 
 def test_unknown_name(world: World) -> None:

@@ -59,7 +59,7 @@ async def show_clock(services: Services, _query: Mapping[str, str]) -> View:
         facts(
             ("Shows", tag("time", "…", data_clock=True, class_="large number")),
             ("How it passes", how_it_passes(reading)),
-            ("Next due", next_one or "nothing: no delivery waits to be tried again"),
+            ("Next retry", next_one or "nothing: no delivery waits to be tried again"),
         ),
         section(
             "Move it",

@@ -68,7 +68,7 @@ def _figure(view: str, heading: str, total: int, *parts: tuple[str, int]) -> Htm
 
 def _next(due: float | None) -> Html:
     """Return when something happens by itself, and the buttons that bring it about."""
-    when: Child = tag("p", "nothing waits", class_="soft")
+    when: Child = tag("p", "no delivery waits", class_="soft")
     if due is not None:
         when = tag("p", moment(due), " ", until(due))
-    return tag("li", tag("h2", link("clock", "Next due")), when, clock_buttons())
+    return tag("li", tag("h2", link("clock", "Next retry")), when, clock_buttons())
