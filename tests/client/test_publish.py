@@ -286,7 +286,7 @@ def test_a_no_to_removing_what_the_quicker_one_added_leaves_the_results_of_the_o
         if manifest.manifest_id == ours.manifest_id:
             run(open_to(server), theirs)
 
-    def confirm(_: str, __: Difference) -> bool:
+    def confirm(_: Mapping[str, Difference]) -> bool:
         if answer == "no":
             return False
         raise UsageError("it needs a yes", code="confirmation-needed", hint="--yes")
