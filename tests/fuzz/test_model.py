@@ -67,6 +67,8 @@ class ServerAndModel(RuleBasedStateMachine):
     def start(self):
         example = next(self.examples)
         self.models = {f"{name}-{example}": Model() for name in IDS}
+        # A soak takes longer than the 15 minutes of a token.
+        self.live.api.headers["Authorization"] = "Bearer " + self.live.token()
 
     @rule(which=whiches, version=versions, content=st.sampled_from("ab"))
     def submit(self, which, version, content):

@@ -252,7 +252,7 @@ def test_rotation_of_nobody_is_refused(live: Caller):
     assert problem_code(live.control.post("/_local/clients/nobody/rotate")) == "request-invalid"
 
 
-@pytest.mark.sqlite
+@pytest.mark.sqlite  # looks into the bytes of the file
 def test_secret_is_stored_only_as_a_hash():
     with live_server() as caller:
         client = caller.control.post("/_local/clients", json={}).json()

@@ -151,7 +151,7 @@ def test_control_of_users_wants_the_control_token(live: Caller, method, path):
 # --- personal data ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.sqlite
+@pytest.mark.sqlite  # PostgreSQL leaves bytes in its files and log until they are written over: docs/deploy.md
 def test_a_forgotten_user_is_in_no_file_of_the_store():
     with live_server() as caller:
         put(caller, SECRETIVE)

@@ -426,7 +426,7 @@ def test_a_resend_is_one_post_and_leaves_the_schedule_alone(caller):
 # --- a user is forgotten ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.sqlite
+@pytest.mark.sqlite  # PostgreSQL leaves bytes in its files and log until they are written over: docs/deploy.md
 def test_a_forgotten_user_is_in_no_event_delivery_or_dead_letter(caller):
     with receiver(always(answer(410))) as there:
         give(caller, "usr_secret")  # undelivered
