@@ -127,9 +127,9 @@ def _ignore_end() -> None:
 def _ignore_limit() -> None:
     count = resource.count_request
 
-    def count_only(*words: Any) -> None:
+    async def count_only(*words: Any) -> None:
         try:
-            count(*words)
+            await count(*words)
         except ApiProblem as problem:
             if problem.code != codes.QUOTA_EXCEEDED:
                 raise
