@@ -188,6 +188,7 @@ class World:
         text = re.sub(r"(localhost|127\.0\.0\.1):\d+", r"\1:<port>", text)
         text = re.sub(r"(port |--port |`)\d{4,5}\b(?! [a-z]+s\b)", r"\1<port>", text)
         text = re.sub(r"`kill \d+`", "`kill <pid>`", text)
+        text = re.sub(r"(?<=` is )validating$", "pending", text, flags=re.MULTILINE)  # as it was last looked at
         text = re.sub(r"\b[0-9a-f]{32}\b", "<trace>", text)
         text = re.sub(r"\b\d{4}([.-])\d{2}\1\d{2}(-\d)?", "<today>", text)
         text = re.sub(r"\bclient[A-Za-z0-9]{14}\b", "<client>", text)
