@@ -164,7 +164,7 @@ def _follow(seen: Seen, answer: Seen | NotModified | None) -> Seen:
             hint="run the same command again: it sends what the server lacks",
         )
     now = answer.submission
-    if now.submission_id != said.submission_id and now.digest != said.digest:
+    if now.digest != said.digest:
         raise VersionConflict(
             f"somebody submitted other content meanwhile: `{said.manifest_id}` `{said.version}`",
             code=codes.VERSION_CONFLICT,

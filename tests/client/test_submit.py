@@ -12,7 +12,7 @@ import pytest
 from reinmaker_cli.client.answers import RetryLater
 from reinmaker_cli.client.api import Api, Seen
 from reinmaker_cli.client.events import AnswerLost, Event, Submitted
-from reinmaker_cli.client.patience import MAX_ATTEMPTS, Clockwork, Patience
+from reinmaker_cli.client.patience import MAX_ATTEMPTS, MAX_LIMITS_IN_A_ROW, Clockwork, Patience
 from reinmaker_cli.client.submit import Accepted, submit_manifest, wait_for_verdict
 from reinmaker_cli.errors import ReinmakerError, ServerUnreachable, StillPending, VersionConflict
 from reinmaker_cli.manifest.assemble import Manifest
@@ -202,6 +202,20 @@ def test_a_server_that_only_ever_says_later_ends(fake_time: FakeTime) -> None:
     with pytest.raises(ServerUnreachable) as caught:
         submit(Script([problem(429, "quota-exceeded", Retry_After="0")] * 100).api(), MANIFEST, fake_time)
     assert caught.value.code == "limited"
+
+
+def test_limits_of_questions_that_passed_do_not_add_up(fake_time: FakeTime) -> None:
+    waiting = patience(fake_time)
+    later = RetryLater("later", code="limited", hint="", retry_after_s=1, status=429)
+
+    def question() -> str:
+        if refusals:
+            raise refusals.pop()
+        return "an answer"
+
+    for _ in range(2):
+        refusals = [later] * (MAX_LIMITS_IN_A_ROW - 1)
+        assert waiting.ask(question) == "an answer"
 
 
 def test_a_limit_met_again_and_again_ends_although_questions_pass(fake_time: FakeTime) -> None:
