@@ -44,7 +44,8 @@ def push(
         require_clean(wanted.findings, "; nothing was uploaded")
     broken = wanted.broken()
     try:
-        pushing.put_assets([item.manifest_id for item in wanted.items if item.manifest_id not in broken])
+        ids = [item.manifest_id for item in wanted.items if item.manifest_id not in broken]
+        pushing.put_assets(ids, run.settings.deadline)
     except KeyboardInterrupt as signal:
         raise interrupted() from signal
     finally:

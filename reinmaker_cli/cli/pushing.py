@@ -45,7 +45,7 @@ class Pushing:
     report: PushReport | None = None
     """What came of it until now."""
 
-    def put_assets(self, manifest_ids: Collection[str]) -> Mapping[str, ReinmakerError]:
+    def put_assets(self, manifest_ids: Collection[str], deadline_s: float | None) -> Mapping[str, ReinmakerError]:
         """Put the assets of these manifests where their URLs say; return those whose assets are not there, and why."""
         from reinmaker_cli.buckets.access import require_library
         from reinmaker_cli.buckets.objects import Objects
@@ -60,7 +60,7 @@ class Pushing:
             Objects(self.run.variables, ca_file=ca_file(self.run)),
             dry_run=self.dry_run,
             keep_going=self.keep_going,
-            deadline_s=self.run.settings.deadline,
+            deadline_s=deadline_s,
             on_event=Narrator(self.run.output),
         )
         self.report = push.report

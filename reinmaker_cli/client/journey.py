@@ -28,8 +28,9 @@ SAID_FROM_S: Final = 1.0  # shorter waits for limits are the usual pace, and not
 
 Register = Callable[[Manifest], None]
 """Tells the local server where the bytes of a manifest lie."""
-PutAssets = Callable[[Sequence[str]], Mapping[str, ReinmakerError]]
-"""Puts the assets of manifests where their URLs say; returns the ids of those whose assets are not there, and why."""
+PutAssets = Callable[[Sequence[str], float | None], Mapping[str, ReinmakerError]]
+"""Puts the assets of manifests where their URLs say, within so many seconds (None: no end); returns the ids of those
+whose assets are not there, and why."""
 ConfirmRemoved = Callable[[Mapping[str, Difference]], bool]
 """Asks whether the assets of the active version that are missing are meant to be missing."""
 
@@ -129,6 +130,10 @@ class Journey:
             max_attempts=max_attempts,
             on_limit=lambda seconds: self._note_limit(manifest_id, seconds),
         )
+
+    def deadline_left_s(self) -> float | None:
+        """Return the seconds that are left for the whole run; None: no end."""
+        return None if self._deadline_at is None else self._deadline_at - self.around.world.clock()
 
     def await_limit(self, policy: PolicyName) -> None:
         """Let time pass until a request of a policy may be sent; ServerUnreachable where that takes too long."""

@@ -62,7 +62,7 @@ def _with_assets_there(journey: Journey, plans: Mapping[int, Plan]) -> Mapping[i
     put_assets = journey.around.put_assets
     if put_assets is None or not (journey.is_clean or journey.options.keep_going):
         return plans
-    errors = put_assets([journey.wanted[place].manifest_id for place in plans])
+    errors = put_assets([journey.wanted[place].manifest_id for place in plans], journey.deadline_left_s())
     for place in plans:
         error = errors.get(journey.wanted[place].manifest_id)
         if error is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from reinmaker_cli.client.patience import LOOKING_ATTEMPTS, Patience
 from reinmaker_cli.client.preflight import LIST_ABOVE, Wanted, list_manifests
 from reinmaker_cli.client.publish import publish
 from reinmaker_cli.client.report import AssetCounts, Report
-from reinmaker_cli.errors import Interrupted, UsageError
+from reinmaker_cli.errors import Interrupted, ReinmakerError, UsageError
 from reinmaker_cli.manifest.assemble import Draft, Manifest
 from reinmaker_cli.manifest.diff import Difference
 from reinmaker_cli.manifest.document import manifest_from_document
@@ -295,6 +295,25 @@ def test_a_no_to_removing_what_the_quicker_one_added_leaves_the_results_of_the_o
     assert (outcomes(report), report.exit_code) == (["active", "conflict"], 10)
 
 
+def test_a_person_who_is_asked_late_takes_no_time_from_the_manifest(
+    server: Started, api: Api, open_to: OpenedApi, bucket: Path, fake_time: FakeTime
+) -> None:
+    ours = lesson(bucket, "asked-late", {"a.mp3": b"ours"})
+    theirs = lesson(bucket, "asked-late", {"a.mp3": b"theirs", "b.mp3": b"b"})
+
+    def quicker(manifest: Manifest) -> None:
+        if manifest.version == "2026.11.23":
+            run(open_to(server), theirs)
+
+    def think(_: str, __: Difference) -> bool:
+        fake_time.now += 3600
+        return True
+
+    around = Surroundings(register=quicker, confirm_removed=think, world=fake_time.world)
+    report = run(api, ours, timeout_s=60, around=around)
+    assert (outcomes(report), report.results[0].version) == (["active"], "2026.11.23-2")
+
+
 def test_somebody_who_is_always_quicker_ends_as_a_conflict(manual_server: Started, open_to: OpenedApi) -> None:
     other = open_to(manual_server)
 
@@ -513,6 +532,24 @@ def test_a_deadline_leaves_the_rest_unsent(manual_server: Started, open_to: Open
     assert outcomes(report) == ["pending", "unreachable"]
     assert report.results[1].status is None
     assert report.exit_code == 7
+
+
+def test_the_deadline_is_one_for_the_upload_too(fake_time: FakeTime) -> None:
+    def slowly(_: httpx.Request) -> httpx.Response:
+        fake_time.now += 40
+        return NOT_FOUND
+
+    given: list[float | None] = []
+
+    def put_assets(_: Sequence[str], left_s: float | None) -> dict[str, ReinmakerError]:
+        given.append(left_s)
+        return {}
+
+    draft = lesson(None, "uploaded", {"a.mp3": b"a"})
+    around = Surroundings(put_assets=put_assets, world=fake_time.world)
+    run(Script([slowly]).api(), draft, dry_run=True, deadline_s=100, around=around)
+    run(Script([slowly]).api(), draft, dry_run=True, around=around)
+    assert given == [60.0, None]
 
 
 def test_the_time_limit_is_one_for_all_that_is_done_with_a_manifest(fake_time: FakeTime) -> None:
