@@ -243,6 +243,19 @@ def test_content_that_is_pending_already_is_waited_for_and_not_sent(
     assert POSTS not in proxy.requests
 
 
+def test_what_is_pending_already_is_awaited_without_a_question(
+    manual_server: Started, manual_control: LocalControl, open_to: OpenedApi
+) -> None:
+    """What it removes, and what it changes in place, was decided when it was sent."""
+    first = lesson(None, "no-question", {"a.mp3": b"a", "b.mp3": b"b"}, version="2026.11.22", url=PLAIN)
+    second = lesson(None, "no-question", {"a.mp3": b"other"}, version="2026.11.23", url=PLAIN)
+    run(open_to(manual_server), first, wait=False)
+    run(open_to(manual_server), second, wait=False)
+    manual_control.decide("no-question", "2026.11.22", "active")
+    report = run(open_to(manual_server), second, wait=False, around=Surroundings(confirm_removed=lambda *_: False))
+    assert (outcomes(report), report.exit_code) == (["pending"], 0)
+
+
 def test_no_verdict_in_time_is_pending_and_exit_8(manual_server: Started, open_to: OpenedApi) -> None:
     report = run(open_to(manual_server), lesson(None, "slow", {"a.mp3": b"a"}), timeout_s=0.2)
     (result,) = report.results
@@ -305,7 +318,7 @@ def test_a_person_who_is_asked_late_takes_no_time_from_the_manifest(
         if manifest.version == "2026.11.23":
             run(open_to(server), theirs)
 
-    def think(_: str, __: Difference) -> bool:
+    def think(_: Mapping[str, Difference]) -> bool:
         fake_time.now += 3600
         return True
 
@@ -431,6 +444,24 @@ def test_verdicts_that_come_late_are_found_in_the_listing(
     assert report.results[7].findings[0].message == "it is loud"
     asked = [request for request in proxy.requests if request.startswith("GET /v1/content/manifests/")]
     assert asked == ["GET /v1/content/manifests/late-007"]
+
+
+def test_race_what_the_listing_shows_as_active_may_be_somebody_elses(
+    manual_server: Started, manual_control: LocalControl, open_to: OpenedApi, fake_time: FakeTime
+) -> None:
+    drafts = [lesson(None, f"passed-{number:03}", {"a.mp3": b"a"}, version="2026.11.22") for number in range(MANY)]
+    theirs, other = lesson(None, "passed-007", {"a.mp3": b"theirs"}, version="2026.11.23"), open_to(manual_server)
+
+    def decide(event: Event) -> None:
+        if isinstance(event, Submitted):
+            if event.manifest_id == theirs.manifest_id:
+                run(other, theirs, wait=False)
+                manual_control.decide(theirs.manifest_id, "2026.11.23", "active")
+            manual_control.decide(event.manifest_id, event.version, "active")
+
+    report = run(open_to(manual_server), *drafts, around=Surroundings(on_event=decide, world=fake_time.world))
+    assert Counter(outcomes(report)) == {"active": MANY - 1, "conflict": 1}
+    assert (report.results[7].outcome, report.results[7].status) == ("conflict", "superseded")
 
 
 def test_what_an_earlier_run_left_pending_is_found_in_the_listing_too(

@@ -28,7 +28,7 @@ def result(kind: type[ReinmakerError] | None = None, *, finished: bool = False) 
     return PublishResult("m", AssetCounts(1, 1), "t", finished=finished, error=error)
 
 
-@pytest.mark.parametrize(("first", "second"), combinations(KINDS, 2))
+@pytest.mark.parametrize(("first", "second"), [*combinations(KINDS, 2)])
 def test_of_two_that_stopped_the_earlier_in_the_table_is_the_runs(
     first: type[ReinmakerError], second: type[ReinmakerError]
 ) -> None:
