@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import httpcore
-import httpx
 
 from reinmaker_cli.contract.object_urls import without_query
+
+if TYPE_CHECKING:
+    import httpx
 
 
 class NotHttp(Exception):
@@ -14,6 +18,8 @@ class NotHttp(Exception):
 
 def http_url(url: str) -> httpx.URL:
     """Return the URL, parsed; NotHttp where it has another scheme, no host, or credentials."""
+    import httpx  # not when the server starts: it loads a command line of its own, and rich with it, 5 MiB
+
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:

@@ -29,6 +29,7 @@ from reinmaker_cli.server.http_urls import NotHttp, http_url, wire_url
 from reinmaker_cli.server.kept_connections import KeptConnections
 from reinmaker_cli.server.retries import Answered, Failed, Failure, Outcome, retry_after_seconds
 from reinmaker_cli.server.store.webhook_records import Claimed, Sent
+from reinmaker_cli.server.threads import run_detached
 
 TIME_LIMIT_S: Final = 5.0
 """Real time, for name, connection, TLS, request, and the whole answer together."""
@@ -79,6 +80,8 @@ class Sender:
             return httpcore.AsyncHTTPConnection(origin, unused, kept_s, network_backend=backends[origin.scheme])
 
         self._connections = KeptConnections(connect, monotonic)
+        self._has_loaded = False
+        """What reads URLs."""
 
     async def close(self) -> None:
         """Close the connections that are kept."""
@@ -118,6 +121,9 @@ class Sender:
             return Failed("connection-broken", f"the connection broke ({type(error).__name__})")
 
     async def _post(self, claimed: Claimed, headers: list[tuple[str, str]]) -> Answered:
+        if not self._has_loaded:
+            await run_detached(http_url, claimed.url)  # loads a library, for which nobody else is to wait
+            self._has_loaded = True
         (url, host), body = _target(claimed.url), claimed.body.encode()
         framing = [("Host", host), ("Content-Length", str(len(body)))]
         request = httpcore.Request("POST", url, headers=framing + headers, content=body)
