@@ -148,6 +148,8 @@ NO_CHUNK = b"POST /v1/telemetry/events HTTP/1.1\r\nHost: localhost\r\nTransfer-E
 def test_what_is_no_request_is_refused_behind_the_answers_to_those_before(manual: Caller, behind, statuses):
     name = f"ahead-{uuid.uuid4()}"
     manual.submit(manifest(name), wait=None)
+    while manual.status(name).json()["status"] != "validating":  # each change would end the wait below
+        pass
     fields = f"Host: localhost\r\nAuthorization: Bearer {manual.token()}\r\nPrefer: wait=20\r\n"
     with connected(manual) as connection:
         connection.sendall(f"GET {MANIFESTS}/{name} HTTP/1.1\r\n{fields}\r\n".encode() + behind)
