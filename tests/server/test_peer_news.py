@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import httpx
 import psycopg
+import pytest
 
 from reinmaker_cli.server.config import SqsTarget
 from reinmaker_cli.server.deliveries import NEWS
@@ -35,6 +36,12 @@ def tell(url: str, topic: str) -> None:
     """Tell all what a third server would."""
     told = json.dumps({"by": 0, "topics": [topic]})
     run_sql(url, f"NOTIFY {CHANNEL}, '{told}'")
+
+
+@pytest.mark.parametrize("payload", ["", "no JSON", "[]", '{"by": 1}', '{"by": 1, "topics": 5}', "[" * 7000])
+def test_what_is_no_news_of_a_server_silences_nobody(pair, url, payload):
+    run_sql(url, f"NOTIFY {CHANNEL}, '{payload}'")
+    both_have_followed(pair)
 
 
 @contextmanager

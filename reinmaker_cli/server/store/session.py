@@ -168,9 +168,9 @@ class Session:
         payloads, self._heard = self._heard, []
         topics: dict[str, None] = {}
         for payload in payloads:
-            told = json.loads(payload)
-            if told["by"] != self.no:
-                topics |= dict.fromkeys(told["topics"])
+            by, told = _told(payload)
+            if by != self.no:
+                topics |= dict.fromkeys(told)
         return list(topics)
 
     def _follow(self) -> None:
@@ -252,6 +252,15 @@ class Session:
 
 def _locked(connection: Any, function: str) -> bool:
     return bool(connection.execute(f"SELECT {function}(%s, 0)", (PRESENCE,)).fetchone()[0])
+
+
+def _told(payload: str) -> tuple[int | None, list[str]]:
+    """Return who told it, and its topics; what no server wrote is news of everything."""
+    try:
+        told = json.loads(payload)
+        return told["by"], [str(topic) for topic in told["topics"]]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None, ["*"]
 
 
 def _payloads(by: int | None, topics: Collection[str]) -> Iterator[str]:
