@@ -90,9 +90,10 @@ class Timekeeper:
 
     def look(self) -> Reading:
         """Return the clock as it is now."""
-        now, text = self._clock.now(), _text(self._clock.mode, self._clock.setting)
-        etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
-        return Reading(self._clock.mode, now, round(now - self._real_time(), 3), etag)
+        mode, setting, now = self._clock.mode, self._clock.setting, self._clock.now()
+        etag = f'"{hashlib.sha256(_text(mode, setting).encode()).hexdigest()[:32]}"'
+        ahead_s = setting if mode == "wall" else now - self._real_time()
+        return Reading(mode, now, round(ahead_s, 3), etag)
 
     async def advance(self, seconds: float) -> Reading:
         """Move the clock forward by so many seconds, beside the time that passes by itself; NotForward, ClockLost."""

@@ -1,5 +1,5 @@
 """Webhooks a second to a receiver on this machine, beside a bare `httpx.AsyncClient` that sends the same to the same;
-and how long one waits for a receiver that is fast, alone and beside one that is slow.
+how long one waits for a receiver that is fast, alone and beside one that is slow; and how long eight hours take.
 
 Ours are in the outbox before the server starts; each is claimed, signed, sent to a checked address and written down.
 The client keeps its connections too and has as many requests in flight; it keeps no record of anything.
@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx
 
+from reinmaker_cli.server.retries import CONTRACT_SCHEDULE
 from reinmaker_cli.server.store import DATABASE_NAME, open_store
 from reinmaker_cli.server.store.deliveries import IN_FLIGHT_PER_ENDPOINT
 from reinmaker_cli.server.store.delivery_log import Wanted
@@ -33,6 +34,9 @@ TITLE = "Delivering"
 DELIVERIES = 3000
 EVENTS = 1000
 """For each of two receivers, caused one after the other."""
+EVENTS_PER_S = 100
+"""A rate that both take: what is measured is one wait for the other, and not how long a queue grows."""
+ATTEMPTS = 1 + len(CONTRACT_SCHEDULE.delays_s)
 WITHIN_S = 120.0
 
 _CLIENT = """
@@ -55,6 +59,7 @@ def measure(bench: Bench) -> None:
     waits = [_waits(bench.folder / f"waits-{number}", bench.environment) for number in range(ROUNDS)]
     name = f"p95 from event to a fast receiver, beside a slow one, {EVENTS:,} events each"
     wait = row_of(name, "the fast one alone", waits, " ms", 2.0, at_least=False)
+    hours = [_eight_hours(bench.folder / f"hours-{number}", bench.environment) for number in range(ROUNDS)]
     bench.say(
         f"{DELIVERIES} events wait in the outbox for a receiver on this machine: claimed, signed, sent to a checked",
         "address, and written down durably. The client keeps its connections, and no record. Ratios are ours / other,",
@@ -64,8 +69,11 @@ def measure(bench: Bench) -> None:
         rate.cells(),
         wait.cells(),
         "",
-        f"The slow receiver answers after {1000 * SLOW_S:.0f} ms. Never were more than {IN_FLIGHT_PER_ENDPOINT} on",
-        "their way to one receiver, counted there.",
+        f"Events are caused {EVENTS_PER_S} a second; the slow receiver answers after {1000 * SLOW_S:.0f} ms. Never",
+        f"were more than {IN_FLIGHT_PER_ENDPOINT} on their way to one receiver, counted there.",
+        "",
+        f"`reinmaker local clock advance 8h`, in which a receiver that always fails gets its {ATTEMPTS} attempts and",
+        f"the event becomes a dead letter: {statistics.median(hours):.2f} s, the command's start included (aim: 1 s).",
     )
 
 
@@ -121,11 +129,31 @@ def _cause(url: str, data: Path) -> dict[str, float]:
     wanted = {"phaseDNAId": "water-cycle", "locale": "fr-FR", "agePersona": "6-12"}
     caused_at = {}
     with httpx.Client(base_url=url, trust_env=False, headers={"Authorization": f"Bearer {token}"}) as client:
-        for _ in range(EVENTS):
+        began = time.monotonic()
+        for number in range(EVENTS):
+            time.sleep(max(0.0, began + number / EVENTS_PER_S - time.monotonic()))
             before = time.monotonic()
             caused = client.post("/_local/request-content", json=wanted).raise_for_status().json()
             caused_at[caused["eventId"]] = before
     return caused_at
+
+
+def _eight_hours(data: Path, environment: Mapping[str, str]) -> float:
+    """Return the seconds that `local clock advance 8h` takes while an event goes through all its attempts."""
+    path = "/failing"
+    reinmaker = [sys.executable, "-m", "reinmaker_cli"]
+    with _receiver(environment) as url, _server(data, environment, "--webhook", url + path):
+        for words in (
+            ["local", "request-content", "--phase-dna", "water-cycle", "--locale", "fr-FR", "--persona", "6-12"],
+            ["local", "clock", "advance", "8h"],
+        ):
+            began = time.monotonic()
+            subprocess.run([*reinmaker, *words, "--data", str(data)], env=environment, check=True, capture_output=True)
+        took_s = time.monotonic() - began
+        posts = _all(url + path, ATTEMPTS)["posts"]
+    if posts != ATTEMPTS:
+        raise RuntimeError(f"{posts} attempts, and not {ATTEMPTS}")
+    return took_s
 
 
 def _fill(data: Path, url: str) -> str:

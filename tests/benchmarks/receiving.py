@@ -1,6 +1,7 @@
 """A receiver of webhooks that costs little, in a process of its own: `python -m tests.benchmarks.receiving`.
 
-It prints its port. POSTs to `/slow` are answered after a while, others at once; a GET of a path tells what came there.
+It prints its port. POSTs to `/slow` are answered after a while, those to `/failing` with 500, others at once; a GET of a
+path tells what came there.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 SLOW_S = 0.03
+_OK, _FAILED = b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 500 Failed\r\nContent-Length: 0\r\n\r\n"
 _LENGTH, _ID = b"content-length:", b"webhook-id:"
 
 
@@ -59,13 +61,13 @@ class Receiver(asyncio.Protocol):
         came.under_way += 1
         came.most_at_once = max(came.most_at_once, came.under_way)
         if path == b"/slow":
-            asyncio.get_running_loop().call_later(SLOW_S, self._answer, came)
+            asyncio.get_running_loop().call_later(SLOW_S, self._answer, came, _OK)
         else:
-            self._answer(came)
+            self._answer(came, _FAILED if path == b"/failing" else _OK)
 
-    def _answer(self, came: Came) -> None:
+    def _answer(self, came: Came, answer: bytes) -> None:
         came.under_way -= 1
-        self._transport.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        self._transport.write(answer)
 
     def _tell(self, came: Came) -> None:
         report = json.dumps({"posts": came.posts, "mostAtOnce": came.most_at_once, "at": came.at}).encode()
