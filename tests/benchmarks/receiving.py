@@ -1,7 +1,7 @@
 """A receiver of webhooks that costs little, in a process of its own: `python -m tests.benchmarks.receiving`.
 
-It prints its port. POSTs to `/slow` are answered after a while, those to `/failing` with 500, others at once; a GET of a
-path tells what came there.
+It prints its port. POSTs to `/slow` are answered after a while, those to `/failing` with 500, others at once. A GET of
+a path tells what came there.
 """
 
 from __future__ import annotations
