@@ -141,7 +141,7 @@ class LocalControl:
 
     def limit_client(self, client_id: str, limits: Mapping[str, int]) -> ListedClient:
         """Give a client limits of its own, by name of the policy; those that are not named stay."""
-        return self.post(f"/clients/{quote(client_id, safe='')}/limits", {"limits": dict(limits)}).read(ListedClient)
+        return self.post(path_of("/clients", client_id, "limits"), {"limits": dict(limits)}).read(ListedClient)
 
     def clients(self) -> tuple[ListedClient, ...]:
         """Return the clients that the server knows."""
@@ -149,7 +149,7 @@ class LocalControl:
 
     def rotate_client(self, client_id: str) -> ClientSecret:
         """Make a new secret for a client; the server writes that of the development client to `client.json`."""
-        return self.post(f"/clients/{quote(client_id, safe='')}/rotate", {}).read(ClientSecret)
+        return self.post(path_of("/clients", client_id, "rotate"), {}).read(ClientSecret)
 
     def clock(self) -> Clock:
         """Return the clock as it is now."""
@@ -218,6 +218,8 @@ class LocalControl:
         wait_s: int = 0,
     ) -> Answer:
         """Send a request to a path below `/_local`; UsageError for what cannot be done, or what else stopped it."""
+        if query is not None:
+            _require_text(*query.values())
         answer = self._connection.ask(
             method,
             CONTROL_PATH + path,
@@ -234,6 +236,25 @@ class LocalControl:
             # What was asked of the server cannot be done: no content is invalid, and no server is out of reach.
             raise UsageError(error.message, code=error.code, hint=error.hint) from error
         raise error
+
+
+def path_of(*parts: str) -> str:
+    """Return the path below `/_local` of a list, or of what it has under an id; UsageError where an id is no text."""
+    _require_text(*parts)
+    first, *rest = parts
+    return "/".join([first, *(_segment(part) for part in rest)])
+
+
+def _segment(part: str) -> str:
+    # RFC 3986 section 5.2.4: a part of dots alone is taken for a step in the path, unless it is encoded.
+    return part.replace(".", "%2E") if part in (".", "..") else quote(part, safe="")
+
+
+def _require_text(*words: str) -> None:
+    try:
+        "".join(words).encode()
+    except UnicodeEncodeError as error:  # bytes of the command line that are no UTF-8
+        raise UsageError("an id or a filter that is not UTF-8", code=codes.USAGE, hint="copy it whole") from error
 
 
 def _body(document: Mapping[str, Any]) -> Body:

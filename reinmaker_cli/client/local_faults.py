@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
-from reinmaker_cli.client.local import LocalControl
+from reinmaker_cli.client.local import LocalControl, path_of
 from reinmaker_cli.contract.models import Wire
 from reinmaker_cli.errors import UsageError
 
@@ -57,7 +56,7 @@ def add_fault(control: LocalControl, fault: Mapping[str, Any]) -> ListedFault:
 def end_fault(control: LocalControl, fault_id: str) -> int:
     """End one fault; UsageError where there is none of that id."""
     try:
-        return control.ask("DELETE", f"/faults/{quote(fault_id, safe='')}").read(Cleared).cleared
+        return control.ask("DELETE", path_of("/faults", fault_id)).read(Cleared).cleared
     except UsageError as error:
         hint = "`reinmaker local fault list` shows what there is"
         raise UsageError(error.message, code=error.code, hint=hint) from error

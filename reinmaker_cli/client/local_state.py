@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
-from reinmaker_cli.client.local import Clock, LocalControl
+from reinmaker_cli.client.local import Clock, LocalControl, path_of
 from reinmaker_cli.contract.models import Wire
 
 
@@ -36,12 +34,12 @@ def snapshots(control: LocalControl) -> tuple[Snapshot, ...]:
 
 def remove_snapshot(control: LocalControl, name: str) -> None:
     """Remove a snapshot."""
-    control.ask("DELETE", f"/snapshots/{quote(name, safe='')}")
+    control.ask("DELETE", path_of("/snapshots", name))
 
 
 def restore_snapshot(control: LocalControl, name: str) -> Clock:
     """Put a state in the place of all there is, and return what the clock shows then."""
-    return control.ask("POST", f"/snapshots/{quote(name, safe='')}/restore").read(Clock)
+    return control.ask("POST", path_of("/snapshots", name, "restore")).read(Clock)
 
 
 def reset_server(control: LocalControl) -> Clock:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
-from urllib.parse import quote
 
 from reinmaker_cli.client.answers import Answer
 from reinmaker_cli.client.connection import Body
-from reinmaker_cli.client.local import LocalControl
+from reinmaker_cli.client.local import LocalControl, path_of
 from reinmaker_cli.contract.canonical import canonical_json
 from reinmaker_cli.contract.models import Wire
 from reinmaker_cli.contract.names import MAX_PREFER_WAIT_S
@@ -178,15 +177,15 @@ class Webhooks:
 
     def endpoint(self, endpoint_id: str) -> Endpoint:
         """Return one endpoint; UsageError `webhook-not-found` where there is none."""
-        return self._control.ask("GET", _path(ENDPOINTS, endpoint_id)).read(Endpoint)
+        return self._control.ask("GET", path_of(ENDPOINTS, endpoint_id)).read(Endpoint)
 
     def follow_endpoint(self, endpoint_id: str, *, wait_s: int = MAX_PREFER_WAIT_S) -> Iterator[Endpoint]:
         """Yield the endpoint as it is, and again at every change; the same again where `wait_s` passed without one."""
-        answer = self._control.ask("GET", _path(ENDPOINTS, endpoint_id))
+        answer = self._control.ask("GET", path_of(ENDPOINTS, endpoint_id))
         latest = answer.read(Endpoint)
         while True:
             yield latest
-            answer = self._again(_path(ENDPOINTS, endpoint_id), answer.etag, wait_s)
+            answer = self._again(path_of(ENDPOINTS, endpoint_id), answer.etag, wait_s)
             latest = latest if answer.status == 304 else answer.read(Endpoint)
 
     def add_endpoint(self, url: str, types: Sequence[str] = ()) -> NewEndpoint:
@@ -195,26 +194,25 @@ class Webhooks:
 
     def enable(self, endpoint_id: str) -> Endpoint:
         """Tell it of events again."""
-        return self._control.post(_path(ENDPOINTS, endpoint_id, "enable"), {}).read(Endpoint)
+        return self._control.post(path_of(ENDPOINTS, endpoint_id, "enable"), {}).read(Endpoint)
 
     def disable(self, endpoint_id: str, reason: str | None = None) -> Endpoint:
         """Tell it nothing more; what is on its way becomes dead letters."""
-        return self._control.post(_path(ENDPOINTS, endpoint_id, "disable"), {"reason": reason} if reason else {}).read(
-            Endpoint
-        )
+        said = {"reason": reason} if reason else {}
+        return self._control.post(path_of(ENDPOINTS, endpoint_id, "disable"), said).read(Endpoint)
 
     def remove(self, endpoint_id: str) -> None:
         """Forget an endpoint."""
-        self._control.ask("DELETE", _path(ENDPOINTS, endpoint_id))
+        self._control.ask("DELETE", path_of(ENDPOINTS, endpoint_id))
 
     def secret(self, endpoint_id: str, which: Literal["current", "next"]) -> ShownSecret:
         """Return the next secret, or the current one where it was never shown."""
-        return self._control.post(_path(ENDPOINTS, endpoint_id, "secret"), {"which": which}).read(ShownSecret)
+        return self._control.post(path_of(ENDPOINTS, endpoint_id, "secret"), {"which": which}).read(ShownSecret)
 
     def rotate(self, endpoint_id: str, overlap_s: int | None = None) -> Endpoint:
         """Let the next secret take over; both sign for `overlap_s`, by default 24 h."""
         asked = {} if overlap_s is None else {"overlapSeconds": overlap_s}
-        return self._control.post(_path(ENDPOINTS, endpoint_id, "rotate"), asked).read(Endpoint)
+        return self._control.post(path_of(ENDPOINTS, endpoint_id, "rotate"), asked).read(Endpoint)
 
     # --- events and deliveries --------------------------------------------------------------------------------------
 
@@ -249,12 +247,12 @@ class Webhooks:
 
     def delivery(self, delivery_id: str) -> Delivery:
         """Return one delivery."""
-        return self._control.ask("GET", _path(DELIVERIES, delivery_id)).read(Delivery)
+        return self._control.ask("GET", path_of(DELIVERIES, delivery_id)).read(Delivery)
 
     def resend(self, delivery_id: str) -> Attempt:
         """Make one POST now and return what came of it; the schedule stays as it is."""
         body = Body.json(canonical_json({}))
-        return self._control.ask("POST", _path(DELIVERIES, delivery_id, "resend"), body).read(Attempt)
+        return self._control.ask("POST", path_of(DELIVERIES, delivery_id, "resend"), body).read(Attempt)
 
     # --- dead letters -----------------------------------------------------------------------------------------------
 
@@ -266,7 +264,7 @@ class Webhooks:
 
     def dead_letter(self, delivery_id: str) -> DeadLetter:
         """Return one dead letter with its body and every attempt."""
-        return self._control.ask("GET", _path(DEAD_LETTERS, delivery_id)).read(DeadLetter)
+        return self._control.ask("GET", path_of(DEAD_LETTERS, delivery_id)).read(DeadLetter)
 
     def redrive(self, chosen: Chosen) -> Redriven:
         """Deliver dead letters again: fresh schedule, same ids."""
@@ -292,9 +290,3 @@ class Webhooks:
 
 class _Page(Wire):
     next: str | None = None
-
-
-def _path(*parts: str) -> str:
-    """Return a path below a list; ids are percent-encoded."""
-    first, *rest = parts
-    return "/".join([first, *(quote(part, safe="") for part in rest)])
