@@ -19,7 +19,7 @@ from reinmaker_cli.contract import codes, names
 from reinmaker_cli.errors import ManifestRejected, ServerUnreachable, StillPending, UsageError
 
 if TYPE_CHECKING:
-    from reinmaker_cli.client.api import Api
+    from reinmaker_cli.client.api import Api, Seen
     from reinmaker_cli.client.patience import Patience
     from reinmaker_cli.contract.findings import Finding
     from reinmaker_cli.contract.models import Submission
@@ -50,9 +50,11 @@ def status(
 
     known: Collection[str] = ()
     with open_run_api(run) as api:
-        rows = [_look(run, api, manifest_id, patience(), wait=wait) for manifest_id in ids]
-        if None in rows:
+        looks = [_look(api, manifest_id, patience()) for manifest_id in ids]
+        if None in looks:
             known = preflight.list_manifests(api, patience=patience(), trace_id=new_trace_id()) or ()
+        # Seen first, all of them: one whose time runs out takes nothing from what is said of the others.
+        rows = [_verdict(run, api, seen, patience(), wait=wait) if seen else None for seen in looks]
     run.output.add(results=[_as_json(name, submission) for name, submission in zip(ids, rows, strict=True)])
     run.output.ids(ids)
     run.output.table(
@@ -86,18 +88,26 @@ def _manifest_ids(run: Run, words: Sequence[str], only: Sequence[str]) -> list[s
     return ids
 
 
-def _look(run: Run, api: Api, manifest_id: str, patience: Patience, *, wait: bool) -> Submission | None:
+def _look(api: Api, manifest_id: str, patience: Patience) -> Seen | None:
     from reinmaker_cli.client.api import Seen, new_trace_id
-    from reinmaker_cli.client.submit import wait_for_verdict
 
     trace_id = new_trace_id()
     seen = patience.ask(lambda: api.manifest(manifest_id, trace_id=trace_id, limit_s=patience.left_s()))
-    if not isinstance(seen, Seen):
-        return None
+    return seen if isinstance(seen, Seen) else None
+
+
+def _verdict(run: Run, api: Api, seen: Seen, patience: Patience, *, wait: bool) -> Submission:
+    """Return the submission as it was seen or, where one waits and time does not run out before, with its verdict."""
+    from reinmaker_cli.client.api import new_trace_id
+    from reinmaker_cli.client.submit import wait_for_verdict
+
     if not wait:
         return seen.submission
-    run.output.progress.doing(f"waiting for the verdict of {manifest_id}")
-    return wait_for_verdict(api, seen, patience=patience, trace_id=trace_id)
+    run.output.progress.doing(f"waiting for the verdict of {seen.submission.manifest_id}")
+    try:
+        return wait_for_verdict(api, seen, patience=patience, trace_id=new_trace_id())
+    except StillPending:
+        return seen.submission
 
 
 def _require_known(run: Run, unknown: Sequence[str], asked: int, known: Collection[str]) -> None:
