@@ -7,6 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
+from reinmaker_cli.server import probe
+from reinmaker_cli.server.probe import PATIENCE_S
 from reinmaker_cli.server.store import open_store
 from tests.postgres import Cluster
 from tests.server import live as live_module
@@ -42,6 +44,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         is_bound = metafunc.definition.get_closest_marker("sqlite") is not None
         kinds = ["sqlite"] if is_bound else ["sqlite", "postgresql"]
         metafunc.parametrize("database", kinds, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def patient_health(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let health say what is so, however busy the machine is; on its own it says what it knew before after 50 ms."""
+    monkeypatch.setattr(probe, "PATIENCE_S", 60.0)
+
+
+@pytest.fixture
+def hurried_health(patient_health: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let health answer as soon as it does outside of tests."""
+    monkeypatch.setattr(probe, "PATIENCE_S", PATIENCE_S)
 
 
 @pytest.fixture(autouse=True)

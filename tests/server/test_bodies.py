@@ -41,6 +41,7 @@ def test_body_over_64_mib_is_refused_before_a_byte_of_it_is_read(live: Caller, m
     assert b'"code":"body-too-large"' in answer
 
 
+@pytest.mark.usefixtures("hurried_health")
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
 def test_body_of_64_mib_is_taken_while_others_are_answered(live: Caller, packed):
     """The figures, for a manifest that fills it, are in tests/benchmarks/health.py."""

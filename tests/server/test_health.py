@@ -8,6 +8,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
+import pytest
+
 from reinmaker_cli.server.store import DATABASE_NAME
 from tests.server.live import MANIFESTS, Caller, large_manifest, live_server
 
@@ -26,6 +28,7 @@ def test_checks_are_not_for_everybody_behind_a_proxy(live: Caller):
     assert "checks" in live.api.get("/v1/health", headers=forwarded).json()
 
 
+@pytest.mark.usefixtures("hurried_health")
 def test_health_does_not_wait_for_a_writer():
     with live_server() as caller:
         caller.http.get("/v1/health")
@@ -47,6 +50,7 @@ def test_health_is_failing_when_the_database_cannot_be_written():
         assert answer.json()["checks"]["database"]["status"] == "failing"
 
 
+@pytest.mark.usefixtures("hurried_health")
 def test_health_answers_while_large_manifests_come_in():
     """How quickly is measured by tests/benchmarks/health.py, with 20 manifests of 100,000 assets."""
     bodies = [json.dumps(large_manifest(8_000, f"large-{number}")).encode() for number in range(3)]
