@@ -52,12 +52,9 @@ class Threads:
 
         Where there are several it may be called again: another process was in its way, and nothing of it had happened.
         """
-        for _ in range(CONFLICTS if self._writers > 1 else 0):
-            try:
-                return await _run(self._writer, function, *args, **kwargs)
-            except WriteConflict:
-                continue
-        return await _run(self._writer, function, *args, **kwargs)
+        if self._writers == 1:
+            return await _run(self._writer, function, *args, **kwargs)
+        return await _run(self._writer, _despite_conflicts, functools.partial(function, *args, **kwargs))
 
     async def write_together(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function that writes the database and nothing else; those that wait at a time share a commit.
@@ -70,7 +67,7 @@ class Threads:
 
     def call_together(self, function: Callable[[], T]) -> T:
         """Call from another thread what writes the database and nothing else, as `write_together`; blocks."""
-        return function() if self._writers > 1 else self._together.call(function)
+        return _despite_conflicts(function) if self._writers > 1 else self._together.call(function)
 
     async def examine(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function that computes for some milliseconds."""
@@ -80,6 +77,15 @@ class Threads:
         """Finish what was begun."""
         for pool in (self._examiners, self._readers, self._writer):
             pool.shutdown()
+
+
+def _despite_conflicts(function: Callable[[], T]) -> T:
+    for _ in range(CONFLICTS):
+        try:
+            return function()
+        except WriteConflict:
+            continue
+    return function()
 
 
 async def run_detached(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

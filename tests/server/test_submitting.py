@@ -79,6 +79,7 @@ def test_superseded_version_is_replayed_and_never_replaced(live: Caller):
 def test_rejected_content_is_validated_anew(manual: Caller):
     first = manual.submit(manifest("rejected"), wait=None).json()
     rejected = manual.decide("rejected", "2026.11.23", "rejected", "too loud").json()
+    assert "validation" in rejected, rejected
     assert (rejected["status"], rejected["validation"]["errors"][0]["detail"]) == ("rejected", "too loud")
     again = manual.submit(manifest("rejected"), wait=None)
     assert again.status_code == 202

@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from reinmaker_cli.server import threads
-from reinmaker_cli.server.threads import run_detached
+from reinmaker_cli.server.store.database import WriteConflict
+from reinmaker_cli.server.threads import CONFLICTS, Threads, run_detached
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +57,35 @@ def test_a_thread_that_is_not_needed_ends(monkeypatch):
     thread = asyncio.run(scenario())
     thread.join(20)
     assert not thread.is_alive()
+
+
+class InTheWay:
+    """A write that other processes are in the way of, so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def __call__(self) -> str:
+        if self.left:
+            self.left -= 1
+            raise WriteConflict("DeadlockDetected")
+        return "written"
+
+
+@pytest.mark.parametrize(("times", "outcome"), [(0, "written"), (CONFLICTS, "written"), (CONFLICTS + 1, "conflict")])
+def test_a_write_that_others_are_in_the_way_of_is_made_again(times, outcome):
+    async def made(pools: Threads) -> list[str]:
+        ways = (pools.write, pools.write_together, lambda write: run_detached(pools.call_together, write))
+        return [await made_by(way) for way in ways]
+
+    async def made_by(way) -> str:
+        try:
+            return await way(InTheWay(times))
+        except WriteConflict:
+            return "conflict"
+
+    pools = Threads(writers=2)
+    try:
+        assert asyncio.run(made(pools)) == [outcome] * 3
+    finally:
+        pools.close()
