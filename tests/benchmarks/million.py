@@ -48,7 +48,7 @@ def measure(bench: Bench) -> None:
         "| --- | --- | --- | --- | --- | --- |",
     )
     for name, verb in _COMMANDS.items():
-        words = [*verb, *(["-o", str(bench.folder / "built")] if verb == ["build"] else [])]
+        words = [*verb, *(["-o", f"{bench.folder / 'built'}/"] if verb == ["build"] else [])]
         small = bench.run([REINMAKER, *words, "--quiet", str(few)])
         large = bench.run([REINMAKER, *words, "--quiet", str(many)])
         bench.say(Growth(name, small.cpu_s, large.cpu_s, large.peak_mib).line())

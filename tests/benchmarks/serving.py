@@ -26,8 +26,8 @@ _WHY = {
     "POST manifest of 20 assets, durable": (
         "each manifest gets its verdict too while the next ones come in, and Prism checks a schema and stores nothing."
         " Of the processor's time for one, a tenth goes into its rules, a fifth into taking it in and claiming it, and"
-        " the rest into its verdict, which looks at each asset (400 manifests, one after the other). Verdicts under load"
-        " share their commits."
+        " the rest into its verdict, which looks at each asset (400 manifests, one after the other). Verdicts that"
+        " come together share a commit."
     ),
     "POST 500 events, durable, 1,000,000 stored": _EVENTS,
 }
