@@ -12,13 +12,18 @@ from reinmaker_cli.errors import UsageError
 def entitlements_path(user_id: str) -> str:
     """Return the path of a user's entitlements. UsageError where no user can have that id; it does not repeat it."""
     try:
-        part = quote(user_id, safe="")
+        part = path_segment(user_id)
     except UnicodeEncodeError as error:  # bytes of the command line that are no UTF-8
         raise _impossible("not UTF-8") from error
     if not 1 <= len(user_id) <= MAX_USER_ID:
         raise _impossible(f"not of 1 to {MAX_USER_ID} characters")
-    # RFC 3986 section 5.2.4: a part of dots alone is taken for a step in the path, unless it is encoded.
-    return f"{ENTITLEMENTS_PATH}/{part.replace('.', '%2E') if part in ('.', '..') else part}"
+    return f"{ENTITLEMENTS_PATH}/{part}"
+
+
+def path_segment(text: str) -> str:
+    """Return a text as one segment of a path (RFC 3986 section 3.3). UnicodeEncodeError where it is not UTF-8."""
+    # Section 5.2.4: a segment of dots alone is taken for a step in the path, unless it is encoded.
+    return text.replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
 
 
 def without_user(url: str) -> str:

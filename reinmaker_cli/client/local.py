@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import quote
 
 from reinmaker_cli.client.answers import Answer, error_of
 from reinmaker_cli.client.api import new_trace_id
 from reinmaker_cli.client.connection import Body, Connection, TraceLog, open_http
+from reinmaker_cli.client.entitlements import path_segment
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.canonical import canonical_json
 from reinmaker_cli.contract.models import Entitlement, LocalClient, Submission, Wire
@@ -242,12 +242,7 @@ def path_of(*parts: str) -> str:
     """Return the path below `/_local` of a list, or of what it has under an id; UsageError where an id is no text."""
     _require_text(*parts)
     first, *rest = parts
-    return "/".join([first, *(_segment(part) for part in rest)])
-
-
-def _segment(part: str) -> str:
-    # RFC 3986 section 5.2.4: a part of dots alone is taken for a step in the path, unless it is encoded.
-    return part.replace(".", "%2E") if part in (".", "..") else quote(part, safe="")
+    return "/".join([first, *map(path_segment, rest)])
 
 
 def _require_text(*words: str) -> None:

@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,9 +89,7 @@ def _look(
     sources = Sources(
         folders=folders, maps=rules.maps, network=rules.network, policy=rules.policy, buckets=rules.buckets
     )
-    return verify(
-        assets, sources, strict=rules.strict, immutable=lambda _: store.published.find_moved(keyed), stop=stop
-    )
+    return verify(assets, sources, strict=rules.strict, immutable=partial(store.published.find_moved, keyed), stop=stop)
 
 
 def _conclude(

@@ -68,10 +68,10 @@ class SharedWrites:
 
     def _enqueue(self, waiting: _Waiting) -> None:
         with self._lock:
+            if not self._is_called:
+                self._writer.submit(self._carry_out)  # raises once the writer has ended: then nobody waits for it
+                self._is_called = True
             self._waiting.append(waiting)
-            is_called, self._is_called = self._is_called, True
-        if not is_called:
-            self._writer.submit(self._carry_out)
 
     def _carry_out(self) -> None:
         with self._lock:

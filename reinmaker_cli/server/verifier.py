@@ -33,8 +33,8 @@ STOP_CHECK_EVERY: Final = 256
 """Small files between two looks at `stop`."""
 
 
-FindPublished = Callable[[Sequence[AssetRef]], Mapping[int, str]]
-"""Assets -> index and hash of those whose URL an active or superseded manifest names with another hash."""
+FindPublished = Callable[[], Mapping[int, str]]
+"""Index and hash of those assets whose URL an active or superseded manifest names with another hash."""
 
 
 class VerificationStopped(Exception):
@@ -61,7 +61,7 @@ def verify(
     locator = Locator(sources)
     places = [locator.place_of(asset.url) for asset in assets]
     seen = _read_all(assets, places, sources, stop)
-    published = immutable(assets)
+    published = immutable()
     if stop():
         raise VerificationStopped
     return judge(assets, places, seen, published, strict=strict)

@@ -33,7 +33,7 @@ def ref(key: str, content: bytes = CONTENT, index: int = 0) -> AssetRef:
 
 
 def run(*assets: AssetRef, strict: bool = True, **options):
-    return verify(assets, Sources(**options.pop("sources", {})), strict=strict, immutable=lambda _: {}, **options)
+    return verify(assets, Sources(**options.pop("sources", {})), strict=strict, immutable=dict, **options)
 
 
 def checks(validation) -> dict[str, tuple]:

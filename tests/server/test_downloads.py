@@ -436,7 +436,7 @@ def test_assets_on_the_web_are_verified_side_by_side(server):
     ]
     assets[9] = assets[9]._replace(sha256="0" * 64)
     assets[11] = assets[11]._replace(bytes=5)
-    validation = verify(assets, Sources(), strict=True, immutable=lambda assets: {})
+    validation = verify(assets, Sources(), strict=True, immutable=dict)
     assert [(error.code, error.pointer, error.found) for error in validation.errors] == [
         ("asset-unreachable", "/assets/7/url", None),
         ("asset-hash", "/assets/9/hash", hashlib.sha256(files["/9"]).hexdigest()),

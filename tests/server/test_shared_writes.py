@@ -173,3 +173,11 @@ def test_manifests_sent_at_once_each_get_their_own_answer() -> None:
     statuses = [sorted((answers[number].status_code, answers[12 + number].status_code)) for number in range(12)]
     assert [pair[1] for pair in statuses] == [202, 409] * 6, statuses
     assert {pair[0] for pair in statuses} <= {200, 202}
+
+
+def test_who_comes_after_the_writer_has_ended_is_told_and_does_not_wait():
+    threads = Threads()
+    threads.close()
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            threads.call_together(lambda: "written")

@@ -152,7 +152,7 @@ def _execute_each(connection: Connection, statement: Any, rows: Sequence[Mapping
 
 def _attempt(sent: Sent, decision: Decision) -> dict[str, Any]:
     outcome, is_delivered = sent.outcome, isinstance(decision, Delivered)
-    answered = isinstance(outcome, Answered)
+    status, why_not = (outcome.status, "http-status") if isinstance(outcome, Answered) else (None, outcome.failure)
     return {
         "delivery_no": sent.claimed.no,
         "attempt": sent.claimed.attempt,
@@ -161,7 +161,7 @@ def _attempt(sent: Sent, decision: Decision) -> dict[str, Any]:
         "ended_at": sent.ended_at,
         "duration_ms": sent.duration_ms,
         "webhook_timestamp": sent.webhook_timestamp,
-        "status": outcome.status if isinstance(outcome, Answered) else None,
-        "outcome": "delivered" if is_delivered else "http-status" if answered else outcome.failure,  # type: ignore[union-attr]
+        "status": status,
+        "outcome": "delivered" if is_delivered else why_not,
         "error": None if is_delivered else reason_of(outcome),
     }
