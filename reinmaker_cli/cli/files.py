@@ -33,9 +33,8 @@ def write_result(path: Path, content: bytes) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=".reinmaker-"
-    )  # a name of its own: a file system takes 255 bytes
+    # Not named after the file, whose name may be as long as a file system takes.
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".reinmaker-")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
