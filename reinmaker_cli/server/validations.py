@@ -84,19 +84,24 @@ class Validations:
 
     async def decide(self, no: int, reason: str | None) -> Status | None:
         """Give the verdict that a person decided; None where there is one already. Overtakes a validation under way."""
-        claim = await self._threads.write(self._store.submissions.claim, no, now=self._clock.now(), overtaking=True)
-        if claim is None:
-            return None
-        try:
-            status = await self._run(decide, claim, reason, self._clock)
-        except Exception:
-            # The validation that was overtaken will not give its verdict any more.
-            if (overtaken := self._tasks.pop(no, None)) is not None:
-                overtaken.cancel()
-            self.enqueue(no, claim.body_bytes)
-            raise
-        self._tell(claim)
-        return status
+        stopping = self._stopping
+        while True:
+            claim = await self._threads.write(self._store.submissions.claim, no, now=self._clock.now(), overtaking=True)
+            if claim is None:
+                return None
+            try:
+                status = await self._run(decide, claim, reason, self._clock)
+            except Exception:
+                # The validation that was overtaken will not give its verdict any more.
+                if (overtaken := self._tasks.pop(no, None)) is not None:
+                    overtaken.cancel()
+                self.enqueue(no, claim.body_bytes)
+                raise
+            self._tell(claim)
+            # None: a validation whose turn came meanwhile has overtaken the decision. It is overtaken again, unless
+            # all has stopped, for a state may be put into the database in which this is the number of another.
+            if status is not None or stopping.is_set():
+                return status
 
     async def stop(self) -> None:
         """Stop validating; what is under way stays open in the store."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 
+from reinmaker_cli.contract.names import Status
 from reinmaker_cli.server import judging
 from reinmaker_cli.server.store.submissions import Submissions
+from reinmaker_cli.server.validations import Validations
 from tests.server.live import MANIFESTS, live_server, manifest
 
 VALIDATIONS = "reinmaker_cli.server.validations."
@@ -82,3 +87,29 @@ def test_decision_that_fails_leaves_the_validation_to_be_done(monkeypatch, no_pa
         assert caller.decide("water-cycle", "2026.11.23", "rejected").status_code == 500
         answer = caller.api.get(f"{MANIFESTS}/water-cycle", headers={"Prefer": "wait=20"})
     assert answer.json()["status"] == "active"
+
+
+def test_validation_whose_turn_comes_within_a_decision_does_not_undo_it(monkeypatch):
+    decided, validated = threading.Event(), threading.Event()
+    decisions: list[Status | None] = []
+    attempt = Validations._attempt
+
+    async def attempt_late(validations, no, pause_s):
+        await asyncio.to_thread(decided.wait, 60)
+        try:
+            return await attempt(validations, no, pause_s)
+        finally:
+            validated.set()
+
+    def decide(*args):
+        decided.set()
+        assert validated.wait(60)
+        decisions.append(judging.decide(*args))
+        return decisions[-1]
+
+    monkeypatch.setattr(Validations, "_attempt", attempt_late)
+    monkeypatch.setattr(VALIDATIONS + "decide", decide)
+    with live_server(validation="manual") as caller:
+        caller.submit(manifest(), wait=None)
+        answer = caller.decide("water-cycle", "2026.11.23", "active")
+    assert (answer.status_code, answer.json()["status"], decisions) == (200, "active", [None, "active"])
