@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from reinmaker_cli.server.store.database import Database
 from reinmaker_cli.server.store.inserts import insert_or_replace, insert_or_skip
@@ -88,12 +88,8 @@ class Facts:
             insert_or_replace(connection, facts, {"name": "lastProbe", "value": repr(now)})
 
 
-_EPOCH = select(facts.c.value).where(facts.c.name == "epoch")
-
-
-def epoch(connection: Connection) -> str:
-    """Return the name of the database's epoch: "" until the first time that another state was put into it."""
-    return connection.execute(_EPOCH).scalar_one_or_none() or ""
+EPOCH: Final = func.coalesce(select(facts.c.value).where(facts.c.name == "epoch").scalar_subquery(), "")
+"""The name of the epoch, for any statement: "" until the first time that another state was put into the database."""
 
 
 def begin_epoch(connection: Connection) -> None:

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from reinmaker_cli.contract.names import Status
 from reinmaker_cli.contract.versions import is_newer
 from reinmaker_cli.server.store.database import Database
-from reinmaker_cli.server.store.facts import epoch
+from reinmaker_cli.server.store.facts import EPOCH
 from reinmaker_cli.server.store.published import publish_assets
 from reinmaker_cli.server.store.records import (
     Accepted,
@@ -68,11 +68,12 @@ class Submissions:
         """Take the manifest in, durably, or say which submission or version stands in its way."""
         with self._database.write() as connection:
             self._database.alone(connection, f"manifest {new.manifest_id}")
-            latest = _newest(connection, new.manifest_id, new.version)
+            latest = newest = _newest(connection, new.manifest_id)
+            if newest is not None and newest.version != new.version:
+                latest = _newest(connection, new.manifest_id, new.version)
             if latest is not None and latest.status is not Status.REJECTED:
                 return Replayed(latest) if latest.digest == new.digest else VersionTaken(latest)
-            found = _active(connection, new.manifest_id)
-            active = None if found is None else found[1]
+            active = None if newest is None else newest.active
             if active is not None and not is_newer(new.version, active.version):
                 return NotNewer(active)
             return Created(_insert(connection, new, active, now))
@@ -144,7 +145,7 @@ class Submissions:
                 body_bytes=row.body_bytes,
                 trace_id=row.trace_id,
                 validation=row.validation,
-                epoch=epoch(connection),
+                epoch=row.epoch,
             )
 
     def conclude(
@@ -194,6 +195,7 @@ _CURRENT = select(submissions.c.no).where(
     submissions.c.no == bindparam("wanted_no"),
     submissions.c.attempt == bindparam("wanted_attempt"),
     submissions.c.status == Status.VALIDATING.value,
+    bindparam("claimed_in") == EPOCH,
 )
 _OPEN_ONE = and_(submissions.c.no == bindparam("wanted_no"), submissions.c.status.in_(_OPEN))
 _FREE_ONE = and_(
@@ -211,7 +213,7 @@ _CLAIM = (
             else_=submissions.c.updated_at,
         ),
     )
-    .returning(submissions)
+    .returning(submissions, EPOCH.label("epoch"))
 )
 _CONCLUDE = (
     update(submissions)
@@ -236,7 +238,7 @@ _NEXT_POINTER = (
 )
 
 
-def _newest(connection: Connection, manifest_id: str, version: str | None) -> StoredSubmission | None:
+def _newest(connection: Connection, manifest_id: str, version: str | None = None) -> StoredSubmission | None:
     """Return the newest submission of the manifest, or of that version of it."""
     if version is None:
         return _one(connection, _NEWEST, wanted_manifest=manifest_id)
@@ -291,8 +293,8 @@ def _insert(connection: Connection, new: NewSubmission, active: StoredVersion | 
 
 
 def _is_current(connection: Connection, claim: Claim) -> bool:
-    wanted = {"wanted_no": claim.no, "wanted_attempt": claim.attempt}
-    return connection.execute(_CURRENT, wanted).one_or_none() is not None and claim.epoch == epoch(connection)
+    wanted = {"wanted_no": claim.no, "wanted_attempt": claim.attempt, "claimed_in": claim.epoch}
+    return connection.execute(_CURRENT, wanted).one_or_none() is not None
 
 
 def _activate(connection: Connection, claim: Claim, verdict: Verdict, now: float) -> Status:
