@@ -92,9 +92,8 @@ def obstacle(scheme: str, variables: Mapping[str, str]) -> str:
 
     Fast, and asks no store. For `gs` and `az` a role that only the machine's metadata service knows is not seen.
     """
-    for library in ("obstore", "botocore"):
-        if importlib.util.find_spec(library) is None:
-            return f"{library} is not installed: {_INSTALL}"
+    if missing := _missing_library():
+        return f"{missing} is not installed: {_INSTALL}"
     if scheme == "s3":
         try:
             return "" if aws().method else "no AWS credentials were found"
@@ -115,9 +114,14 @@ def has_visible_credentials(scheme: str, variables: Mapping[str, str]) -> bool:
 
 def require_library() -> None:
     """Raise UsageError where the extra is not installed."""
-    for library in ("obstore", "botocore"):
-        if importlib.util.find_spec(library) is None:
-            raise UsageError(f"{library} is not installed", code=codes.BUCKET_UNUSABLE, hint=_INSTALL)
+    if missing := _missing_library():
+        raise UsageError(f"{missing} is not installed", code=codes.BUCKET_UNUSABLE, hint=_INSTALL)
+
+
+@functools.cache  # a server asks for each manifest
+def _missing_library() -> str:
+    """Return what of the extra is not installed, or nothing; looked for once a process."""
+    return next((name for name in ("obstore", "botocore") if importlib.util.find_spec(name) is None), "")
 
 
 def no_credentials(scheme: str) -> AccessDenied:

@@ -37,7 +37,7 @@ def canonical_json(document: Any) -> bytes:
     The standard encoder, written in C, makes the same bytes except for floats (ECMAScript has its own notation),
     and for names beyond the BMP (JCS sorts by UTF-16 code unit). Where neither can occur it is used, six times as fast.
     """
-    if _is_plain(document):
+    if type(document) is str or _is_plain(document):
         text = _encode_list(document) if type(document) is list else _encode(document)
         if text.isascii() or not _BEYOND_BMP.search(text):
             return text.encode("utf-8")

@@ -14,7 +14,7 @@ from reinmaker_cli.contract.names import MAX_ERRORS_LISTED, MAX_EVENTS
 from reinmaker_cli.server.intake import Refused
 from reinmaker_cli.server.store.telemetry import EventRow
 
-_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 _BETWEEN = secrets.token_hex(16)
 """Text that no event has: nobody outside of this process knows it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 import threading
@@ -76,8 +77,7 @@ class Seat:
 def serve_seated(seat: Seat, ready: Callable[[Started], None]) -> None:
     """Serve as one of several workers until SIGTERM; as `serve_forever`."""
     with _prepared(seat.config, None, seat) as (server, started), _stop_on_signals(server):
-        server.when_ready = lambda: ready(started)
-        asyncio.run(server.serve(server.listening))
+        _serve(server, lambda: ready(started))
 
 
 def serve_forever(config: ServerConfig, ready: Callable[[Started], None], *, clock: MovableClock | None = None) -> None:
@@ -91,8 +91,13 @@ def serve_forever(config: ServerConfig, ready: Callable[[Started], None], *, clo
         serve_with_workers(config, ready)
         return
     with _prepared(config, clock) as (server, started), _stop_on_signals(server):
-        server.when_ready = lambda: ready(started)
-        asyncio.run(server.serve(server.listening))
+        _serve(server, lambda: ready(started))
+
+
+def _serve(server: _Server, ready: Callable[[], object]) -> None:
+    server.when_ready = ready
+    gc.freeze()  # what was loaded stays: to look for cycles in it again and again takes a twentieth of the time
+    asyncio.run(server.serve(server.listening))
 
 
 @contextmanager

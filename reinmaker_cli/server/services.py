@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 INTAKE_WORKERS = 2
+EXAMINED_AT_ONCE_BYTES = 16 * 1024
+"""On the event loop, in less than a millisecond: to hand a small body to a thread takes a quarter as long."""
 FINISH_WITHIN_S = TIME_LIMIT_S + 1.0  # an attempt under way when the server stops
 FORWARD_WITHIN_S = 2.0  # a batch of dead letters under way then; cut short, it is sent again
 
@@ -140,7 +142,9 @@ class Services:
             await self.peers.tell_state()
 
     async def examine(self, function: Callable[[bytes], T], body: Body) -> T:
-        """Return what `function` makes of the body: in a thread, or in a worker process where the body is large."""
+        """Return what `function` makes of the body: at once, in a thread, or in a process, as its size wants it."""
+        if len(body.content) <= EXAMINED_AT_ONCE_BYTES:
+            return function(bytes(body.content))
         if not body.is_large:
             return await self.threads.examine(function, bytes(body.content))
         try:
@@ -241,7 +245,6 @@ async def run_services(base: Foundation) -> AsyncIterator[Services]:
         await deliveries.close()
         if forwarder is not None:
             await forwarder.stop(FORWARD_WITHIN_S)
-        await journal.close()
         if peers is not None:
             await peers.close()
         threads.close()

@@ -38,6 +38,10 @@ class SigningKey:
     """When the last token that it signed has expired; None: no other key is to follow it yet."""
     key: RSAKey = field(repr=False)
 
+    def is_live(self, now: float) -> bool:
+        """Return whether the key verifies a token now."""
+        return self.ends_at is None or now < self.ends_at
+
     def state_at(self, now: float) -> State:
         """Return what the key does; never asked once it has ended."""
         if now < self.signs_from:
@@ -73,11 +77,11 @@ class KeyRing:
 
     def live(self, now: float) -> tuple[SigningKey, ...]:
         """Return the keys that verify a token now."""
-        return tuple(one for one in self.keys if one.ends_at is None or now < one.ends_at)
+        return tuple(one for one in self.keys if one.is_live(now))
 
     def verifying(self, kid: object, now: float) -> SigningKey | None:
         """Return the live key of that id."""
-        return next((one for one in self.live(now) if one.kid == kid), None)
+        return next((one for one in self.keys if one.kid == kid and one.is_live(now)), None)
 
     def awaits_next(self, now: float) -> bool:
         """Return whether a key was made that does not sign yet."""

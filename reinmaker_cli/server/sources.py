@@ -84,6 +84,7 @@ class Nowhere:
 Place = InFolder | OnTheWeb | InBucket | BadPlace | Nowhere
 
 _NOWHERE = Nowhere()
+_BEHIND_HOST = re.compile("[/?#]")
 
 
 class Locator:
@@ -150,5 +151,5 @@ def _below(root: Path, parts: list[str]) -> Place:
 def origin_of(url: str) -> str:
     """Return scheme and host of a URL without credentials, for people and for grouping; takes any text."""
     scheme, separator, rest = url.partition("://")
-    host = re.split("[/?#]", rest, maxsplit=1)[0]
+    host = _BEHIND_HOST.split(rest, maxsplit=1)[0]
     return scheme + separator + host.rpartition("@")[2]

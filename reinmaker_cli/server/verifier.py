@@ -91,8 +91,9 @@ def _read_all(
             objects.append(position)
         elif isinstance(place, BadPlace):
             seen[position] = Unreachable(place.reason)
-    tasks = ((position, partial(_read_file, places[position])) for position in large)
-    _run_side_by_side(tasks, seen, min(4, os.cpu_count() or 1), stop)
+    if large:
+        tasks = ((position, partial(_read_file, places[position])) for position in large)
+        _run_side_by_side(tasks, seen, min(4, os.cpu_count() or 1), stop)
     if remote:
         downloader = Downloader(sources.policy, stop=stop)
         try:
