@@ -6,8 +6,9 @@ A literal brace is written twice. `{sha256:N}` is the first N digits; no other p
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
@@ -94,19 +95,16 @@ def expand_urls(template: str, shared: Mapping[str, str], paths: Sequence[str], 
     `shared` is what all of the files have in common; path and SHA-256 are each file's own. Everything but RFC 3986's
     unreserved characters is encoded, as UTF-8. Literal text of the template stays as it is.
     """
-    form = ""
-    columns: list[Sequence[str]] = []
+    columns: list[Iterable[str]] = [repeat("", len(paths))]
     for literal, name, digits in parse_template(template):
-        form += literal.replace("%", "%%")
+        columns.append(repeat(literal, len(paths)))
         if name == HASH_PLACEHOLDER:
             columns.append([sha256[:digits] for sha256 in digests])
         elif name in FILE_PLACEHOLDERS:
             columns.append(_encoded(paths if name == "path" else [file_fields(path)[name] for path in paths]))
         elif name is not None:
-            form += _encoded([_field(shared, name)])[0].replace("%", "%%")
-            continue
-        form += "" if name is None else "%s"
-    return [form % row for row in zip(*columns, strict=True)] if columns else [form % ()] * len(paths)
+            columns.append(_encoded([_field(shared, name)]) * len(paths))
+    return list(map("".join, zip(*columns, strict=True)))
 
 
 def _field(fields: Mapping[str, str], name: str) -> str:
@@ -116,8 +114,8 @@ def _field(fields: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _encoded(texts: Sequence[str]) -> Sequence[str]:
-    return texts if _NEEDS_NO_ENCODING.fullmatch("".join(texts)) else [quote(text, safe="/") for text in texts]
+def _encoded(texts: Sequence[str]) -> list[str]:
+    return list(texts) if _NEEDS_NO_ENCODING.fullmatch("".join(texts)) else [quote(text, safe="/") for text in texts]
 
 
 def file_fields(path: str) -> dict[str, str]:

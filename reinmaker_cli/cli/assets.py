@@ -14,11 +14,12 @@ from reinmaker_cli.cli.text import counted, human_size
 from reinmaker_cli.cli.verbs import FOLDER, verb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from reinmaker_cli.assets.project import Project
     from reinmaker_cli.assets.scan import Asset, Scan
+    from reinmaker_cli.cli.output import Output
 
 
 @verb(flags=FOLDER)
@@ -92,6 +93,20 @@ def stats_of(scans: Sequence[Scan]) -> dict[str, int]:
     """Return the `stats` of the document: how much was looked at."""
     names = ("files", "bytes", "hashed", "cached")
     return {name: sum(getattr(scan.stats, name) for scan in scans) for name in names}
+
+
+def show_manifests(output: Output, results: Sequence[Mapping[str, Any]]) -> None:
+    """Show a row for each manifest of the document's `results`."""
+    rows = [
+        [
+            row["manifestId"],
+            row["version"],
+            counted(row["assets"]["count"], "asset"),
+            human_size(row["assets"]["bytes"]),
+        ]
+        for row in results
+    ]
+    output.table(rows, head=("manifest", "version", "assets", "size"), right=frozenset({2, 3}))
 
 
 def _show(run: Run, scan: Scan, *, with_ignored: bool) -> None:

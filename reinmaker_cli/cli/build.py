@@ -12,7 +12,7 @@ import typer
 from reinmaker_cli.cli.findings import require_clean
 from reinmaker_cli.cli.options import Allow, Folders, Only, Watch
 from reinmaker_cli.cli.run import Run
-from reinmaker_cli.cli.text import counted, human_size
+from reinmaker_cli.cli.text import counted
 from reinmaker_cli.cli.verbs import FOLDER, verb
 
 if TYPE_CHECKING:
@@ -70,21 +70,24 @@ def _make(run: Run, loaded: Loaded, output: str | None, copy_plan: str | None) -
     run.output.add(stats=stats_of(loaded.scans))
     today = today_version()
     manifests = [draft.at(draft.version or today) for draft in loaded.drafts]
-    run.output.add(results=_results(run, manifests, {}))
+    results = [_as_json(manifest, with_digests=run.output.wants_results) for manifest in manifests]
+    run.output.add(results=results)
     require_clean(loaded.findings)
     if any(draft.version is None for draft in loaded.drafts):
         run.output.note(f"version auto: {today}, today's date; publishing asks the server which one is free")
     files = _write_manifests(run, manifests, output)
-    run.output.add(results=_results(run, manifests, files))
+    for row in results:
+        if row["manifestId"] in files:
+            row["file"] = files[row["manifestId"]].as_posix()
     if copy_plan is not None:
         _write_copy_plan(run, loaded, copy_plan)
     run.output.ids(manifest.manifest_id for manifest in manifests)
-    _show(run, loaded, manifests, output)
+    _show(run, loaded, results, output)
 
 
 def _write_manifests(run: Run, manifests: Sequence[Manifest], target: str | None) -> dict[str, Path]:
     """Write the manifests and return where each went; nothing where no target was named."""
-    from reinmaker_cli.cli.files import is_one_file, make_folder, write_result
+    from reinmaker_cli.cli.files import is_one_file, make_folder, write_pieces
 
     if target is None:
         return {}
@@ -99,7 +102,7 @@ def _write_manifests(run: Run, manifests: Sequence[Manifest], target: str | None
         make_folder(path)
         files = {manifest.manifest_id: path / f"{manifest.manifest_id}.json" for manifest in manifests}
     for manifest in manifests:
-        write_result(files[manifest.manifest_id], manifest.to_bytes())
+        write_pieces(files[manifest.manifest_id], manifest.to_pieces())
     return files
 
 
@@ -115,16 +118,14 @@ def _write_copy_plan(run: Run, loaded: Loaded, target: str) -> None:
         write_result(Path(target), text)
 
 
-def _show(run: Run, loaded: Loaded, manifests: Sequence[Manifest], target: str | None) -> None:
-    rows = [
-        [manifest.manifest_id, manifest.version, counted(_assets(manifest)[0], "asset"), _size(manifest)]
-        for manifest in manifests
-    ]
-    run.output.table(rows, head=("manifest", "version", "assets", "size"), right=frozenset({2, 3}))
+def _show(run: Run, loaded: Loaded, results: Sequence[Mapping[str, Any]], target: str | None) -> None:
+    from reinmaker_cli.cli.assets import show_manifests
+
+    show_manifests(run.output, results)
     if target is None:
         run.output.note("nothing was written: `-o FILE|DIR|-` writes the manifests", f"next: `{run.again('rehearse')}`")
     elif target != STDOUT:
-        run.output.note(f"wrote {counted(len(manifests), 'manifest')} to {target}")
+        run.output.note(f"wrote {counted(len(results), 'manifest')} to {target}")
         if loaded.only_root is not None:
             run.output.note(f"next: `{_publication(target, loaded.only_root, run.settings.env)}`")
 
@@ -136,27 +137,10 @@ def _publication(target: str, root: Path, environment: str) -> str:
     return f"reinmaker publish {files} --root {shlex.quote(str(root))}{chosen}"
 
 
-def _assets(manifest: Manifest) -> tuple[int, int]:
-    """Return number and size of a manifest's assets."""
-    assets = manifest.document["assets"]
-    return len(assets), sum(asset["bytes"] for asset in assets)
-
-
-def _size(manifest: Manifest) -> str:
-    return human_size(_assets(manifest)[1])
-
-
-def _results(run: Run, manifests: Sequence[Manifest], files: Mapping[str, Path]) -> list[dict[str, Any]]:
-    with_digests = run.output.wants_results
-    return [_as_json(manifest, files.get(manifest.manifest_id), with_digests) for manifest in manifests]
-
-
-def _as_json(manifest: Manifest, file: Path | None, with_digests: bool) -> dict[str, Any]:
-    count, size = _assets(manifest)
+def _as_json(manifest: Manifest, *, with_digests: bool) -> dict[str, Any]:
     document: dict[str, Any] = {"manifestId": manifest.manifest_id, "version": manifest.version}
     if with_digests:
         document |= {"digest": manifest.digest, "contentDigest": manifest.content_digest}
-    document["assets"] = {"count": count, "bytes": size}
-    if file is not None:
-        document["file"] = file.as_posix()
+    assets = manifest.document["assets"]
+    document["assets"] = {"count": len(assets), "bytes": sum([asset["bytes"] for asset in assets])}
     return document

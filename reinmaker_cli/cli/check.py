@@ -13,7 +13,7 @@ from reinmaker_cli.cli.files import files_and_folders
 from reinmaker_cli.cli.findings import require_clean, summary_of
 from reinmaker_cli.cli.options import Allow, FoldersOrManifests, Only
 from reinmaker_cli.cli.run import Run
-from reinmaker_cli.cli.text import counted, human_size
+from reinmaker_cli.cli.text import counted
 from reinmaker_cli.cli.verbs import PUBLISH, verb
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding, count_errors
@@ -35,6 +35,8 @@ def check(
     allow: Allow = None,
 ) -> None:
     """Find everything that is wrong with folders and manifest files, all at once. Offline without --online."""
+    from reinmaker_cli.cli.assets import show_manifests
+
     files, folders = files_and_folders(run, paths or [])
     documents: list[Mapping[str, Any]] = []
     findings: list[Finding] = []
@@ -53,9 +55,7 @@ def check(
     results = [_as_json(document) for document in documents]
     run.output.add(results=results)
     run.output.ids(row["manifestId"] for row in results)
-    run.output.table(
-        [_row(row) for row in results], head=("manifest", "version", "assets", "size"), right=frozenset({2, 3})
-    )
+    show_manifests(run.output, results)
     require_clean(findings)
     run.output.note(f"{counted(len(results), 'manifest')}: {summary_of(findings)}", f"next: `{run.again('publish')}`")
 
@@ -132,19 +132,9 @@ def _unread(run: Run, assets: Sequence[AssetRef], unread: int, manifest_id: str)
 def _as_json(document: Mapping[str, Any]) -> dict[str, Any]:
     listed = document.get("assets")
     assets = [asset for asset in listed if isinstance(asset, dict)] if isinstance(listed, list) else []
-    sizes = [asset["bytes"] for asset in assets if isinstance(asset.get("bytes"), int)]
+    sizes = [asset["bytes"] for asset in assets if "bytes" in asset]
     return {
         "manifestId": str(document.get("manifestId", "")),
         "version": str(document.get("version", "")),
-        "assets": {"count": len(assets), "bytes": sum(sizes)},
+        "assets": {"count": len(assets), "bytes": sum([size for size in sizes if isinstance(size, int)])},
     }
-
-
-def _row(result: dict[str, Any]) -> list[str]:
-    assets = result["assets"]
-    return [
-        result["manifestId"],
-        result["version"],
-        counted(assets["count"], "asset"),
-        human_size(assets["bytes"]),
-    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,22 +22,27 @@ def write_result(path: Path, content: bytes) -> None:
 
     A device or FIFO is written in place: renaming over it would replace it.
     """
+    write_pieces(path, [content])
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write what comes piece by piece, as `write_result` does."""
     try:
         if path.exists() and not path.is_file():
             with path.open("wb") as file:
-                file.write(content)
+                file.writelines(pieces)
             return
-        _replace(path, content)
+        _replace(path, pieces)
     except OSError as error:
         raise output_failed(f"`{path}`", error, path) from error
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, pieces: Iterable[bytes]) -> None:
     # Not named after the file, whose name may be as long as a file system takes.
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".reinmaker-")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()

@@ -6,11 +6,13 @@ in. The same assets give the same bytes, in whatever order they come.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
+from itertools import chain, groupby, islice
+from operator import attrgetter, lt
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,14 @@ from reinmaker_cli.assets.collector import collector_paused
 from reinmaker_cli.assets.portable import printable
 from reinmaker_cli.assets.project import AUTO_VERSION, PROJECT_FILE, Project
 from reinmaker_cli.assets.scan import Asset, Scan
-from reinmaker_cli.assets.templates import RESERVED_NAMES, UnknownCapture, expand, expand_urls, placeholders
+from reinmaker_cli.assets.templates import (
+    HASH_PLACEHOLDER,
+    RESERVED_NAMES,
+    UnknownCapture,
+    expand,
+    expand_urls,
+    placeholders,
+)
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.canonical import ContentDigest
 from reinmaker_cli.contract.findings import Finding
@@ -85,6 +94,10 @@ class _Home:
     source: tuple[tuple[str, str], ...]
 
 
+_Placed = tuple[Sequence[Asset], Sequence[str]]
+"""Assets, and the URL of each."""
+
+
 @collector_paused()
 def assemble(scan: Scan, project: Project, *, environment: str) -> Assembly:
     """Return the manifests that the scanned assets make for an environment; offline and pure.
@@ -94,14 +107,14 @@ def assemble(scan: Scan, project: Project, *, environment: str) -> Assembly:
     """
     template = project.url_for.get(environment, project.url)
     findings: list[Finding] = []
-    grouped: defaultdict[_Home, list[tuple[Asset, str]]] = defaultdict(list)
+    grouped: defaultdict[_Home, list[_Placed]] = defaultdict(list)
     for alike in _alike(scan.assets, _deciding_captures(project, template)):
         try:
             home, urls = _home(alike[0].captures, project), _urls(template, alike, project)
         except _CannotPlace as error:
             findings += map(error.finding, alike)
         else:
-            grouped[home] += zip(alike, urls, strict=True)
+            grouped[home].append((alike, urls))
     findings.sort(key=attrgetter("path"))
     findings += _shared_ids(grouped)
     findings += _coverage_gaps(grouped, project)
@@ -153,13 +166,10 @@ def _deciding_captures(project: Project, template: str) -> tuple[str, ...]:
 def _alike(assets: Sequence[Asset], names: Sequence[str]) -> Iterable[list[Asset]]:
     """Return the assets in groups, each of those whose captures agree in all of the names."""
     groups: defaultdict[tuple[str | None, ...], list[Asset]] = defaultdict(list)
-    known: dict[int, list[Asset]] = {}  # the files of a folder mostly share the very object
-    for asset in assets:
-        captures = asset.captures
-        group = known.get(id(captures))
-        if group is None:
-            group = known[id(captures)] = groups[tuple([captures.get(name) for name in names])]
-        group.append(asset)
+    for captures, neighbours in groupby(
+        assets, attrgetter("captures")
+    ):  # the files of a folder mostly share the object
+        groups[tuple([captures.get(name) for name in names])] += neighbours
     return groups.values()
 
 
@@ -180,44 +190,73 @@ def _expanded(place: str, template: str, fields: Mapping[str, str]) -> str:
 
 def _urls(template: str, alike: Sequence[Asset], project: Project) -> list[str]:
     shared = alike[0].captures if project.version == AUTO_VERSION else {**alike[0].captures, "version": project.version}
+    paths = [asset.path for asset in alike]
+    digests = [asset.sha256 for asset in alike] if HASH_PLACEHOLDER in placeholders(template) else ()
     try:
-        return expand_urls(template, shared, [asset.path for asset in alike], [asset.sha256 for asset in alike])
+        return expand_urls(template, shared, paths, digests)
     except UnknownCapture as error:
         raise _CannotPlace("[manifest] url", error.name) from error
 
 
-def _draft(home: _Home, unsorted: Sequence[tuple[Asset, str]], project: Project) -> Draft:
-    members = sorted(unsorted, key=lambda member: (member[0].id, member[0].path))
+def _draft(home: _Home, parts: Sequence[_Placed], project: Project) -> Draft:
+    assets, urls = _sorted(parts)
     content = {
         "manifestId": home.manifest_id,
         "product": project.product,
         "source": dict(home.source),
-        "assets": _entries(members),
+        "assets": _entries(assets, urls),
         **project.extra,
     }
     return Draft(
         manifest_id=home.manifest_id,
         content=content,
         digest=ContentDigest(content),
-        files={url: asset.path for asset, url in members},
-        assets=tuple([asset for asset, _ in members]),
+        files=_Files(urls, assets),
+        assets=tuple(assets),
         version=None if project.version == AUTO_VERSION else project.version,
     )
 
 
-def _entries(members: Sequence[tuple[Asset, str]]) -> list[dict[str, Any]]:
-    entries = []
-    copies: dict[int, dict[str, Any]] = {}  # one of each object: many files share their metadata
-    for (_, asset_id, asset_type, sha256, size, metadata, _), url in members:
-        if not metadata:
-            entries.append({"id": asset_id, "type": asset_type, "url": url, "hash": sha256, "bytes": size})
-            continue
-        said = copies.get(id(metadata)) or copies.setdefault(id(metadata), dict(metadata))
-        # Not added to the one above: a dict display with all of its members takes half the time and memory.
-        entries.append(
-            {"id": asset_id, "type": asset_type, "url": url, "hash": sha256, "bytes": size, "metadata": said}
-        )
-    return entries
+class _Files(Mapping[str, str]):
+    """Asset URL -> path below the asset root, put together for the first who asks: a `build` and a `check` do not."""
+
+    def __init__(self, urls: Sequence[str], assets: Sequence[Asset]) -> None:
+        self._placed = urls, assets
+
+    @functools.cached_property
+    def _paths(self) -> dict[str, str]:
+        urls, assets = self._placed
+        return dict(zip(urls, [asset.path for asset in assets], strict=True))
+
+    def __getitem__(self, url: str) -> str:
+        return self._paths[url]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
+def _sorted(parts: Sequence[_Placed]) -> _Placed:
+    """Return all parts as one, by id and path."""
+    assets = list(chain.from_iterable([assets for assets, _ in parts]))
+    urls = list(chain.from_iterable([urls for _, urls in parts]))
+    ids = [asset.id for asset in assets]
+    if all(map(lt, ids, islice(ids, 1, None))):  # as a scan gives them, where nothing but the file tells them apart
+        return assets, urls
+    order = sorted(range(len(assets)), key=lambda index: (assets[index].id, assets[index].path))
+    return [assets[index] for index in order], [urls[index] for index in order]
+
+
+def _entries(assets: Sequence[Asset], urls: Sequence[str]) -> list[dict[str, Any]]:
+    # No member is added to a dict: a display with all of them takes half the time and memory.
+    return [
+        {"id": asset_id, "type": kind, "url": url, "hash": sha256, "bytes": size, "metadata": metadata}
+        if metadata
+        else {"id": asset_id, "type": kind, "url": url, "hash": sha256, "bytes": size}
+        for (_, asset_id, kind, sha256, size, metadata, _), url in zip(assets, urls, strict=True)
+    ]
 
 
 def _shared_ids(homes: Iterable[_Home]) -> Iterator[Finding]:

@@ -16,8 +16,9 @@ from reinmaker_cli.contract.ijson import NotIJson, read_ijson
 from reinmaker_cli.errors import ContentInvalid, UsageError
 
 _ASSET_POINTER: Final = re.compile(r"/assets/([0-9]{1,9})(?:/|\Z)")
-_BETWEEN_ASSETS: Final = '}, {"id": '
-_ASSETS_AT_ONCE: Final = 500  # more, and their pieces no longer fit the processor's cache
+_ASSET_MEMBERS: Final = ("id", "type", "url", "hash", "bytes", "metadata")
+_ASSETS_AT_ONCE: Final = 250  # more, and their pieces no longer fit the processor's cache
+_NEED_NO_ESCAPE: Final = bytes(byte for byte in range(0x20, 0x100) if byte not in b'"\\')
 _encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
@@ -61,7 +62,11 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """Return the document as a file: one member a line, one asset a line, the same bytes for the same document."""
-        return b"".join(map(str.encode, _lines(self.document)))
+        return b"".join(self.to_pieces())
+
+    def to_pieces(self) -> Iterator[bytes]:
+        """Yield the same piece by piece, so that the whole need not be in memory to be written."""
+        return map(str.encode, _lines(self.document))
 
 
 def manifest_from_document(
@@ -126,12 +131,40 @@ def _one_a_line(assets: Sequence[Any]) -> Iterator[str]:
     separator = "[\n    "
     for start in range(0, len(assets), _ASSETS_AT_ONCE):
         some = assets[start : start + _ASSETS_AT_ONCE]
-        # An encoder is set up for each call, which costs more than an asset. A quotation mark within a text is escaped,
-        # so what is replaced stands between objects, and where there are as many as assets, between those.
-        text = _encode(some)
-        if text.count(_BETWEEN_ASSETS) == len(some) - 1 and text.startswith("[{"):
-            yield separator + text[1:-1].replace(_BETWEEN_ASSETS, '},\n    {"id": ')
-        else:
-            yield separator + ",\n    ".join(map(_encode, some))
+        yield separator + ",\n    ".join(_usual_texts(some) or _encode_each(some))
         separator = ",\n    "
     yield "\n  ]"
+
+
+def _usual_texts(assets: Sequence[Any]) -> list[str]:
+    """Return what the encoder makes of each asset, in half its time; nothing where one is not as nearly all are.
+
+    That is: with all members in the usual order and of their types, and without a text that needs an escape.
+    """
+    if set(map(type, assets)) != {dict} or set(map(tuple, assets)) != {_ASSET_MEMBERS}:
+        return []
+    ids, types, urls, hashes, sizes, metadata = zip(*map(dict.values, assets), strict=True)
+    if set(map(type, sizes)) != {int} or set(map(type, metadata)) != {dict}:
+        return []
+    try:
+        if "".join(ids + types + urls + hashes).encode().translate(None, _NEED_NO_ESCAPE):
+            return []
+    except (TypeError, UnicodeEncodeError):  # no text, or none that UTF-8 has; the encoder says so
+        return []
+    distinct = dict(zip(map(id, metadata), metadata, strict=True))  # many files share theirs
+    said = dict(zip(distinct, _encode_each(list(distinct.values())), strict=True))
+    rows = zip(ids, types, urls, hashes, sizes, map(id, metadata), strict=True)
+    return [
+        f'{{"id": "{asset_id}", "type": "{asset_type}", "url": "{url}", "hash": "{sha256}", "bytes": {size},'
+        f' "metadata": {said[key]}}}'
+        for asset_id, asset_type, url, sha256, size, key in rows
+    ]
+
+
+def _encode_each(values: Sequence[Any]) -> list[str]:
+    # An encoder is set up for each call, which costs more than an asset. A quotation mark within a text is escaped, so
+    # what is split at stands between objects, and where there are as many as values, between those.
+    pieces = _encode(values)[2:-2].split("}, {")
+    if len(pieces) == len(values) and set(map(type, values)) == {dict}:
+        return [f"{{{piece}}}" for piece in pieces]
+    return list(map(_encode, values))

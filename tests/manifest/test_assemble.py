@@ -230,6 +230,49 @@ def test_each_asset_has_a_line_of_its_own_whatever_is_in_it(assets: list[object]
     assert [json.loads(line.removesuffix(",")) for line in lines] == assets
 
 
+_USUAL = {"id": "a", "type": "fx", "url": "s3://b/ä", "hash": "0" * 64, "bytes": 7, "metadata": {"format": "bin"}}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {},
+        {"id": 'a"b'},
+        {"url": "a\\b"},
+        {"type": "a\nb"},
+        {"hash": "\x7f"},
+        {"id": 1},
+        {"hash": None},
+        {"bytes": True},
+        {"bytes": 1.5},
+        {"bytes": 2**80},
+        {"metadata": None},
+        {"metadata": {}},
+        {"metadata": {"said": '}, {"'}},
+        {"metadata": {"parts": [{}, {}]}},
+        {"more": 1},
+    ],
+)
+@pytest.mark.parametrize("count", [1, 2, 600])
+def test_assets_are_written_as_the_encoder_writes_each(other: dict[str, object], count: int) -> None:
+    apart = [{**_USUAL, "metadata": {"n": number}} for number in range(count)]
+    assets = [*([_USUAL] * count), *apart, {**_USUAL, **other}, *apart]
+    raw = manifest_from_document({"manifestId": "m", "assets": assets}).to_bytes()
+    lines = [json.dumps(asset, ensure_ascii=False) for asset in assets]
+    assert raw.decode() == '{\n  "manifestId": "m",\n  "assets": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}\n"
+
+
+def test_the_files_of_a_draft_are_those_of_its_assets() -> None:
+    assets = [
+        Asset(f"{number % 3}/{number:02}.mp3", f"{number:02}-mp3", "audio", "0" * 64, 1, {}, {"lang": "en-US"})
+        for number in range(9)
+    ]
+    (draft,) = assemble(scan_of(assets[::-1]), PROJECT, environment="local").drafts
+    assert draft.assets == tuple(assets) and len(draft.files) == 9
+    assert draft.files == {f"s3://b/{asset.path}": asset.path for asset in assets}
+    assert list(draft.files) == [entry["url"] for entry in draft.content["assets"]]
+
+
 def test_the_copy_plan_has_one_line_an_asset(tmp_path: Path) -> None:
     drafts = built(lesson_project(tmp_path)).drafts
     lines = list(copy_plan(drafts, tmp_path))
