@@ -20,8 +20,14 @@ for name in [name for name in os.environ if name.startswith(("AWS_", "GOOGLE_", 
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"  # the role of this machine is none of ours either
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 
-# A busy machine makes no test red: how long an example takes is its business.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A busy machine makes no test red: how long an example takes is its business. New examples come in a soak.
+settings.register_profile(
+    "untimed",
+    deadline=None,
+    derandomize=not os.environ.get("REINMAKER_SOAK"),
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("untimed")
 
 _HELD: Counter[str] = Counter()

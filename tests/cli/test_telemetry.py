@@ -207,7 +207,7 @@ def test_how_long_the_limits_take_is_said_once_the_first_answer_is_there(
         with LocalControl(started.url, started.client.control_token) as control:
             control.limit_client(started.client.client_id, {"default": 2})
         (work / "events.jsonl").write_text(lines("paced", 1500))
-        words = ("telemetry", "send", "events.jsonl", "--data", started.data, "--deadline", "20", "--trace")
+        words = ("telemetry", "send", "events.jsonl", "--data", started.data, "--deadline", "45", "--trace")
         ended = reinmaker(*words)
     assert "2 batches more: at least 1m, by the server's limits" in ended.err
     assert (ended.code, "< 429" in ended.err, ended.err.count("< 202")) == (7, False, 2)

@@ -23,6 +23,7 @@ from tests.cli.command import Command, command_line
 from tests.cli.terminals import Session, needs_terminals
 from tests.client.receivers import Inbox, inbox
 from tests.node import NODE, needs_node
+from tests.ports import own_port
 
 
 @pytest.fixture(scope="module")
@@ -180,8 +181,8 @@ def test_an_endpoint_that_somebody_removed_is_registered_again(local: Command, d
 
 
 def test_one_that_was_killed_leaves_nothing_behind_on_its_port(local: Command, data: Path) -> None:
-    with listening(data) as listener:
-        port = listener.first["url"].rpartition(":")[2].strip("/")
+    port = str(own_port())
+    with listening(data, "--port", port) as listener:
         listener.process.kill()
         listener.process.wait(timeout=120)
     assert len(results(local, "endpoints")) == 1
@@ -343,7 +344,7 @@ def test_redrive_follows_to_the_end(local: Command, data: Path) -> None:
                 assert process.stdout is not None
                 rest = process.stdout.read().splitlines()  # and its end, which comes by itself
                 assert json.loads(rest[-1])["results"] == [{"redriven": 1, "deliveries": [delivery]}]
-                assert process.wait(timeout=30) == 0
+                assert process.wait(timeout=120) == 0
             finally:
                 process.kill()
 

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -31,10 +30,8 @@ def test_a_text_is_kept_replaced_and_removed() -> None:
 def test_a_keyring_that_does_not_answer_ends_at_the_limit() -> None:
     backend, said = LockedUntil(), []
     store = KeyringStore(lambda: backend, limit_s=0.2, say_waiting_after_s=0.05, on_waiting=lambda: said.append(1))
-    before = time.monotonic()
     with pytest.raises(AccessDenied) as caught:
-        store.get("service")
-    assert time.monotonic() - before < 20  # the backend never answers
+        store.get("service")  # the backend never answers
     backend.unlocked.set()
     assert said == [1]
     assert caught.value.code == "keyring-locked"
@@ -103,7 +100,7 @@ MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
 REAL_PROGRAM = """
 import subprocess
 from reinmaker_cli.client.keyring_store import KeyringStore
-store = KeyringStore(limit_s=20)
+store = KeyringStore(limit_s=120)
 service = "reinmaker:https://api.example|https://auth.example"
 assert store.get(service) is None
 store.set(service, '{"clientSecret": "s3cret"}')
@@ -125,7 +122,7 @@ def test_a_real_secret_service_keeps_the_entry_where_other_programs_find_it(tmp_
         env={"PATH": os.environ["PATH"], "PYTHONPATH": os.getcwd(), **{name: str(f) for name, f in folders.items()}},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert ended.stdout.split("\n")[0] == (

@@ -256,10 +256,14 @@ def test_what_is_pending_already_is_awaited_without_a_question(
     assert (outcomes(report), report.exit_code) == (["pending"], 0)
 
 
-def test_no_verdict_in_time_is_pending_and_exit_8(manual_server: Started, open_to: OpenedApi) -> None:
-    report = run(open_to(manual_server), lesson(None, "slow", {"a.mp3": b"a"}), timeout_s=0.2)
+def test_no_verdict_in_time_is_pending_and_exit_8(
+    manual_server: Started, open_to: OpenedApi, fake_time: FakeTime
+) -> None:
+    around = Surroundings(world=fake_time.world)
+    report = run(open_to(manual_server), lesson(None, "slow", {"a.mp3": b"a"}), around=around, timeout_s=0.2)
     (result,) = report.results
-    assert (result.outcome, result.status, report.exit_code) == ("pending", "pending", 8)
+    assert (result.outcome, report.exit_code) == ("pending", 8)
+    assert result.status in ("pending", "validating")
 
 
 def test_somebody_who_was_quicker_is_noticed_and_named(

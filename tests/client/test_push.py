@@ -342,9 +342,7 @@ def test_race_the_end_comes_while_a_file_is_read(s3, cloud, folder):
 
     class Slow(Push):
         def _read(self, upload):
-            for _ in range(1000):
-                if self._is_stopped:
-                    break
+            while not self._is_stopped:
                 threading.Event().wait(0.01)
             told.append(self._is_stopped)
             return super()._read(upload)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import socket
 import time
 
@@ -105,9 +106,11 @@ def test_a_slow_answer_takes_its_time() -> None:
 
 def test_a_sender_that_gives_up_before_the_answer_is_noticed() -> None:
     with inbox("slow:0.3s") as box:
-        with pytest.raises(httpx.ReadTimeout):
-            box.http.post(box.url, content=BODY, headers=signed(), timeout=0.1)
-        assert box.next().is_sender_gone
+        is_noticed = False
+        while not is_noticed:  # a busy machine may have the answer there before the sender gives up
+            with contextlib.suppress(httpx.ReadTimeout):
+                box.http.post(box.url, content=BODY, headers=signed(), timeout=httpx.Timeout(LIMIT_S, read=0.1))
+            is_noticed = box.next().is_sender_gone
 
 
 def test_a_delivery_that_does_not_verify_uses_up_no_answer() -> None:

@@ -48,7 +48,7 @@ class Target:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         # Without TLS nothing is verified, and reading the certificates of the world takes 30 ms.
         verify = ssl.create_default_context(cafile=self.ca_file) if self.ca_file else False
-        with httpx.Client(base_url=self.url, headers=headers, timeout=40, trust_env=False, verify=verify) as client:
+        with httpx.Client(base_url=self.url, headers=headers, timeout=120, trust_env=False, verify=verify) as client:
             yield client
 
     def token(self, *scopes: str) -> str:
@@ -96,7 +96,7 @@ def serving(home: Path, broken: str | None = None, *, tls: bool = False) -> Iter
         yield target
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(120)
         process.stdout.close()
     if "Traceback" in (log := (home / "server.log").read_text()):
         raise ServerFailed(log)
@@ -107,4 +107,4 @@ def _furnish(target: Target) -> None:
     target.control("POST", f"/clients/{target.client_id}/limits", limits=quotas)
     target.control("PUT", "/entitlements", userId=KNOWN_USER, plan="reinmaker.family_pack", expiresAt=None)
     with target.http(target.token()) as client:
-        client.post(MANIFESTS, json=manifest(KNOWN_MANIFEST), headers={"Prefer": "wait=20"})
+        client.post(MANIFESTS, json=manifest(KNOWN_MANIFEST), headers={"Prefer": "wait=30"}).raise_for_status()

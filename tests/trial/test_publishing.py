@@ -71,7 +71,7 @@ def test_nobody_to_say_yes(world: World) -> None:
 def test_out_of_time(world: World) -> None:
     """A verdict that did not come in time."""
     with world.server(validation="manual"):
-        world.mistake("reinmaker publish lesson --timeout 1 --only locale=fr-FR", code="out-of-time")
+        world.mistake("reinmaker publish lesson --timeout 1 --only locale=fr-FR", code="out-of-time", in_time=False)
         (row,) = json.loads(world.run("reinmaker status tiny-fr-FR --json").out)["results"]
         world.ready(f"reinmaker local decide tiny-fr-FR {row['version']} active")
         world.cure()
