@@ -7,6 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+def let_go() -> None:
+    """Take back `are_kept` for all that was made so far: what nobody holds any more is given up, cycles too."""
+    gc.unfreeze()
+    gc.collect()
+
+
 @contextmanager
 def collector_paused(*, are_kept: bool = False) -> Iterator[None]:
     """Keep the cyclic collector from going through a growing heap again and again: a fifth of a `build`.

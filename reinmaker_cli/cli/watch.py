@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from reinmaker_cli.assets.collector import let_go
 from reinmaker_cli.cli.findings import summary_of
 from reinmaker_cli.cli.roots import find_folders
 from reinmaker_cli.cli.run import Run
@@ -113,22 +114,29 @@ class _Watched:
             self._seen.use()
         except ReinmakerError as error:
             self._fail(error)
+        finally:
+            let_go()
 
     def look_again(self) -> bool:
         """Look, and say what is different; return whether anything was said."""
         try:
-            now = self._look()
-            before, self._seen = self._seen, now
-            old, known = (_assets(before.scans), before.findings) if before is not None else ({}, ())
-            is_same = _say_changes(self._run, old, _assets(now.scans)) and frozenset(known) == frozenset(now.findings)
-            self._run.output.flush()
-            if is_same and not self._has_failed:
-                return False
-            _say_findings(self._run, known, now.findings)
-            self._has_failed = False
-            now.use()
+            return self._compare(self._look())
         except ReinmakerError as error:
             self._fail(error)
+            return True
+        finally:
+            let_go()  # a single look keeps all that it makes to the end of the process; the next one replaces it here
+
+    def _compare(self, now: Look) -> bool:
+        before, self._seen = self._seen, now
+        old, known = (_assets(before.scans), before.findings) if before is not None else ({}, ())
+        is_same = _say_changes(self._run, old, _assets(now.scans)) and frozenset(known) == frozenset(now.findings)
+        self._run.output.flush()
+        if is_same and not self._has_failed:
+            return False
+        _say_findings(self._run, known, now.findings)
+        self._has_failed = False
+        now.use()
         return True
 
     def _fail(self, error: ReinmakerError) -> None:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from reinmaker_cli.assets.collector import collector_paused
+from reinmaker_cli.assets.scan import Scan
+from reinmaker_cli.cli.folders import load_drafts
+from reinmaker_cli.cli.output import Output
+from reinmaker_cli.cli.run import Run
+from reinmaker_cli.cli.watch import Look, _Watched
 from tests.assets.test_scan import wav
 from tests.cli.command import Command
 
@@ -25,6 +33,13 @@ phaseDNAId = "watched"
 locale = "en-US"
 agePersona = "2-5"
 """
+
+
+class Ring:
+    """Something that only the collector of cycles can give up."""
+
+    def __init__(self) -> None:
+        self.itself = self
 
 
 def lesson(work: Path) -> Path:
@@ -145,6 +160,30 @@ def test_build_writes_the_manifest_again(work: Path) -> None:
         assert told(process)[0].startswith("+ audio/b.wav")
         assert [asset["id"] for asset in json.loads(target.read_bytes())["assets"]] == ["audio-a-wav", "audio-b-wav"]
         assert len(before["assets"]) == 1
+
+
+def test_looking_again_and_again_holds_on_to_the_last_look_only(work: Path) -> None:
+    folder = lesson(work)
+    run = Run.start("build", {}, {}, Output.for_command("build", [], {}), reads_files=False, words=["build"])
+    rings: list[weakref.ref[Ring]] = []
+
+    @collector_paused(are_kept=True)  # as a look is, which may leave cycles behind: an exception and its traceback
+    def look() -> Look:
+        rings.append(weakref.ref(Ring()))
+        loaded = load_drafts(run, [folder])
+        return Look(loaded.scans, loaded.findings, lambda: None)
+
+    watched = _Watched(run, look)
+    watched.look_first()
+    for number in range(6):
+        if number == 3:
+            (folder / "reinmaker.toml").write_text(TOML.replace("[source]", "[sauce]"))
+        put(folder / "audio" / f"{number}.wav", wav(100 + number))
+        assert watched.look_again()
+    assert (len(rings), [ring for ring in rings if ring() is not None]) == (7, [])
+    assert gc.get_freeze_count() == 0
+    scans = [one for one in gc.get_objects() if type(one) is Scan and one.root == folder]
+    assert [len(scan.assets) for scan in scans] == [4]  # the last that was not refused
 
 
 def test_events_tell_of_each_change(work: Path) -> None:
