@@ -31,6 +31,8 @@ def check_project() -> Checked:
 
 def check_git_lfs(folder: Path) -> Iterator[Checked]:
     """Yield whether Git LFS is there, where a .gitattributes asks for it, and whether it has fetched the files."""
+    from reinmaker_cli.cli.folders import pointers_below
+
     asking = _attributes_with_lfs(folder)
     if asking is None:
         yield Passed("git lfs", "no .gitattributes asks for it")
@@ -42,7 +44,7 @@ def check_git_lfs(folder: Path) -> Iterator[Checked]:
             break
     else:
         yield Passed("git lfs", f"there, as `{asking}` asks for")
-    pointers = list(_pointers(folder))
+    pointers = [found.path for found in pointers_below(folder)]
     if pointers:
         more = f" and {len(pointers) - 1} more" if len(pointers) > 1 else ""
         place = "" if folder.resolve() == Path.cwd() else f"-C {shlex.quote(str(folder))} "
@@ -82,15 +84,3 @@ def _works(command: tuple[str, ...]) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return ended.returncode == 0
-
-
-def _pointers(folder: Path) -> Iterator[str]:
-    """Yield the files that are pointers, as the walk of a scan finds them; a scan says all else that is wrong."""
-    from reinmaker_cli.assets.guards import lfs_pointers
-    from reinmaker_cli.assets.walk import walk_folder
-
-    try:
-        files = walk_folder(folder).files
-    except ReinmakerError:  # `scan` says what is wrong with the folder
-        return
-    yield from (found.path for found in lfs_pointers(files) if found.path)

@@ -5,14 +5,14 @@ Every problem is a finding; nothing here decides whether they stop the command (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reinmaker_cli.assets.collector import collector_paused
-from reinmaker_cli.assets.project import PROJECT_FILE, bare_project
+from reinmaker_cli.assets.project import PROJECT_FILE, bare_project, read_toml
 from reinmaker_cli.cli.next_step import with_commands
 from reinmaker_cli.cli.own_output import written_paths
 from reinmaker_cli.cli.roots import Folder, find_folders, project_of
@@ -73,6 +73,7 @@ def scan_folders(
     folders = find_folders(run, paths)
     for folder in folders:
         run.output.event("scan.started", root=folder.root.as_posix())
+        project: Project | None = None
         try:
             project = project_of(run, folder, needs_project=needs_project)
             scan = scan_folder(
@@ -84,9 +85,15 @@ def scan_folders(
                 progress=_shower(run),
             )
         except (ConfigError, ContentInvalid) as error:
+            pointers = (
+                () if project is not None or _says_what_to_ignore(folder.root) else tuple(pointers_below(folder.root))
+            )
             if len(folders) == 1:
+                error.findings += tuple(
+                    with_pull_from_here(pointers, folder.root)
+                )  # told with it: both are to be mended
                 raise
-            project, scan = bare_project(folder.root), _unusable(folder, error)
+            project, scan = bare_project(folder.root), _unusable(folder, error, pointers)
         for nested in nested_projects(scan.ignored):
             run.output.note(f"not scanned: `{folder.label and folder.label + '/'}{nested}` is a project of its own")
         cured = with_commands(with_pull_from_here(scan.findings, folder.root), folder.root)
@@ -97,12 +104,32 @@ def scan_folders(
     return tuple(scanned)
 
 
-def _unusable(folder: Folder, error: ReinmakerError) -> Scan:
+def pointers_below(root: Path) -> Iterator[Finding]:
+    """Yield the finding of each Git LFS pointer in a folder that is not scanned, which would say all else."""
+    from reinmaker_cli.assets.guards import lfs_pointers
+    from reinmaker_cli.assets.walk import walk_folder
+
+    try:
+        files = walk_folder(root).files
+    except ReinmakerError:  # `scan` says what is wrong with the folder
+        return
+    yield from lfs_pointers(files)
+
+
+def _says_what_to_ignore(root: Path) -> bool:
+    """Return whether a project that cannot be used has [ignore]: a pointer there is nobody's business."""
+    try:
+        return (root / PROJECT_FILE).exists() and "ignore" in read_toml(root / PROJECT_FILE)
+    except ConfigError:
+        return True
+
+
+def _unusable(folder: Folder, error: ReinmakerError, pointers: Sequence[Finding]) -> Scan:
     """Return the scan of a lesson that cannot be looked at: one of many must not hide what is wrong with the others."""
     from reinmaker_cli.assets.scan import Scan, ScanStats
 
     finding = Finding(code=error.code, message=error.message, hint=error.hint, path=PROJECT_FILE)
-    return Scan(folder.root, (), (finding,), (), ScanStats(0, 0, 0, 0))
+    return Scan(folder.root, (), (finding, *pointers), (), ScanStats(0, 0, 0, 0))
 
 
 def _tell_of_cache(run: Run, scans: Sequence[Scan]) -> None:

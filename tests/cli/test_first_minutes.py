@@ -100,3 +100,29 @@ def test_each_command_that_serve_says_can_be_typed(
                 assert reinmaker(*shlex.split(line)[1:]).code == 0, line
         finally:
             server.terminate()
+
+
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 1\n"
+
+
+@pytest.mark.parametrize(
+    ("toml", "code", "told"),
+    [
+        (None, "config-missing", ["a.png", "raw/b.png"]),
+        ('[manifest]\nid = "x"\n', "config-invalid", ["a.png", "raw/b.png"]),
+        ('[manifest]\nid = "x"\n[ignore]\npatterns = ["raw/"]\n', "config-invalid", []),  # it may mean one of them
+    ],
+)
+def test_pointers_are_told_of_beside_a_project_that_cannot_be_used(
+    reinmaker: Command, work: Path, toml: str | None, code: str, told: list[str]
+) -> None:
+    (work / "lesson" / "raw").mkdir(parents=True)
+    for name in ("a.png", "raw/b.png"):
+        (work / "lesson" / name).write_text(POINTER, encoding="utf-8")
+    if toml is not None:
+        (work / "lesson" / "reinmaker.toml").write_text(toml, encoding="utf-8")
+    ended = reinmaker("check", "lesson", "--json")
+    assert (ended.code, ended.document["error"]["code"]) == (2, code)
+    pointers = [one for one in ended.document["findings"] if one["code"] == "lfs-pointer"]
+    assert [one["path"] for one in pointers] == told
+    assert all("git -C lesson lfs pull" in one["hint"] for one in pointers)
