@@ -135,7 +135,7 @@ class Memory:
             return str(known.value)
         if self._is_asset(file):
             return None
-        found = own_document(file.os_path)
+        found = own_document(file.os_path, seen=file.place)
         if found is not None:
             self._keep_small(file, "own", found)
         return found

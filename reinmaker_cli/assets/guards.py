@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reinmaker_cli.assets.magic import FORMATS, OTHER_MEDIA, describe, is_html, is_xml
+from reinmaker_cli.assets.reading import read_head
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
 
@@ -52,7 +52,7 @@ def lfs_pointers(files: Iterable[WalkedFile]) -> Iterator[Finding]:
         if not 0 < file.size < _LFS_MAX_BYTES:
             continue
         try:
-            head = Path(file.os_path).read_bytes()[:_LFS_MAX_BYTES]
+            head = read_head(file.os_path, _LFS_MAX_BYTES, seen=file.place)
         except OSError:  # `unreadable` is a finding of the scan
             continue
         found = check_head(file.path, head, file.size)

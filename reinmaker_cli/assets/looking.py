@@ -48,7 +48,7 @@ class Look:
 def guard_unmatched(file: WalkedFile) -> list[Finding]:
     """Return what is wrong with a file that no rule matches: a pointer there is two things to mend, said in one run."""
     try:
-        head = read_head(file.os_path, HEAD_BYTES)
+        head = read_head(file.os_path, HEAD_BYTES, seen=file.place)
     except OSError as error:
         return [unreadable(file.path, error)]
     guarded = check_head(file.path, head, file.size)

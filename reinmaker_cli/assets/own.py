@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from reinmaker_cli.assets.reading import open_regular, read_fully
+from reinmaker_cli.assets.reading import Place, open_regular, read_fully
 
 # The members that every manifest has beside `assets`; in RFC 8785 order they come after the assets, so both ends count.
 _MANIFEST_MEMBERS = tuple(
@@ -17,12 +17,14 @@ _STATEMENT = b"https://in-toto.io/Statement/v1"
 _END_BYTES = 4096
 
 
-def own_document(os_path: str) -> str | None:
+def own_document(os_path: str, *, seen: Place | None = None) -> str | None:
     """Return what a `.json` file is, if reinmaker wrote it, else None; OSError where it cannot be read.
+
+    `seen`: where it was when its name was read.
 
     Only the first and the last 4 KiB are looked at, so that a manifest of 28 MB costs no more than a small one.
     """
-    descriptor, status = open_regular(os_path)
+    descriptor, status = open_regular(os_path, seen=seen)
     try:
         head = read_fully(descriptor, _END_BYTES)
         if not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):

@@ -12,9 +12,10 @@ from reinmaker_cli.contract.findings import Finding
 
 # O_NONBLOCK: opening a FIFO returns at once instead of waiting for a writer; on a regular file it means nothing.
 # O_NOFOLLOW: a link put where the file was must not lead out of the root. Windows has neither, and needs O_BINARY.
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 OPEN_FLAGS = (
     os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)
+    | _NO_LINK
     | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_NOCTTY", 0)
     | getattr(os, "O_CLOEXEC", 0)
@@ -32,10 +33,18 @@ class NotRegular(OSError):
     """The path is no regular file: a link, a FIFO, a socket, a device or a folder."""
 
 
-def open_regular(os_path: str) -> tuple[int, os.stat_result]:
-    """Return a descriptor and its status; NotRegular or OSError where there is no regular file that can be read."""
+Place = tuple[int, int]
+"""Device and inode."""
+
+
+def open_regular(os_path: str, *, seen: Place | None = None, follows_link: bool = False) -> tuple[int, os.stat_result]:
+    """Return a descriptor and its status; NotRegular or OSError where there is no regular file that can be read.
+
+    `seen`: where the file was when its name was read. Another one by now is as good, if no link leads to it.
+    `follows_link`: the user named the path, and may name a link.
+    """
     try:
-        descriptor = os.open(os_path, OPEN_FLAGS)
+        descriptor = os.open(os_path, OPEN_FLAGS & ~_NO_LINK if follows_link else OPEN_FLAGS)
     except OSError as error:
         # ELOOP: a link; ENXIO: a socket or a device without a driver.
         if error.errno in (errno.ELOOP, errno.ENXIO):
@@ -45,10 +54,17 @@ def open_regular(os_path: str) -> tuple[int, os.stat_result]:
         status = os.fstat(descriptor)
         if status.st_mode & _KIND != stat.S_IFREG:
             raise NotRegular(errno.EINVAL, "not a regular file", os_path)
+        if seen not in (None, (status.st_dev, status.st_ino)):
+            _require_no_link(status, os_path)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor, status
+
+
+def _require_no_link(opened: os.stat_result, os_path: str) -> None:
+    if not os.path.samestat(opened, status_without_links(os_path)):
+        raise NotRegular(errno.ESTALE, "replaced while it was read", os_path)
 
 
 def is_inside(path: str, folder: str) -> bool:
@@ -93,9 +109,9 @@ def status_without_links(os_path: str) -> os.stat_result:
     return status
 
 
-def read_head(os_path: str, limit: int) -> bytes:
-    """Return the first `limit` bytes of a regular file, or all of it where it is shorter."""
-    descriptor, _ = open_regular(os_path)
+def read_head(os_path: str, limit: int, *, seen: Place | None = None) -> bytes:
+    """Return the first `limit` bytes of a regular file, or all of it where it is shorter; `seen`: `open_regular`."""
+    descriptor, _ = open_regular(os_path, seen=seen)
     try:
         return read_fully(descriptor, limit)
     finally:

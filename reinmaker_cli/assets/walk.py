@@ -88,7 +88,7 @@ OwnDocument = Callable[[WalkedFile], str | None]
 
 
 def _look_inside(file: WalkedFile) -> str | None:
-    return own_document(file.os_path)
+    return own_document(file.os_path, seen=file.place)
 
 
 OnFiles = Callable[[FolderFiles], None]
@@ -162,7 +162,7 @@ class _Walker:
             return []
         text = "/".join(entries)
         if IGNORE_FILE in entries:
-            folder = folder._replace(patterns=self._with_ignore_file(folder, home))
+            folder = folder._replace(patterns=self._with_ignore_file(folder, home, entries[IGNORE_FILE]))
         if self._may_pass_over(folder, f"/{text}/"):
             entries = self._not_ignored(folder, home, entries)
         if not is_utf8(text):
@@ -272,17 +272,18 @@ class _Walker:
         self.findings.extend(not_utf8(folder.prefix + name) for name in entries if name not in kept)
         return kept
 
-    def _with_ignore_file(self, folder: _Folder, home: FilesByDevice) -> IgnorePatterns:
+    def _with_ignore_file(self, folder: _Folder, home: FilesByDevice, entry: os.DirEntry[str]) -> IgnorePatterns:
         path = folder.prefix + IGNORE_FILE
         try:
-            lines = read_head(home.os_base + IGNORE_FILE, MAX_IGNORE_FILE_BYTES).decode("utf-8-sig").splitlines()
+            file = walked_file(path, entry.stat(follow_symlinks=False), home.os_base + IGNORE_FILE)
+            text = read_head(file.os_path, MAX_IGNORE_FILE_BYTES, seen=file.place).decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(
                 f"ignore file cannot be read: `{path}`: {reason_of(error)}",
                 code=codes.CONFIG_UNREADABLE,
                 hint="it must be a plain text file in UTF-8",
             ) from error
-        return folder.patterns.with_layer(folder.prefix, lines, origin=path)
+        return folder.patterns.with_layer(folder.prefix, text.splitlines(), origin=path)
 
     def _is_own(self, walked: WalkedFile) -> bool:
         try:

@@ -36,6 +36,11 @@ class WalkedFile(NamedTuple):
     os_path: str
     """Absolute and without links: what to open. The target, where `path` is a link."""
 
+    @property
+    def place(self) -> tuple[int, int] | None:
+        """Return device and inode; None where the walk does not learn them."""
+        return (self.device, self.inode) if self.inode else None
+
 
 def walked_file(path: str, status: os.stat_result, os_path: str) -> WalkedFile:
     """Return a file by what the system says of it."""

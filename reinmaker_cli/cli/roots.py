@@ -55,6 +55,9 @@ def require_folder(run: Run, path: Path) -> None:
         raise UsageError(
             f"no such folder or file: `{path}`", code=codes.FOLDER_NOT_FOUND, hint=_near(run, path) or "check the path"
         )
+    if not path.is_dir() and not path.is_file():
+        hint = "name a folder; what it gives can be written into a file"
+        raise UsageError(f"not a regular file: `{path}`", code=codes.SPECIAL_FILE, hint=hint)
     if not path.is_dir():
         raise UsageError(
             f"a file where a folder is needed: `{path}`",

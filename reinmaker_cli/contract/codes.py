@@ -117,7 +117,8 @@ UNREADABLE = _finding(
 SPECIAL_FILE = _finding(
     "special-file",
     "not a regular file",
-    "A FIFO, socket or device lies in the folder. Reading it could block for ever, so it is not opened.",
+    "A FIFO, socket or device lies in the folder, or is named as a manifest or receipt. Reading it could block for ever,"
+    " so it is not read.",
     "remove it from the folder, or ignore it under [ignore]",
 )
 LINK_OUTSIDE_ROOT = _finding(
@@ -739,6 +740,12 @@ UNKNOWN_ENVIRONMENT = _error(
 FOLDER_NOT_FOUND = _error("folder-not-found", "no such folder or file", "The path does not exist.", "check the path")
 FILE_NOT_FOUND = _error(
     "file-not-found", "no such file", "The file does not exist, or may not be opened.", "check the path"
+)
+FILE_TOO_LARGE = _error(
+    "file-too-large",
+    "file too large for a manifest or receipt",
+    "A server takes a manifest of at most 64 MiB. A file of more than four times that is not read into memory.",
+    "check the path; a manifest of that size must be split, by a placeholder in its `id`",
 )
 NOT_A_FOLDER = _error(
     "not-a-folder", "a file where a folder is needed", "The command works on an asset folder.", "name the folder"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,11 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from reinmaker_cli.assets.reading import NotRegular, open_regular, read_fully
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.canonical import ContentDigest
 from reinmaker_cli.contract.ijson import NotIJson, read_ijson
+from reinmaker_cli.contract.names import MAX_MANIFEST_BYTES
 from reinmaker_cli.errors import ContentInvalid, UsageError
 
+MAX_DOCUMENT_BYTES: Final = 4 * MAX_MANIFEST_BYTES  # a receipt says of each asset what its manifest says, and more
 _ASSET_POINTER: Final = re.compile(r"/assets/([0-9]{1,9})(?:/|\Z)")
 _ASSET_MEMBERS: Final = ("id", "type", "url", "hash", "bytes", "metadata")
 _ASSETS_AT_ONCE: Final = 250  # more, and their pieces no longer fit the processor's cache
@@ -99,9 +103,16 @@ def load_manifest(path: Path) -> Manifest:
 def load_document(path: Path) -> Any:
     """Return the JSON value in a file. UsageError where it cannot be read, ContentInvalid where it is not I-JSON."""
     try:
-        return read_ijson(path.read_bytes())
+        return read_ijson(_read_bounded(path))
     except FileNotFoundError as error:
         raise UsageError(f"no such file: `{path}`", code=codes.FILE_NOT_FOUND, hint="check the path") from error
+    except NotRegular as error:
+        if path.is_dir():
+            raise UsageError(
+                f"a folder where a file is needed: `{path}`", code=codes.UNREADABLE, hint="name a file in it"
+            ) from error
+        hint = "write what it gives into a file, and name that"
+        raise UsageError(f"not a regular file: `{path}`", code=codes.SPECIAL_FILE, hint=hint) from error
     except OSError as error:
         fact = f"cannot read `{path}`: {(error.strerror or str(error)).lower()}"
         raise UsageError(fact, code=codes.UNREADABLE, hint=codes.UNREADABLE.cure) from error
@@ -109,6 +120,20 @@ def load_document(path: Path) -> Any:
         hint = error.code.cure.replace("FILE", shlex.quote(str(path)))
         finding = error.code.finding(error.detail, path=path.name, hint=hint)
         raise ContentInvalid(f"`{path}`: {error.detail}", code=error.code, hint=hint, findings=[finding]) from error
+
+
+def _read_bounded(path: Path) -> bytes:
+    descriptor, status = open_regular(os.fspath(path), follows_link=True)
+    try:
+        if status.st_size > MAX_DOCUMENT_BYTES:
+            raise UsageError(
+                f"{status.st_size:,} bytes, more than a manifest or receipt can have: `{path}`",
+                code=codes.FILE_TOO_LARGE,
+                hint=codes.FILE_TOO_LARGE.cure,
+            )
+        return read_fully(descriptor, status.st_size + 1)  # one more: where it grows, what is read is no JSON
+    finally:
+        os.close(descriptor)
 
 
 def _text(document: Mapping[str, Any], name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +21,7 @@ from reinmaker_cli.contract.ijson import read_ijson
 from reinmaker_cli.contract.validation import check_manifest
 from reinmaker_cli.errors import ContentInvalid, UsageError
 from reinmaker_cli.manifest.assemble import Assembly, assemble, copy_plan, load_manifest
-from reinmaker_cli.manifest.document import manifest_from_document
+from reinmaker_cli.manifest.document import MAX_DOCUMENT_BYTES, manifest_from_document
 from reinmaker_cli.manifest.examine import examine
 from reinmaker_cli.manifest.select import select
 from tests.manifest.lessons import TOML, lesson_project, write_lesson
@@ -332,3 +333,32 @@ def test_a_file_that_is_no_manifest_is_refused_with_a_finding(tmp_path: Path, ra
 def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file"):
         load_manifest(tmp_path / "absent.json")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO and no /dev/zero on this system")
+@pytest.mark.parametrize("kind", ["fifo", "device", "folder"])
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path, kind: str) -> None:
+    path = Path("/dev/zero") if kind == "device" else tmp_path / "m.json"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    with pytest.raises(UsageError) as caught:
+        load_manifest(path)
+    assert caught.value.code == (codes.UNREADABLE if kind == "folder" else codes.SPECIAL_FILE)
+    assert str(path) in caught.value.message and caught.value.hint
+
+
+def test_a_file_of_any_size_is_not_read_into_memory(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    with path.open("wb") as file:
+        file.truncate(MAX_DOCUMENT_BYTES + 1)  # a hole: it takes no place on the disk
+    with pytest.raises(UsageError) as caught:
+        load_manifest(path)
+    assert caught.value.code == codes.FILE_TOO_LARGE and f"{MAX_DOCUMENT_BYTES + 1:,} bytes" in caught.value.message
+
+
+def test_a_link_to_a_manifest_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text('{"manifestId": "m"}', encoding="utf-8")
+    (tmp_path / "link.json").symlink_to("m.json")
+    assert load_manifest(tmp_path / "link.json").manifest_id == "m"
