@@ -55,6 +55,8 @@ class TimedProtocol(HttpToolsProtocol):
         """Where the parser is; both are False between two requests."""
         self._head_bytes = 0
         """Of the head that is not complete."""
+        self._body_left: int | None = None
+        """Bytes of the body that are still to come; None: only the parser knows where it ends (it is chunked)."""
         self._held = b""
         """Of a head, which the parser gets as a whole."""
         self._method: str | None = None
@@ -107,18 +109,16 @@ class TimedProtocol(HttpToolsProtocol):
             self._head_limit = self.loop.call_later(HEAD_LIMIT_S, self._give_up)
 
     def _take(self, data: bytes) -> bytes:
-        """Give the parser a head, or what follows one; return what is behind the head of a request without a body."""
+        """Give the parser a head, or what there is of a body; return what is behind it."""
         if self._is_in_body or self._is_in_head:
-            head, rest = data, b""
+            end = len(data) if self._body_left is None else self._body_left
+            given, rest = data[:end], data[end:]
         else:
-            head, rest = self._whole_head(data)
+            given, rest = self._whole_head(data)
         if not self._is_in_body:
             self._head_bytes += len(data) - len(rest)
-        if head:
-            super().data_received(head)
-        if rest and self._is_in_body and not self._is_at_its_end:
-            super().data_received(rest)
-            return b""
+        if given:
+            super().data_received(given)
         return rest
 
     def on_message_begin(self) -> None:
@@ -146,14 +146,22 @@ class TimedProtocol(HttpToolsProtocol):
             if named is not None:
                 # RFC 9112 section 3.2.2: whatever the Host field says, this is who is asked for.
                 self.headers[:] = [(b"host", named), *(field for field in self.headers if field[0] != b"host")]
+        # The parser has refused two of them, one beside a transfer coding, and whatever is no number.
+        self._body_left = next((int(value) for name, value in self.headers if name == b"content-length"), None)
         super().on_headers_complete()
         self._head_bytes, self._is_in_head, self._is_in_body = 0, False, True  # and there is who may be told of a fault
         if self._method is not None:
             self.scope["method"], self._method = self._method, None
 
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        if self._body_left is not None:
+            self._body_left -= len(body)
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """End the body."""
-        self._is_in_body = False
+        self._is_in_body, self._body_left = False, None
         super().on_message_complete()
 
     def on_response_complete(self) -> None:

@@ -17,6 +17,11 @@ from reinmaker_cli.server.wire import HEAD_LIMIT_BYTES
 from tests.server.live import MANIFESTS, Caller, manifest
 from tests.server.test_deadlines import HEALTH, answers, connected, one_answer
 
+TOKEN = "POST /oauth/token HTTP/1.1\r\nHost: localhost\r\n"
+WITH_BODY = f"{TOKEN}Content-Length: 1\r\n\r\na".encode()
+FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
+IN_CHUNKS = f"{TOKEN}{FORM}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n".encode()
+
 
 def refusal(connection: socket.socket) -> dict[str, object]:
     """Return the problem document of the answer that ends the connection."""
@@ -74,15 +79,18 @@ def test_an_http_1_0_head_needs_no_host_but_this_server_has_a_name(live: Caller)
 @pytest.mark.parametrize(
     "method", ["FOO", "get", "GETS", "CONNECT", "TRACE", "M-SEARCH", "PRI", "F" * MAX_METHOD_LENGTH]
 )
-@pytest.mark.parametrize("before", [b"", b"\r\n", HEALTH])
-def test_a_method_that_nobody_knows_is_not_allowed(live: Caller, method: str, before: bytes):
+@pytest.mark.parametrize(
+    ("before", "statuses"),
+    [(b"", []), (b"\r\n", []), (HEALTH, [b"200"]), (WITH_BODY, [b"400"]), (WITH_BODY + HEALTH, [b"400", b"200"])],
+)
+def test_a_method_that_nobody_knows_is_not_allowed(live: Caller, method: str, before: bytes, statuses: list[bytes]):
     head = (
         f"{method} /v1/health HTTP/1.1\r\nHost: localhost\r\nX-Lesson-Trace-Id: mine\r\nContent-Length: 2\r\n\r\n{{}}"
     )
     with connected(live) as connection:
         connection.sendall(before + head.encode())
-        if before == HEALTH:
-            assert answer_of(connection, b"200")
+        for earlier in statuses:
+            assert answer_of(connection, earlier)
         fields, problem = answer_of(connection, b"405")
         assert b"\r\nallow: get, head, options\r\n" in fields.lower()
         assert b"\r\nx-lesson-trace-id: mine\r\n" in fields.lower()
@@ -191,9 +199,6 @@ def test_an_offer_to_change_to_http_2_is_declined_and_the_body_is_read(live: Cal
         assert one_answer(connection).startswith(b"HTTP/1.1 200 ")
 
 
-TOKEN = "POST /oauth/token HTTP/1.1\r\nHost: localhost\r\n"
-
-
 @pytest.mark.parametrize("cut_behind", [b"POST", b"localhost\r\n", b"\r\nUpg", b"h2c", b"\r\n\r"])
 def test_the_body_of_a_request_is_no_request_wherever_its_head_is_cut(live: Caller, cut_behind: bytes):
     body, rest = b"a\r\nUpgrade: none", HEALTH
@@ -214,15 +219,32 @@ def test_the_body_of_a_request_is_no_request_wherever_its_head_is_cut(live: Call
 def test_an_offer_behind_another_request_is_declined_and_its_body_is_no_request(live: Caller):
     offer = f"{TOKEN}Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: {len(HEALTH)}\r\n\r\n".encode()
     with connected(live) as connection:
-        connection.sendall(HEALTH + offer + HEALTH + HEALTH.replace(b"health", b"nothing"))
-        for status in (b"200", b"400", b"404"):
+        connection.sendall(WITH_BODY + offer + HEALTH + HEALTH.replace(b"health", b"nothing"))
+        for status in (b"400", b"400", b"404"):
             answer_of(connection, status)
 
 
-def test_an_offer_behind_a_body_ends_the_connection_and_its_own_body_is_no_request(live: Caller):
+def test_a_method_that_nobody_knows_behind_chunks_ends_the_connection(live: Caller):
+    with connected(live) as connection:
+        connection.sendall(IN_CHUNKS + HEALTH.replace(b"GET", b"FOO"))
+        answer_of(connection, b"400")
+        assert refusal(connection)["code"] == "bad-request"
+
+
+def test_a_request_behind_chunks_keeps_its_body(live: Caller):
+    head, rest = f"{TOKEN}Content-Length: {len(HEALTH)}\r\n\r\n".encode(), HEALTH.replace(b"health", b"nothing")
+    with connected(live) as connection:
+        connection.sendall(IN_CHUNKS + head + HEALTH[:5])
+        answer_of(connection, b"400")
+        connection.sendall(HEALTH[5:] + rest)
+        for status in (b"400", b"404"):
+            answer_of(connection, status)
+
+
+def test_an_offer_behind_chunks_ends_the_connection_and_its_own_body_is_no_request(live: Caller):
     offer = f"{TOKEN}Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: {len(HEALTH)}\r\n\r\n".encode()
     with connected(live) as connection:
-        connection.sendall(f"{TOKEN}Content-Length: 1\r\n\r\na".encode() + offer + HEALTH)
+        connection.sendall(IN_CHUNKS + offer + HEALTH)
         assert answers(connection).count(b"HTTP/1.1 200 ") == 0
 
 
@@ -230,7 +252,7 @@ def test_a_field_behind_the_body_is_none_of_the_head(live: Caller):
     client = live.started.client
     secret = base64.b64encode(f"{client.client_id}:{client.client_secret}".encode())
     form = b"grant_type=client_credentials"
-    head = f"{TOKEN}Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    head = f"{TOKEN}{FORM}Transfer-Encoding: chunked\r\n\r\n".encode()
     with connected(live) as connection:
         connection.sendall(head + b"%x\r\n%b\r\n0\r\nAuthorization: Basic %b\r\n\r\n" % (len(form), form, secret))
         assert one_answer(connection).startswith(b"HTTP/1.1 401 ")
