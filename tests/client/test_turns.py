@@ -88,6 +88,11 @@ def test_what_a_piece_of_work_raises_is_raised_where_it_was_started(fake_time: F
         turns.finish()
 
 
+def threads() -> set[threading.Thread]:
+    """Return those of turns; ones of earlier tests may still be on their way to their end."""
+    return {thread for thread in threading.enumerate() if "_run" in thread.name}
+
+
 def test_race_a_cut_comes_while_somebody_is_about_to_ask(fake_time: FakeTime) -> None:
     """Who has the turn goes on to its next question, and that question is not asked any more."""
     turns, asked = Turns(fake_time.world, most=1), []
@@ -96,16 +101,16 @@ def test_race_a_cut_comes_while_somebody_is_about_to_ask(fake_time: FakeTime) ->
         turns.sleep(1)
         signal.pthread_kill(main.ident or 0, signal.SIGINT)
         with turns._turn:  # whose end the cut makes known, before it waits for the one who has the turn
-            assert turns._turn.wait_for(lambda: turns._is_over, 10)
+            assert turns._turn.wait_for(lambda: turns._is_over, 60)
         turns.apart(lambda: asked.append("a question"))
 
-    main = threading.current_thread()
+    main, before = threading.current_thread(), threads()
     turns.start(work)
-    (worker,) = (thread for thread in threading.enumerate() if "_run" in thread.name)
+    (worker,) = threads() - before
     with pytest.raises(KeyboardInterrupt):
         turns.finish()
     turns.cut_off()
-    worker.join(10)
+    worker.join()
     assert asked == []
 
 
@@ -116,12 +121,13 @@ def test_after_a_cut_nobody_goes_on(fake_time: FakeTime) -> None:
         asked.set()
         return answer.wait()
 
+    before = threads()
     turns.start(lambda: (turns.apart(ask), seen.append("an answer"))[1])
     turns.start(lambda: (turns.sleep(5), seen.append("awake"))[1])
-    threads = [thread for thread in threading.enumerate() if "_run" in thread.name]
-    assert asked.wait(10) and len(threads) == 2
+    workers = threads() - before
+    assert asked.wait(60) and len(workers) == 2
     turns.cut_off()
     answer.set()
-    for thread in threads:
-        thread.join(10)
+    for worker in workers:
+        worker.join()
     assert seen == []
