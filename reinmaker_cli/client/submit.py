@@ -15,6 +15,7 @@ from reinmaker_cli.client.pacing import Paced
 from reinmaker_cli.client.patience import Patience
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.models import Submission
+from reinmaker_cli.contract.names import Status
 from reinmaker_cli.errors import ServerUnreachable, StillPending, VersionConflict
 from reinmaker_cli.manifest.assemble import Manifest
 
@@ -50,7 +51,8 @@ def submit_manifest(
     `earlier` is the submissionId that this version had before (a rejected one is validated anew, as a new submission).
 
     1. POST. 429 waits as asked: that POST was not taken.
-    2. No answer, or a 5xx: read back. The same digest under another submissionId than `earlier` is ours.
+    2. No answer, or a 5xx: read back. The same digest under another submissionId than `earlier` is ours, a rejected
+       one only with our trace id.
     3. Anything else found, or nothing: POST again. The digest is the key, so a late first POST does no harm.
     """
     raw = manifest.to_bytes()
@@ -96,8 +98,12 @@ def _read_back(api: Api, manifest: Manifest, *, earlier: str | None, patience: P
     found = _read(api, manifest, patience, trace_id)
     if not isinstance(found, Seen):
         return None
-    is_ours = found.submission.digest == manifest.digest and found.submission.submission_id != earlier
-    return found if is_ours else None
+    said = found.submission
+    if said.digest != manifest.digest or said.submission_id == earlier:
+        return None
+    # A version that was rejected long ago is free under `auto`, and nobody looked for it: only the trace id tells that
+    # one from ours. Whatever else the content is, it is the same, whoever sent it.
+    return None if said.status is Status.REJECTED and said.trace_id != trace_id else found
 
 
 def _read(api: Api, manifest: Manifest, patience: Patience, trace_id: str) -> Seen | NotModified | None:

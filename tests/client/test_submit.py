@@ -32,8 +32,10 @@ def patience(time: FakeTime, timeout_s: float = 300) -> Patience:
     return Patience(timeout_s, world=time.world)
 
 
-def submit(api: Api, manifest: Manifest, time: FakeTime, earlier: str | None = None) -> Accepted:
-    return submit_manifest(api, manifest, earlier=earlier, patience=patience(time), trace_id="trace-1")
+def submit(
+    api: Api, manifest: Manifest, time: FakeTime, earlier: str | None = None, trace_id: str = "trace-1"
+) -> Accepted:
+    return submit_manifest(api, manifest, earlier=earlier, patience=patience(time), trace_id=trace_id)
 
 
 # --- lost answers, at a real server through a proxy that loses them --------------------------------------------------
@@ -86,6 +88,32 @@ def test_a_re_submission_that_never_arrived_is_sent_again(
     assert not accepted.reconciled
     assert accepted.seen.submission.status == "active"
     assert proxy.requests.count(POSTS) == 2
+
+
+def test_an_old_rejected_one_that_nobody_knew_of_is_not_adopted_for_a_lost_answer(
+    server: Started, open_to: OpenedApi, bucket: Path, fake_time: FakeTime
+) -> None:
+    """The race under `auto`: the version was rejected before the newest, so the preflight never saw it."""
+    draft = lesson(None, "long-rejected", {"a.mp3": b"a"})
+    manifest = draft.at("2026.11.23")
+    upload(bucket, next(iter(draft.files)), b"b")
+    submit(open_to(server), manifest, fake_time, trace_id="an-earlier-run")
+    upload(bucket, next(iter(draft.files)), b"a")
+    with losing(server, open_to, Fault(1, "refuse")) as (api, proxy):
+        accepted = submit(api, manifest, fake_time)
+    assert (accepted.seen.submission.status, accepted.reconciled) == ("active", False)
+    assert proxy.requests.count(POSTS) == 2
+
+
+def test_a_lost_answer_that_was_a_rejection_is_adopted(
+    server: Started, open_to: OpenedApi, bucket: Path, fake_time: FakeTime
+) -> None:
+    draft = lesson(None, "lost-rejection", {"a.mp3": b"a"})
+    upload(bucket, next(iter(draft.files)), b"b")
+    with losing(server, open_to, Fault(1, "drop")) as (api, proxy):
+        accepted = submit(api, draft.at("2026.11.23"), fake_time)
+    assert (accepted.seen.submission.status, accepted.reconciled) == ("rejected", True)
+    assert proxy.requests.count(POSTS) == 1
 
 
 def test_a_token_refused_in_the_middle_is_renewed(server: Started, open_to: OpenedApi, fake_time: FakeTime) -> None:
