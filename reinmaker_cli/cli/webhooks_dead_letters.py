@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,6 +29,9 @@ class LetterAction(StrEnum):
     export = "export"
     purge = "purge"
 
+
+_ADD_AGAIN = "`reinmaker webhooks listen --port N` or `reinmaker webhooks endpoints add URL` puts one at that URL"
+_GONE_HINT = f"`reinmaker webhooks dead-letters` says which; `reinmaker webhooks endpoints enable ID`, or {_ADD_AGAIN}"
 
 Delivery = Annotated[str | None, typer.Argument(metavar="[DELIVERY]", help="Which one.")]
 All = Annotated[bool, typer.Option("--all", help="All of them.")]
@@ -58,7 +61,7 @@ def dead_letters(
     query = {"endpointId": endpoint} if endpoint is not None else {}
     with local_webhooks(run) as webhooks:
         if action is LetterAction.list:
-            _list(run, list(webhooks.dead_letters(query)))
+            _list(run, list(webhooks.dead_letters(query)), {one.endpoint_id for one in webhooks.endpoints()})
         elif action is LetterAction.show:
             _show(run, webhooks.dead_letter(delivery or ""))
         elif action is LetterAction.export:
@@ -81,7 +84,8 @@ def redrive(
 ) -> None:
     """Deliver dead letters again, with a fresh schedule and the same `webhook-id`.
 
-    Retries come by the server's clock. `--follow` looks at the newest 200 deliveries.
+    Those of an endpoint that was removed go to the one that has its URL now. Retries come by the server's clock.
+    `--follow` looks at the newest 200 deliveries.
     """
     chosen = chosen_letters("redrive", delivery, endpoint, all_)
     with local_webhooks(run) as webhooks:
@@ -93,6 +97,9 @@ def redrive(
         run.output.data(f"{counted(redriven.redriven, 'delivery', 'deliveries')} on the way again")
         if follow:
             follow_to_the_end(run, webhooks, query, before, redriven.deliveries)
+    if redriven.left:
+        stay = f"{counted(redriven.left, 'dead letter')} left: disabled or removed is the endpoint of each"
+        run.output.note(stay, _GONE_HINT)
     if redriven.redriven and not follow:
         run.output.note("next: `reinmaker webhooks deliveries`")
 
@@ -104,19 +111,25 @@ def _of(webhooks: Webhooks, delivery: str | None, endpoint: str | None) -> dict[
     return {"endpointId": endpoint} if endpoint is not None else {}
 
 
-def _list(run: Run, letters: Sequence[DeadLetter]) -> None:
+def _list(run: Run, letters: Sequence[DeadLetter], there: Collection[str]) -> None:
     run.output.add(results=[letter.to_json() for letter in letters])
     run.output.ids([letter.delivery_id for letter in letters])
     for letter in letters:  # no table: two ids and a reason are wider than a terminal
         forwarded = f"forwarded to {letter.forwarded['to']}" if letter.forwarded else "not forwarded"
         run.output.data(
             f"{letter.died_at}  {letter.type}  given up after {counted(letter.attempts, 'attempt')}: {letter.reason}",
-            f"  delivery {letter.delivery_id}  endpoint {letter.endpoint_id}  {forwarded}",
+            f"  delivery {letter.delivery_id}  endpoint {letter.endpoint_id}{_removed(letter, there)}  {forwarded}",
         )
+    if any(letter.endpoint_id not in there for letter in letters):
+        run.output.note(f"where the endpoint was removed: {_ADD_AGAIN}, then redrive")
     if letters:
         run.output.note("next: correct the receiver, then `reinmaker webhooks redrive --all`")
     else:
         run.output.note("no dead letters")
+
+
+def _removed(letter: DeadLetter, there: Collection[str]) -> str:
+    return "" if letter.endpoint_id in there else f" (removed; it was {letter.url})"
 
 
 def _show(run: Run, letter: DeadLetter) -> None:

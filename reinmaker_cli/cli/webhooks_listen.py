@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 @verb(flags=(*SERVER, "deadline"))
 def listen(
     run: Run,
-    port: Annotated[int, typer.Option(help="Port on this machine; 0 takes a free one.", min=0, max=65535)] = 0,
+    # A variable of its own: that of `serve --port` is set where the server stands, and its port is taken.
+    port: Annotated[
+        int,
+        typer.Option(
+            envvar="REINMAKER_LISTEN_PORT", help="Port on this machine; 0 takes a free one.", min=0, max=65535
+        ),
+    ] = 0,
     types: Annotated[
         str | None, typer.Option("--types", metavar="TYPE,...", help="Only events of these types.")
     ] = None,

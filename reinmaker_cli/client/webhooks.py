@@ -137,6 +137,8 @@ class Redriven(Wire):
 
     redriven: int
     deliveries: tuple[str, ...] = ()
+    left: int = 0
+    """Of those that were meant, how many stay dead letters because nobody takes them."""
 
 
 class Purged(Wire):

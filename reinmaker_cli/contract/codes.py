@@ -624,6 +624,14 @@ WEBHOOK_NOT_FOUND = _problem(
     "The local server has no webhook endpoint, delivery or dead letter with this id.",
     "`reinmaker webhooks endpoints list` and `reinmaker webhooks deliveries` show what it has",
 )
+RECEIVER_GONE = _problem(
+    409,
+    "receiver-gone",
+    "Nobody is there to take the webhook",
+    "Its endpoint is disabled, or was removed and no other has its URL. A dead letter stays one, for 14 days after it died.",
+    "`reinmaker webhooks endpoints enable ID`; where it was removed: `reinmaker webhooks endpoints add URL` with its URL,"
+    " then redrive",
+)
 SECRET_SHOWN = _problem(
     409,
     "secret-shown",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -145,6 +146,18 @@ def test_answers_on_purpose_make_retries_that_the_clock_brings(local: Command, d
     assert (delivery["status"], [one["status"] for one in delivery["attempts"]]) == ("delivered", [500, None, 503, 200])
     lines = [line.split() for line in shown.splitlines()]
     assert [line[0] for line in lines[3:]][:2] == ["+0s", f"+{int(seconds_after(delivery, 1))}s"]
+
+
+def test_listen_takes_its_own_variable_for_the_port_and_not_that_of_serve(
+    local: Command, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        monkeypatch.setenv("REINMAKER_PORT", port)
+        with listening(data) as listener:
+            assert listener.end()["exitCode"] == 130
+        monkeypatch.setenv("REINMAKER_LISTEN_PORT", port)
+        assert local("webhooks", "listen").code == 2
 
 
 def test_rotation_while_listening_loses_nothing(local: Command, data: Path) -> None:
@@ -296,10 +309,43 @@ def test_a_dead_letter_is_shown_exported_redriven_and_deleted(local: Command) ->
     assert json.loads(json.loads(exported)["body"]) == json.loads(shown["body"])
     assert local("webhooks", "dead-letters", "export", "-o", "letters.jsonl").code == 0
     assert Path("letters.jsonl").read_text() == exported
-    assert results(local, "redrive", "--endpoint", made["endpointId"]) == [{"redriven": 1, "deliveries": [delivery]}]
+    assert results(local, "redrive", "--endpoint", made["endpointId"]) == [redriven(delivery)]
     assert results(local, "dead-letters") == []
     assert local("local", "clock", "advance", "8h").code == 0
     assert results(local, "dead-letters", "purge", delivery) == [{"purged": 1}]
+
+
+def redriven(*deliveries: str, left: int = 0) -> dict[str, object]:
+    """Return what a redrive says of itself."""
+    return {"redriven": len(deliveries), "deliveries": list(deliveries), "left": left}
+
+
+def test_a_dead_letter_of_a_removed_endpoint_is_redriven_to_the_next_of_its_url(local: Command) -> None:
+    with inbox("500,200") as box:
+        (gone,) = results(local, "endpoints", "add", box.url)
+        box.secrets.add(secret_bytes(gone["signingSecret"]))
+        (caused,) = results(local, "trigger", "content.requested")
+        (delivery,) = caused["deliveries"]
+        first = box.next()
+        assert local("local", "wait", "--idle").code == 0
+        assert local("webhooks", "endpoints", "remove", gone["endpointId"]).code == 0
+
+        listed = local("webhooks", "dead-letters")
+        assert f"endpoint {gone['endpointId']} (removed; it was {box.url})  not forwarded" in listed.out
+        assert "`reinmaker webhooks endpoints add URL`" in listed.err
+        refused = local("webhooks", "redrive", delivery, "--json")
+        error = refused.document["error"]
+        assert (refused.code, error["code"]) == (2, "receiver-gone")
+        assert error["message"] == f"its endpoint was removed: `{gone['endpointId']}`, `{box.url}`"
+        assert "`reinmaker webhooks endpoints add URL`" in error["hint"]
+        assert results(local, "redrive", "--all") == [redriven(left=1)]
+        assert "1 dead letter left" in local("webhooks", "redrive", "--all").err
+
+        (made,) = results(local, "endpoints", "add", box.url)
+        box.secrets.add(secret_bytes(made["signingSecret"]))
+        assert results(local, "redrive", delivery) == [redriven(delivery)]
+        again = box.next()
+    assert (again.message_id, again.status) == (first.message_id, 200)
 
 
 def test_resend_is_one_post_beside_the_schedule(local: Command) -> None:
@@ -343,7 +389,7 @@ def test_redrive_follows_to_the_end(local: Command, data: Path) -> None:
                 assert telling.next("delivery")["status"] == "delivered"
                 assert process.stdout is not None
                 rest = process.stdout.read().splitlines()  # and its end, which comes by itself
-                assert json.loads(rest[-1])["results"] == [{"redriven": 1, "deliveries": [delivery]}]
+                assert json.loads(rest[-1])["results"] == [redriven(delivery)]
                 assert process.wait(timeout=120) == 0
             finally:
                 process.kill()

@@ -373,6 +373,7 @@ def test_a_dead_letter_is_shown_redriven_exported_and_purged(caller):
         assert caller.control.post(redrive, json={"endpointId": endpoint["endpointId"]}).json() == {
             "redriven": 1,
             "deliveries": [letter["deliveryId"]],
+            "left": 0,
         }
         assert dead_letters(caller) == []
         advance(caller, 8 * 3600)
@@ -385,6 +386,46 @@ def test_a_dead_letter_is_shown_redriven_exported_and_purged(caller):
         advance(caller, 0)
         assert deliveries(caller)[0]["status"] == "delivered"
         assert caller.control.post(HOOKS + "/dead-letters/purge", json={"all": True}).json() == {"purged": 0}
+
+
+def test_a_letter_of_a_removed_endpoint_goes_to_the_newest_of_its_url_that_wants_it(caller):
+    redrive, entitlement = HOOKS + "/dead-letters/redrive", "reinmaker.entitlement.updated"
+    with receiver(always(answer(500))) as there, receiver() as elsewhere:
+        gone = add_endpoint(caller, there.url)
+        caused = request_content(caller)
+        advance(caller, 0)
+        assert caller.control.delete(f"{HOOKS}/endpoints/{gone['endpointId']}").status_code == 204
+        there.respond = always(OK)
+        older = add_endpoint(caller, there.url)
+        add_endpoint(caller, there.url, entitlement)
+        add_endpoint(caller, elsewhere.url)
+        disabled = add_endpoint(caller, there.url)
+        caller.control.post(f"{HOOKS}/endpoints/{disabled['endpointId']}/disable", json={})
+
+        assert caller.control.post(redrive, json={"all": True}).json()["deliveries"] == caused["deliveries"]
+        advance(caller, 0)
+        [delivery] = deliveries(caller, eventId=caused["eventId"])
+        assert (delivery["status"], delivery["endpointId"]) == ("delivered", older["endpointId"])
+        assert ([one.id for one in there.received], elsewhere.received) == ([caused["eventId"]] * 2, [])
+
+
+def test_a_letter_of_a_disabled_endpoint_waits_for_it(caller):
+    with receiver(always(answer(410))) as there:
+        endpoint = add_endpoint(caller, there.url)
+        [delivery_id] = request_content(caller)["deliveries"]
+        advance(caller, 0)
+        there.respond = always(OK)
+        twin = add_endpoint(caller, there.url)  # there is one of the same URL, and this one may come back
+        refused = caller.control.post(HOOKS + "/dead-letters/redrive", json={"deliveryId": delivery_id})
+        assert (refused.status_code, refused.json()["code"]) == (409, "receiver-gone")
+        assert refused.json()["detail"].startswith("its endpoint is disabled: ")
+        assert caller.control.delete(f"{HOOKS}/endpoints/{endpoint['endpointId']}").status_code == 204
+        sent_again = caller.control.post(f"{HOOKS}/deliveries/{delivery_id}/resend")
+        assert (sent_again.status_code, sent_again.json()["code"]) == (409, "receiver-gone")
+        asked = {"deliveryId": delivery_id}
+        assert caller.control.post(HOOKS + "/dead-letters/redrive", json=asked).json()["redriven"] == 1
+        advance(caller, 0)
+        assert deliveries(caller)[0]["endpointId"] == twin["endpointId"]
 
 
 def test_a_dead_letter_is_kept_for_14_days(caller):

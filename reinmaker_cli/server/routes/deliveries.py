@@ -20,6 +20,7 @@ from reinmaker_cli.server.routes.webhooks import not_found
 from reinmaker_cli.server.services import Services
 from reinmaker_cli.server.store.dead_letters import Chosen
 from reinmaker_cli.server.store.delivery_log import Wanted
+from reinmaker_cli.server.store.webhook_records import StoredDelivery
 
 DELIVERIES = NEWS + "/deliveries"
 DEAD_LETTERS = NEWS + "/dead-letters"
@@ -65,8 +66,10 @@ async def _resend(request: Request, services: Services) -> Response:
     except DeliveriesStopped as stopped:
         raise stopping() from stopped
     delivery = await services.threads.read(services.store.delivery_log.delivery, _delivery_id(request))
-    if sent is None or delivery is None:
-        raise not_found("delivery, or its endpoint was removed")
+    if delivery is None:
+        raise not_found("delivery")
+    if sent is None:
+        raise await _receiver_gone(delivery, services)
     mine = [attempt for attempt in delivery.attempts if attempt.kind == "resend"]
     return JSONResponse(attempt_document(mine[-1]))
 
@@ -91,11 +94,13 @@ async def _show_dead(request: Request, services: Services) -> Response:
 async def _redrive(request: Request, services: Services) -> Response:
     chosen = _chosen(await small_object(request, services))
     redriven = await services.threads.write(services.store.dead_letters.redrive, chosen, now=services.clock.now())
-    if not redriven and chosen.delivery_id is not None:
-        raise not_found("dead letter of an endpoint that is enabled")
+    if not redriven.deliveries and chosen.delivery_id is not None:
+        letter = await services.threads.read(services.store.delivery_log.dead_letter, chosen.delivery_id)
+        raise not_found("dead letter") if letter is None else await _receiver_gone(letter.delivery, services)
     services.deliveries.wake()
     services.changes.announce(NEWS)
-    return JSONResponse({"redriven": len(redriven), "deliveries": list(redriven)})
+    said = {"redriven": len(redriven.deliveries), "deliveries": list(redriven.deliveries), "left": redriven.left}
+    return JSONResponse(said)
 
 
 async def _purge(request: Request, services: Services) -> Response:
@@ -105,6 +110,12 @@ async def _purge(request: Request, services: Services) -> Response:
         raise not_found("dead letter")
     services.changes.announce(NEWS)
     return JSONResponse({"purged": purged})
+
+
+async def _receiver_gone(delivery: StoredDelivery, services: Services) -> ApiProblem:
+    endpoint = await services.threads.read(services.store.endpoints.find, delivery.endpoint_id)
+    what = "was removed" if endpoint is None else "is disabled"
+    return ApiProblem(codes.RECEIVER_GONE, f"its endpoint {what}: `{delivery.endpoint_id}`, `{delivery.url}`")
 
 
 def _delivery_id(request: Request) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, exists, insert, or_, select, update
 
 from reinmaker_cli.server.store.database import Database
 from reinmaker_cli.server.store.webhook_records import StoredDeadLetter
@@ -33,21 +33,35 @@ class Chosen:
     endpoint_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """Dead letters that are deliveries again, and those that nobody is there to take."""
+
+    deliveries: tuple[str, ...]
+    """Their ids."""
+    left: int
+
+
 class DeadLetters:
     """What could not be delivered."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def redrive(self, chosen: Chosen, *, now: float) -> tuple[str, ...]:
-        """Begin the schedule of dead letters anew, due at once, and return their delivery ids.
+    def redrive(self, chosen: Chosen, *, now: float) -> Redriven:
+        """Begin the schedule of dead letters anew, due at once.
 
-        Those of an endpoint that is disabled or removed stay where they are.
+        Those of an endpoint that was removed go to the newest one of the same URL; those of one that is disabled, and
+        those that nobody takes, stay where they are.
         """
         with self._database.write() as connection:
-            redriven = _chosen(chosen).where(webhook_endpoints.c.enabled).with_for_update(of=webhook_deliveries)
-            rows = connection.execute(redriven).all()
-            nos = [row.no for row in rows]
+            rows = connection.execute(_chosen(chosen).with_for_update(of=webhook_deliveries)).all()
+            receivers = _receivers(connection, rows)
+            for row in rows:
+                if receivers.get(row.no, row.endpoint_no) != row.endpoint_no:
+                    moved = update(webhook_deliveries).where(webhook_deliveries.c.no == row.no)
+                    connection.execute(moved.values(endpoint_no=receivers[row.no]))
+            nos = list(receivers)
             connection.execute(delete(dead_letters).where(dead_letters.c.delivery_no.in_(nos)))
             again = {
                 "status": "open",
@@ -58,7 +72,8 @@ class DeadLetters:
                 "updated_at": now,
             }
             connection.execute(update(webhook_deliveries).where(webhook_deliveries.c.no.in_(nos)).values(again))
-        return tuple(row.delivery_id for row in rows)
+        deliveries = tuple(row.delivery_id for row in rows if row.no in receivers)
+        return Redriven(deliveries, left=len(rows) - len(deliveries))
 
     def purge(self, chosen: Chosen) -> int:
         """Erase dead letters, with their deliveries, and return how many they were."""
@@ -141,11 +156,28 @@ def erase_events_of(connection: Connection, user_id: str) -> int:
     return len(events)
 
 
+def _receivers(connection: Connection, letters: Sequence[Row[Any]]) -> dict[int, int]:
+    """Return for each delivery that somebody takes, by its number, that of the endpoint."""
+    enabled = select(webhook_endpoints).where(webhook_endpoints.c.enabled).order_by(webhook_endpoints.c.no.desc())
+    there = connection.execute(enabled).all()
+
+    def takes(endpoint: Row[Any], letter: Row[Any]) -> bool:
+        if letter.removed_at is None:
+            return bool(endpoint.no == letter.endpoint_no)
+        return endpoint.url == letter.url and (not endpoint.types or letter.type in endpoint.types.split())
+
+    found = ((one.no, next((endpoint.no for endpoint in there if takes(endpoint, one)), None)) for one in letters)
+    return {no: endpoint_no for no, endpoint_no in found if endpoint_no is not None}
+
+
 def _chosen(chosen: Chosen) -> Any:
+    delivery, endpoint = webhook_deliveries.c, webhook_endpoints.c
     query = (
-        select(webhook_deliveries.c.no, webhook_deliveries.c.delivery_id)
+        select(delivery.no, delivery.delivery_id, delivery.endpoint_no, endpoint.url, endpoint.removed_at)
+        .add_columns(webhook_events.c.type)
         .join(dead_letters, dead_letters.c.delivery_no == webhook_deliveries.c.no)
         .join(webhook_endpoints, webhook_endpoints.c.no == webhook_deliveries.c.endpoint_no)
+        .join(webhook_events, webhook_events.c.no == webhook_deliveries.c.event_no)
         .order_by(webhook_deliveries.c.no)
     )
     if chosen.delivery_id is not None:
