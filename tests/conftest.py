@@ -30,6 +30,15 @@ settings.register_profile(
 )
 settings.load_profile("untimed")
 
+SERVER = "reinmaker_cli.server."
+PATIENCE = {
+    SERVER + "probe.PATIENCE_S": 60.0,  # of health, which says afterwards what it knew before
+    SERVER + "sending.TIME_LIMIT_S": 60.0,  # of an attempt, which fails then
+    SERVER + "peers.FOLLOW_WITHIN_S": 60.0,  # of a server for others on its database, which are old news afterwards
+    SERVER + "store.session.FOLLOW_WITHIN_S": 60.0,
+}
+"""Limits of servers in the process of a test that a busy machine would cross, so that something else comes of it."""
+
 _HELD: Counter[str] = Counter()
 """What the processes beside (pytest-xdist) held to each OpenAPI document."""
 
@@ -38,6 +47,13 @@ _HELD: Counter[str] = Counter()
 def say(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Return a function that puts a line under the results: figures that people read, whoever ran the test."""
     return functools.partial(record_property, "said")
+
+
+@pytest.fixture(autouse=True)
+def patient_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let servers wait for what is late; a test of such a limit sets it to what it is."""
+    for name, seconds in PATIENCE.items():
+        monkeypatch.setattr(name, seconds)
 
 
 def pytest_configure() -> None:

@@ -86,7 +86,7 @@ class Line:
         """Bytes that came until now."""
         return self._came
 
-    def wait_for(self, total: int, timeout_s: float = 60) -> bool:
+    def wait_for(self, total: int, timeout_s: float = 120) -> bool:
         """Return once so many bytes have come, False where that takes too long."""
         with self._changed:
             return self._changed.wait_for(lambda: self._came >= total, timeout_s)

@@ -165,6 +165,9 @@ class Journal:
     async def write(self) -> None:
         """Let others see what was seen here: nobody else looks."""
 
+    async def close(self) -> None:
+        """Let others see the last of it, and write nothing later."""
+
     def _append(
         self,
         method: str,

@@ -245,6 +245,7 @@ async def run_services(base: Foundation) -> AsyncIterator[Services]:
         await deliveries.close()
         if forwarder is not None:
             await forwarder.stop(FORWARD_WITHIN_S)
+        await journal.close()
         if peers is not None:
             await peers.close()
         threads.close()

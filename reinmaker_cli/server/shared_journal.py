@@ -36,6 +36,7 @@ class SharedJournal(Journal):
         self._counted = 0
         self._writing = asyncio.Lock()
         self._timer: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     def touch(self, trace_id: str) -> None:
         """Say that there is news of what the requests with this trace id caused."""
@@ -78,6 +79,13 @@ class SharedJournal(Journal):
                 return
         self._changes.announce(NEWS)
 
+    async def close(self) -> None:
+        """Write down the last of it; what is answered after this, cut short by the end, is in no journal."""
+        self._is_closed = True
+        await self.write()
+        if self._timer is not None:
+            self._timer.cancel()
+
     def _append(self, *values: Any, is_mark: bool = False) -> None:
         names = ("method", "route", "status", "ms", "trace_id", "client_id", "code")
         self._new.append({**dict(zip(names, values, strict=True)), "at": self._clock.now(), "is_mark": is_mark})
@@ -85,7 +93,7 @@ class SharedJournal(Journal):
         self._write_soon()
 
     def _write_soon(self) -> None:
-        if self._timer is None or self._timer.done():
+        if not self._is_closed and (self._timer is None or self._timer.done()):
             self._timer = asyncio.create_task(self._write_later())
 
     async def _write_later(self) -> None:

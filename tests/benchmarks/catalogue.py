@@ -5,9 +5,11 @@ The full size is 365 lessons × 18 manifests; a test runs the same on a few less
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -80,13 +82,17 @@ class Stage:
     def publish_and(
         self, catalogue: Path, submitted: int, strike: Callable[[subprocess.Popen[bytes]], None], *words: str
     ) -> tuple[int, dict[str, Any]]:
-        """Publish, and do something once when so many manifests were taken; return exit code and last event."""
-        process = self._start(
-            catalogue, "--quiet", "--events", "-", *words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        """Publish, and do something once when so many manifests were taken; return exit code and last event.
+
+        The command gets no further than what its pipe holds: a page, some ten manifests.
+        """
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "bufsize": 0}
+        process = self._start(catalogue, "--quiet", "--events", "-", *words, **streams)
         last: dict[str, Any] = {}
         with process:
             assert process.stdout is not None
+            if hasattr(fcntl, "F_SETPIPE_SZ"):
+                fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, resource.getpagesize())
             for line in process.stdout:
                 submitted -= b'"event": "submitted"' in line
                 if submitted == 0:

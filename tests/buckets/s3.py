@@ -49,7 +49,7 @@ class S3:
 
     def reset(self) -> None:
         """Empty it."""
-        httpx.post(self.url + "/moto-api/reset", trust_env=False)
+        httpx.post(self.url + "/moto-api/reset", trust_env=False, timeout=120)
         self.client.create_bucket(Bucket=BUCKET)
         self.client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
 

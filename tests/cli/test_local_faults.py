@@ -127,5 +127,5 @@ def test_a_fault_is_real_for_any_client(local: Command) -> None:
     url = local("health", "--json").document["environment"]["apiUrl"]
     local("local", "fault", "add", "empty", "--path", "/v1/health")
     with pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(f"{url}/v1/health", trust_env=False)
-    assert httpx.get(f"{url}/v1/health", trust_env=False).status_code == 200
+        httpx.get(f"{url}/v1/health", trust_env=False, timeout=120)
+    assert httpx.get(f"{url}/v1/health", trust_env=False, timeout=120).status_code == 200

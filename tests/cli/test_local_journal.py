@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.command import Command, command_line
+from tests.cli.command import Command, command_line, in_time
 from tests.server.live import Caller, event, live_server, manifest
 
 
@@ -73,7 +73,7 @@ def test_follow_tells_of_requests_and_of_what_becomes_of_them(local: Command, ca
             assert follower.stdout is not None
             first = json.loads(follower.stdout.readline())
             assert (first["event"], first["traceId"], first["status"]) == ("request", "followed", 202)
-            caller.decide("followed", "2026.11.23", "active")
+            assert caller.decide("followed", "2026.11.23", "active").status_code == 200
             again = first
             while again["caused"]["submissions"][0]["status"] != "active":
                 again = json.loads(follower.stdout.readline())
@@ -87,14 +87,15 @@ def test_follow_tells_of_requests_and_of_what_becomes_of_them(local: Command, ca
 def test_follow_shows_only_the_news_of_what_it_has_shown(local: Command, caller: Caller) -> None:
     words = ("local", "requests", "--follow", "--trace-id", "news", "--data", str(caller.started.data))
     caller.api.post("/v1/content/manifests", json=manifest("news"), headers={"X-Lesson-Trace-Id": "news"})
-    caller.api.get("/v1/content/manifests/news", headers={"Prefer": "wait=1"})  # until it is being validated
+    while caller.status("news").json()["status"] != "validating":
+        pass
     with subprocess.Popen(command_line(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as follower:
         try:
             assert follower.stdout is not None
             request, submission = follower.stdout.readline(), follower.stdout.readline()
             assert b" POST   /v1/content/manifests  trace=news" in request
             assert submission.split() == [b"submission", b"validating", b"news", b"2026.11.23"]
-            caller.decide("news", "2026.11.23", "rejected")
+            assert caller.decide("news", "2026.11.23", "rejected").status_code == 200
             assert follower.stdout.readline().rstrip().endswith(b"since then  trace=news")
             assert follower.stdout.readline().split() == [b"submission", b"rejected", b"news", b"2026.11.23"]
             follower.stdout.close()  # who follows ends when nobody reads it
@@ -109,7 +110,8 @@ def test_follow_shows_only_the_news_of_what_it_has_shown(local: Command, caller:
 
 def test_without_a_condition_wait_gives_a_cursor_to_count_from(local: Command, caller: Caller) -> None:
     since = local("local", "wait", "-q").out.strip()
-    assert local("local", "wait", "--since", since, "--requests", "1", "--timeout", "0.1", "-q").code == 8
+    waiting = ("local", "wait", "--since", since, "--requests", "1")
+    assert in_time(local, *waiting, is_enough=lambda ended: ended.code == 8).code == 8
     caller.api.get("/v1/health")
     ended = local("local", "wait", "--since", since, "--requests", "1")
     assert (ended.code, ended.out.splitlines()[0]) == (0, "so: requests: 1 of 1")
@@ -117,8 +119,8 @@ def test_without_a_condition_wait_gives_a_cursor_to_count_from(local: Command, c
 
 def test_what_is_missing_is_said_at_the_end_of_the_time(local: Command, caller: Caller) -> None:
     caller.submit(manifest("slow"), wait=None)
-    words = ("--idle", "--active", "slow", "--delivered", "2", "--timeout", "0.1")
-    ended = local("local", "wait", *words, "--json")
+    words = ("--idle", "--active", "slow", "--delivered", "2")
+    ended = in_time(local, "local", "wait", *words, is_enough=lambda ended: ended.code == 8)
     assert (ended.code, ended.document["error"]["code"]) == (8, "out-of-time")
     assert ended.document["met"] is False
     message = ended.document["error"]["message"]
@@ -131,7 +133,7 @@ def test_wait_ends_when_it_is_so(local: Command, caller: Caller) -> None:
     caller.submit(manifest("soon"), wait=None)
     words = ("local", "wait", "--active", "soon", "--version", "2026.11.23", "--data", caller.started.data)
     with subprocess.Popen(command_line(*words), stdout=subprocess.PIPE) as waiting:
-        caller.decide("soon", "2026.11.23", "active")
+        assert caller.decide("soon", "2026.11.23", "active").status_code == 200
         assert waiting.wait(timeout=120) == 0
         assert waiting.stdout is not None
         assert waiting.stdout.readline() == b"so: soon 2026.11.23 is active\n"

@@ -29,7 +29,7 @@ class Load:
         """Return when so many more changes than before are acknowledged."""
         with self._news:
             before = len(self.acknowledged)
-            assert self._news.wait_for(lambda: len(self.acknowledged) >= before + more, 30)
+            assert self._news.wait_for(lambda: len(self.acknowledged) >= before + more, 120)
 
     def run(self, server, until):
         """Send changes until told to stop or the server is gone."""
@@ -39,6 +39,7 @@ class Load:
             try:
                 secret = (client["clientId"], client["clientSecret"])
                 token = http.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=secret).json()
+                assert "access_token" in token, token
                 access = {"Authorization": "Bearer " + token["access_token"]}
                 control = {"Authorization": "Bearer " + client["controlToken"]}
                 while not until.is_set():

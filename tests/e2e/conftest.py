@@ -75,7 +75,7 @@ class Reinmaker:
         )
 
     def __call__(
-        self, *words: str | Path, cwd: Path | None = None, timeout_s: float = 100, given: str = "", **variables: str
+        self, *words: str | Path, cwd: Path | None = None, timeout_s: float = 240, given: str = "", **variables: str
     ) -> Result:
         """Run a command to its end; `given` is what it finds on stdin."""
         stdin = subprocess.PIPE if given else subprocess.DEVNULL

@@ -6,13 +6,13 @@ import json
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 from reinmaker_cli.client.credentials import ID_VARIABLE, SECRET_VARIABLE
 from tests.cli.terminals import Session, settled
+from tests.ports import own_port
 from tests.snapshots import WRITES, in_order
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,14 +52,12 @@ class Newcomer:
         self.commands = tmp_path / "bin"
         self.commands.mkdir()
         self.put_command("reinmaker", f'#!/bin/sh\nexec "{sys.executable}" -m reinmaker_cli "$@"\n')
-        with socket.create_server(("localhost", 0)) as free:
-            port = free.getsockname()[1]
         kept = {name: value for name, value in reinmaker.environment.items() if name != "REINMAKER_DATA"}
         self.variables = {
             **kept,
             "PATH": f"{self.commands}:{kept['PATH']}",
             "PYTHONPATH": str(ROOT),
-            "REINMAKER_PORT": str(port),
+            "REINMAKER_PORT": str(own_port()),
             "TERM": "xterm-256color",
             "TABSIZE": "0",  # `ls` would write tabs, which a page shows elsewhere
         }

@@ -57,7 +57,9 @@ def reinmaker(
 def control(server: Started) -> Iterator[httpx.Client]:
     """The control API; no fault is left after the test."""
     authorization = {"Authorization": "Bearer " + server.client.control_token}
-    with httpx.Client(base_url=server.url + "/_local", headers=authorization, trust_env=False, verify=False) as client:
+    with httpx.Client(
+        base_url=server.url + "/_local", headers=authorization, trust_env=False, verify=False, timeout=120
+    ) as client:
         yield client
         client.delete("/faults")
         client.post("/clock", json={"advanceSeconds": 60})  # the windows of the limits are empty again
@@ -89,6 +91,15 @@ def break_down(control: httpx.Client, kind: str, **how: Any) -> None:
     assert made.status_code == 201, made.text
 
 
+def in_time(reinmaker: Command, control: httpx.Client, timeout_s: float | None, *words: str | Path) -> dict[str, Any]:
+    """Return the document of a command whose time was enough to meet the fault; a busy machine may want more of it."""
+    timeout = () if timeout_s is None else ("--timeout", f"{timeout_s:g}")
+    document: dict[str, Any] = reinmaker(*words, *timeout, "--json").document
+    if timeout_s is not None and timeout_s < 100 and not hits(control):
+        return in_time(reinmaker, control, timeout_s * 10, *words)
+    return document
+
+
 @dataclass(frozen=True)
 class Case:
     """A fault, and what `publish` makes of it."""
@@ -102,7 +113,8 @@ class Case:
     """None: one or more, as time allows."""
     code: str | None = None
     reconciled: bool = False
-    timeout: str = "20"
+    timeout: float = 120
+    """Seconds; where they were over before the fault could strike, ten times as many."""
 
     def __str__(self) -> str:
         return f"{self.kind}-{'-'.join(f'{name}={value}' for name, value in self.how.items())}"
@@ -111,7 +123,7 @@ class Case:
 K = FaultKind
 CASES = [
     Case(K.LATENCY, POSTS | {"delaySeconds": 0.2}, 0, 1),
-    Case(K.LATENCY, LOOKS | ALWAYS | {"delaySeconds": 30}, 7, 0, None, "server-unreachable", timeout="0.5"),
+    Case(K.LATENCY, LOOKS | ALWAYS | {"delaySeconds": 30}, 7, 0, None, "server-unreachable", timeout=0.5),
     Case(K.LIMITED, POSTS, 0, 1),
     Case(K.LIMITED, LOOKS, 0, 1),
     Case(K.LIMITED, TOKENS, 0, 1),
@@ -120,21 +132,21 @@ CASES = [
     Case(K.FAILURE, POSTS | {"status": 503, "retryAfterSeconds": 0}, 0, 1),
     Case(K.FAILURE, LOOKS | {"status": 502}, 0, 1),
     Case(K.FAILURE, TOKENS | {"status": 504}, 0, 1),
-    Case(K.FAILURE, POSTS | ALWAYS, 7, 0, None, "server-failed", timeout="0.6"),
+    Case(K.FAILURE, POSTS | ALWAYS, 7, 0, None, "server-failed", timeout=0.6),
     Case(K.FAILURE, POSTS | ALWAYS | {"status": 503, "retryAfterSeconds": 3600}, 7, 0, 1, "server-busy"),
     Case(K.RESET, POSTS, 0, 1),
     Case(K.RESET, LOOKS, 0, 1),
     Case(K.RESET, TOKENS, 0, 1),
-    Case(K.RESET, POSTS | ALWAYS, 7, 0, None, "server-unreachable", timeout="0.6"),
+    Case(K.RESET, POSTS | ALWAYS, 7, 0, None, "server-unreachable", timeout=0.6),
     Case(K.EMPTY, POSTS, 0, 1),
     Case(K.EMPTY, LOOKS, 0, 1),
     Case(K.EMPTY, TOKENS, 0, 1),
-    Case(K.EMPTY, POSTS | ALWAYS, 7, 0, None, "server-unreachable", timeout="0.6"),
+    Case(K.EMPTY, POSTS | ALWAYS, 7, 0, None, "server-unreachable", timeout=0.6),
     Case(K.CUT, POSTS, 0, 1, reconciled=True),
     Case(K.CUT, LOOKS, 0, 1),
     Case(K.CUT, TOKENS, 0, 1),
     Case(K.DRIP, POSTS | {"delaySeconds": 0}, 0, 1),
-    Case(K.DRIP, POSTS | {"delaySeconds": 0.05}, 7, 1, 1, "server-unreachable", timeout="0.5"),
+    Case(K.DRIP, POSTS | {"delaySeconds": 0.05}, 7, 1, 1, "server-unreachable", timeout=0.5),
     Case(K.LOST_ANSWER, POSTS, 0, 1, reconciled=True),
     Case(K.LOST_ANSWER, POSTS | ALWAYS, 0, 1, reconciled=True),
     Case(K.LOST_ANSWER, LOOKS, 0, 1),
@@ -156,7 +168,7 @@ def test_publish_ends_as_documented_and_submits_once(
     reinmaker: Command, control: httpx.Client, server: Started, folder: Path, case: Case
 ) -> None:
     break_down(control, case.kind, **case.how)
-    document = reinmaker("publish", folder, "--timeout", case.timeout, "--json").document
+    document = in_time(reinmaker, control, case.timeout, "publish", folder)
     assert document["exitCode"] == case.exit_code, document
     assert (document["error"] or {}).get("code") == case.code
     assert submissions(server, folder) == case.submissions
@@ -252,8 +264,7 @@ def test_what_only_asks_ends_with_7_while_no_answer_comes(
     reinmaker: Command, control: httpx.Client, kind: FaultKind, command: tuple[str, ...]
 ) -> None:
     break_down(control, kind, match={"path": "/v1/*"}, **ALWAYS)
-    more = () if command == ("health",) else ("--timeout", "0.6")
-    document = reinmaker(*command, *more, "--json").document
+    document = in_time(reinmaker, control, None if command == ("health",) else 0.6, *command)
     assert (document["exitCode"], document["error"]["code"]) == (
         7,
         "server-failed" if kind is K.FAILURE else "server-unreachable",
@@ -311,8 +322,8 @@ def test_events_are_stored_once_whatever_happens_to_the_answers(
     lines = [json.dumps({"eventId": f"{prefix}{number:08}", **event}) for number in range(700)]
     (work / "events.jsonl").write_text("\n".join(lines))
     break_down(control, kind, **EVENTS, **how)
-    timeout = "0.6" if how == ALWAYS else "20"
-    document = reinmaker("telemetry", "send", "events.jsonl", "--timeout", timeout, "--json").document
+    timeout = 0.6 if how == ALWAYS else 120
+    document = in_time(reinmaker, control, timeout, "telemetry", "send", "events.jsonl")
     assert document["exitCode"] == exit_code, document["error"]
     assert hits(control) >= 1
 

@@ -57,7 +57,7 @@ def session(reinmaker, serve, tmp_path):
         env=variables,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=240,
         check=False,
     )
     return client["clientSecret"], ended.stdout + ended.stderr, ended.stderr.split("## ")[1:]
@@ -97,7 +97,7 @@ def test_the_doctor_sees_a_locked_keyring_and_prompts_nobody(reinmaker, tmp_path
         "REINMAKER_CONFIG": str(config),
     }
     command = ["dbus-run-session", "--", "bash", "-c", LOCKED]
-    subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, timeout=100, check=False)
+    subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, timeout=240, check=False)
     found = {
         name: {one["check"]: one for one in json.loads((reinmaker.home / name).read_text())["results"]}
         for name in ("open.json", "locked.json")

@@ -55,20 +55,20 @@ def test_restarted_under_load_it_loses_nothing_that_was_acknowledged(serve, caps
             sending = [callers.submit(send, caller) for caller in range(CALLERS)]
             for restart in range(RESTARTS):
                 before = len(taken)
-                wait_until(lambda before=before: len(taken) >= before + 20, 60)
+                wait_until(lambda before=before: len(taken) >= before + 20, 120)
                 postgres.stop("immediate" if restart % 2 else "fast")
-                wait_until(lambda: statuses[-1][0] == 503, 30)
+                wait_until(lambda: statuses[-1][0] == 503, 120)
                 postgres.start()
             before = len(taken)
-            wait_until(lambda: len(taken) >= before + 20, 60)
+            wait_until(lambda: len(taken) >= before + 20, 120)
             is_over.set()
             for one in sending:
                 one.result()
         batches = {name for name in taken if name.startswith("batch_")}
         told = lambda: {one.document["data"].get("batchId") for one in there.received}  # noqa: E731
-        wait_until(lambda: batches <= told(), 60)
+        wait_until(lambda: batches <= told(), 120)
         idle = {"idle": "true"}
-        wait_until(lambda: http.get("/_local/wait", params=idle, headers=control).json()["met"], 60)
+        wait_until(lambda: http.get("/_local/wait", params=idle, headers=control).json()["met"], 120)
         active = http.get("/v1/content/manifests", headers=access).json()["items"]
         http.close()
         refused = [retry_after for status, retry_after in statuses if status == 503]

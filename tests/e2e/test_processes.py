@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import own_port
 from tests.server.live import manifest
 from tests.server.receiver import OK, receiver
 
@@ -36,9 +37,9 @@ class Servers:
         self._servers, self._access = {}, {}
         self._callers = threading.local()
         for place in range(count):
-            self.start(place, folder / str(place))
+            self.start(place, folder / str(place), own_port())
 
-    def start(self, place, folder, port=0):
+    def start(self, place, folder, port):
         options = ("--database", self._url, "--data", folder, "--port", port, "--limits", "off", "--log", "off")
         server = self._serve(*options, "--webhook", self._hook)
         port = int(server.url.rpartition(":")[2])
@@ -161,9 +162,9 @@ def test_four_processes_of_which_one_is_killed_every_few_seconds(serve, tmp_path
             killing.join()
         name = url.partition("@/")[2].partition("?")[0]
         open_ones = "SELECT count(*) FROM submissions WHERE status IN ('pending', 'validating')"
-        wait_until(lambda: postgres_cluster.sql(open_ones, name) == [(0,)], 60)
+        wait_until(lambda: postgres_cluster.sql(open_ones, name) == [(0,)], 120)
         due = "SELECT count(*) FROM webhook_deliveries WHERE status = 'open'"
-        wait_until(lambda: postgres_cluster.sql(due, name) == [(0,)], 60)
+        wait_until(lambda: postgres_cluster.sql(due, name) == [(0,)], 120)
         verdicts = postgres_cluster.sql(
             "SELECT status, count(*), count(DISTINCT manifest_id) FROM submissions"
             " WHERE manifest_id LIKE 'killed-%' GROUP BY status",

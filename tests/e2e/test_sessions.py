@@ -6,7 +6,6 @@ Pages that a test writes show what is said too and have tests of their own; here
 import json
 import re
 import shutil
-import socket
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,6 +14,7 @@ from reinmaker_cli.client.credentials import ID_VARIABLE, SECRET_FILE_VARIABLE, 
 from reinmaker_cli.contract.signing import new_secret, secret_bytes, sign
 from tests.cli.terminals import needs_terminals
 from tests.e2e.newcomer import ROOT, Newcomer, sessions
+from tests.ports import own_port
 from tests.secret_service import needs_keyring, secret_service
 
 pytestmark = pytest.mark.timeout(600)  # twenty commands and more in a row, on a machine that does other things too
@@ -219,14 +219,14 @@ def test_the_lines_about_the_local_server(reader):
     for line in ("reinmaker serve", "reinmaker webhooks listen", "reinmaker publish"):
         reader.type(line)
     in_a_month = (datetime.now(UTC) + timedelta(days=30)).date()
-    beyond = {"0.0.0.0": "127.0.0.1", "7041": free_port()}  # nothing here listens beyond this machine
+    beyond = {"0.0.0.0": "127.0.0.1", "7041": str(own_port())}  # nothing here listens beyond this machine
     type_all(reader, "docs/local-server.md", known={"2027-01-01": str(in_a_month), "ID": "0" * 32, **beyond})
 
 
 @needs_terminals
 @needs_keyring
 def test_the_lines_about_webhooks(reader, reinmaker, tmp_path):
-    port, at = free_port(), datetime(2026, 11, 23, 11, 48, 4, tzinfo=UTC)
+    port, at = str(own_port()), datetime(2026, 11, 23, 11, 48, 4, tzinfo=UTC)
     body, seconds = b'{"type":"reinmaker.content.requested"}', int(at.timestamp())
     signature = sign(secret_bytes(WEBHOOK_SECRET), "msg_1", seconds, body)
     head = f"webhook-id: msg_1\nwebhook-timestamp: {seconds}\nwebhook-signature: {signature}\n\n"
@@ -238,11 +238,6 @@ def test_the_lines_about_webhooks(reader, reinmaker, tmp_path):
     finally:
         somebodys.terminate()
         somebodys.communicate()
-
-
-def free_port():
-    with socket.create_server(("localhost", 0)) as free:
-        return str(free.getsockname()[1])
 
 
 NO_NETWORK = """\

@@ -6,10 +6,15 @@ import random
 import signal
 import sqlite3
 import subprocess
+import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from tests.e2e.test_faults import data_folder_behind
+from tests.faults import fault_proxy
+from tests.ports import own_port
 
 KILLS = 10 if os.environ.get("REINMAKER_SOAK") else 3
 EVENTS = 1_000_000 if os.environ.get("REINMAKER_SOAK") else 20_000
@@ -30,6 +35,9 @@ def events(tmp_path):
             }
             lines.write(json.dumps(event) + "\n")
     return file
+
+
+BATCH = "POST /v1/telemetry/events"
 
 
 def stored(server):
@@ -56,13 +64,17 @@ def test_killed_at_any_instant_the_sender_is_started_again_and_all_is_there_once
     assert stored(server) == (EVENTS, EVENTS)
 
 
-def test_interrupted_the_sender_says_what_is_in(reinmaker, serve, events):
-    server = serve("--limits", "off", "--log", "off")
-    process = reinmaker.start("telemetry", "send", events, "--events", "-")
-    assert process.stdout is not None
-    assert json.loads(process.stdout.readline())["event"] == "batch"
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+def test_interrupted_the_sender_says_what_is_in(reinmaker, serve, events, tmp_path):
+    server, was_told = serve("--limits", "off", "--log", "off"), threading.Event()
+    with fault_proxy(server.url) as line:
+        line.on_request = lambda _: line.requests.count(BATCH) != 2 or was_told.wait(240)
+        data = data_folder_behind(server, line, tmp_path)
+        process = reinmaker.start("telemetry", "send", events, "--events", "-", "--data", data)
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["event"] == "batch"
+        process.send_signal(signal.SIGTERM)
+        was_told.set()
+        out, err = process.communicate(timeout=240)
     document = json.loads(out.splitlines()[-1])
     assert (process.returncode, document["error"]["code"]) == (143, "interrupted")
     said = document["results"][0]["events"]
@@ -71,17 +83,29 @@ def test_interrupted_the_sender_says_what_is_in(reinmaker, serve, events):
     assert stored(server)[0] in (said, said + 500)
 
 
-def test_a_server_that_is_killed_and_started_again_loses_nothing(reinmaker, serve, events):
-    server = serve("--limits", "off", "--log", "off")
-    port = server.url.rpartition(":")[2]
-    sender = reinmaker.start("telemetry", "send", events, "--events", "-")
-    assert sender.stdout is not None
-    for _ in range(3):
-        for _ in range(EVENTS // 500 // 5):
-            assert json.loads(sender.stdout.readline())["event"] == "batch"
-        server.stop(signal.SIGKILL)
-        server = serve("--port", port, "--limits", "off", "--log", "off")
-    out, err = sender.communicate(timeout=1000)
+def test_a_server_that_is_killed_and_started_again_loses_nothing(reinmaker, serve, events, tmp_path):
+    """Killed while it has a batch; the next one comes when it is gone."""
+    options = ("--port", str(own_port()), "--limits", "off", "--log", "off")
+    server, before_next = serve(*options), EVENTS // 500 // 5
+    comes, is_gone = [threading.Semaphore(0) for _ in range(2)]
+
+    def stand_between(request):
+        if request == BATCH and line.requests.count(BATCH) <= 3 * before_next:
+            place = line.requests.count(BATCH) % before_next
+            if place == before_next - 1:
+                comes.release()
+            elif place == 0:
+                assert is_gone.acquire(timeout=240)
+
+    with fault_proxy(server.url, on_request=stand_between) as line:
+        data = data_folder_behind(server, line, tmp_path)
+        sender = reinmaker.start("telemetry", "send", events, "--events", "-", "--data", data)
+        for _ in range(3):
+            assert comes.acquire(timeout=240)
+            server.stop(signal.SIGKILL)
+            is_gone.release()
+            server = serve(*options)
+        out, err = sender.communicate(timeout=1000)
     assert sender.returncode == 0, err
     document = json.loads(out.splitlines()[-1])
     assert document["stats"]["repeatedBatches"] >= 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from reinmaker_cli.contract.signing import new_secret
 from tests.cli.command import as_process, environment
 from tests.generate import ROOT
 from tests.node import NODE_MODULES, needs_node
+from tests.ports import own_port
 
 SECRET = new_secret()
 
@@ -23,12 +23,6 @@ def example(language: str, port: int) -> str:
     text = page.split(f"```{language}\n")[1].split("```")[0]
     assert "8080" in text
     return text.replace("8080", str(port))
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @contextmanager
@@ -43,17 +37,16 @@ def running(words: list[str]) -> Iterator[None]:
 
 def probed(port: int) -> int:
     """Return the exit code of a probe; asks again while nobody is there yet."""
-    for _ in range(40):
+    while True:
         ended = as_process(
             *("webhooks", "probe", f"http://127.0.0.1:{port}/"), env=environment(REINMAKER_WEBHOOK_SECRET=SECRET)
         )
         if ended.returncode != 7:
             return ended.returncode
-    return 7
 
 
 def test_the_python_receiver_is_right(tmp_path: Path) -> None:
-    port = free_port()
+    port = own_port()
     (tmp_path / "receiver.py").write_text(example("python", port))
     with running([sys.executable, str(tmp_path / "receiver.py")]):
         assert probed(port) == 0
@@ -61,7 +54,7 @@ def test_the_python_receiver_is_right(tmp_path: Path) -> None:
 
 @needs_node
 def test_the_javascript_receiver_is_right(tmp_path: Path) -> None:
-    port = free_port()
+    port = own_port()
     (tmp_path / "receiver.mjs").write_text(example("js", port))
     os.symlink(NODE_MODULES, tmp_path / "node_modules")
     with running(["node", str(tmp_path / "receiver.mjs")]):

@@ -30,7 +30,7 @@ def test_a_worker_that_dies_is_started_again_and_all_end_with_the_first(serve, p
         first = server.workers
         assert len(first) == 2
         os.kill(first[0], signal.SIGKILL)
-        wait_until(lambda: len(server.workers) == 2 and server.workers != first, 30)
+        wait_until(lambda: len(server.workers) == 2 and server.workers != first, 120)
         http, _, access = client_of(server)
         publish_twenty(http, access)
         http.close()
@@ -47,7 +47,7 @@ def test_workers_end_with_a_first_process_that_is_killed(serve, postgres_cluster
         server = serve("--database", url, "--workers", "2", "--log", "off")
         workers = server.workers
         os.kill(server.pid, signal.SIGKILL)
-        wait_until(lambda: not any(Path(f"/proc/{pid}/fd").exists() for pid in workers), 30)
+        wait_until(lambda: not any(Path(f"/proc/{pid}/fd").exists() for pid in workers), 120)
 
 
 def test_why_a_worker_cannot_be_started_again_is_said_and_it_is_tried_until_it_can(serve, postgres_cluster):
@@ -60,7 +60,7 @@ def test_why_a_worker_cannot_be_started_again_is_said_and_it_is_tried_until_it_c
             said.append(server.next_error())
         run_sql(url, f"UPDATE facts SET value = '{SCHEMA_VERSION}' WHERE name = 'schemaVersion'")
         os.kill(stays, signal.SIGKILL)
-        wait_until(lambda: stays not in server.workers, 30)  # so whoever answers was started after that
+        wait_until(lambda: stays not in server.workers, 120)  # so whoever answers was started after that
         http, _, access = client_of(server)
         publish_twenty(http, access)
         http.close()
@@ -94,11 +94,11 @@ def test_workers_answer_with_tls_and_the_control_api_on_its_own_port(serve, post
         killed = server.workers
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not {*killed} & {*server.workers}, 30)
+        wait_until(lambda: not {*killed} & {*server.workers}, 120)
         http, control, access = client_of(server, context)  # others, on the same sockets, with the same certificate
         publish_twenty(http, access)
         http.close()
-        with httpx.Client(base_url=server.ready["controlUrl"], trust_env=False) as private:
+        with httpx.Client(base_url=server.ready["controlUrl"], trust_env=False, timeout=120) as private:
             shown = private.get("/_local/clients", headers=control)
             assert shown.status_code == 200
             assert private.get("/v1/content/manifests", headers=access).status_code == 404

@@ -46,14 +46,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database", kinds, indirect=True)
 
 
-@pytest.fixture(autouse=True)
-def patient_health(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let health say what is so, however busy the machine is; on its own it says what it knew before after 50 ms."""
-    monkeypatch.setattr(probe, "PATIENCE_S", 60.0)
-
-
 @pytest.fixture
-def hurried_health(patient_health: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def hurried_health(patient_servers: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let health answer as soon as it does outside of tests."""
     monkeypatch.setattr(probe, "PATIENCE_S", PATIENCE_S)
 

@@ -107,7 +107,7 @@ class Caller:
 def _client(started: Started, *hooks: Callable[[httpx.Response], None]) -> httpx.Client:
     # `verify`: reading the certificates of the world for a connection without TLS takes 30 ms.
     return httpx.Client(
-        base_url=started.url, timeout=40, trust_env=False, verify=False, event_hooks={"response": list(hooks)}
+        base_url=started.url, timeout=120, trust_env=False, verify=False, event_hooks={"response": list(hooks)}
     )
 
 
@@ -146,7 +146,7 @@ def run_sql(place: StorePlace, *statements: str) -> list[dict[str, Any]]:
         with psycopg.connect(place, row_factory=dict_row) as connection:
             cursors = [connection.execute(statement) for statement in statements]
             return cursors[-1].fetchall() if cursors[-1].description else []
-    with closing(sqlite3.connect(place / DATABASE_NAME)) as database, database:
+    with closing(sqlite3.connect(place / DATABASE_NAME, timeout=60)) as database, database:
         database.row_factory = sqlite3.Row
         found = [database.execute(statement).fetchall() for statement in statements]
         return [dict(row) for row in found[-1]]

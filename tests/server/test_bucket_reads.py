@@ -127,9 +127,12 @@ def test_a_path_that_leaves_an_allowed_folder_is_not_read(s3, cloud):
 def behind(started: Started) -> Iterator[httpx.Client]:
     """Yield a client with a token, that asks as the proxy in front does."""
     host, port = started.address
-    with httpx.Client(base_url=f"http://{host}:{port}", headers={"Host": "twin.test"}, trust_env=False) as client:
+    with httpx.Client(
+        base_url=f"http://{host}:{port}", headers={"Host": "twin.test"}, timeout=120, trust_env=False
+    ) as client:
         secret = (started.client.client_id, started.client.client_secret)
         answer = client.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=secret)
+        assert answer.status_code == 200, answer.text
         client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         yield client
 

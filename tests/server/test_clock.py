@@ -52,8 +52,9 @@ def test_a_wall_clock_goes_on_from_where_it_was_set():
         shown = caller.control.get(CLOCK).json()
         assert (shown["mode"], shown["aheadSeconds"]) == ("wall", 0.0)
         assert move(caller, advanceSeconds=3600.5).json()["aheadSeconds"] == pytest.approx(3600.5, abs=0.01)
+        asked_at, there = time.time(), unix_time("2999-01-01T00:00:00Z")
         moved = unix_time(move(caller, time="2999-01-01T00:00:00Z").json()["time"])
-        assert 0 <= moved - unix_time("2999-01-01T00:00:00Z") < 5
+        assert there <= moved <= there + time.time() - asked_at + 0.001  # it is told in milliseconds
         assert unix_time(now(caller)) >= moved
 
 
@@ -130,9 +131,9 @@ def test_an_entitlement_ends_at_its_time(caller):
 
 
 def test_a_limit_is_free_again_60_seconds_later():
-    with live_server(limits="contract") as caller:  # on the wall clock
-        statuses = [caller.api.get(MANIFESTS).status_code for _ in range(121)]
-        assert statuses == [200] * 120 + [429]
+    with live_server(limits="contract") as caller:  # on the wall clock: who takes a minute for 120 is not refused yet
+        while caller.api.get(MANIFESTS).status_code != 429:
+            pass
         move(caller, advanceSeconds=60)
         assert caller.api.get(MANIFESTS).status_code == 200
 

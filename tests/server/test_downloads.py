@@ -350,10 +350,9 @@ def test_an_idle_connection_that_the_server_closed_is_replaced(server):
 
 
 def test_a_closed_port_cannot_be_connected():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    assert failure(f"http://127.0.0.1:{port}/a").startswith("cannot connect")
+    with socket.socket() as bound:  # so that nobody else listens there; it does not listen itself
+        bound.bind(("127.0.0.1", 0))
+        assert failure(f"http://127.0.0.1:{bound.getsockname()[1]}/a").startswith("cannot connect")
 
 
 # --- TLS -------------------------------------------------------------------------------------------------------------

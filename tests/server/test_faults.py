@@ -230,7 +230,7 @@ def test_connections_end_within_tls_as_they_do_without():
     with running_server(replace(QUIET, tls=True)) as started:
         trusted = ssl.create_default_context(cafile=started.ca_file)
         control = {"Authorization": "Bearer " + started.client.control_token}
-        with httpx.Client(base_url=started.url, verify=trusted, trust_env=False) as http:
+        with httpx.Client(base_url=started.url, verify=trusted, timeout=120, trust_env=False) as http:
             for kind, said in (
                 ("reset", "Connection reset by peer|without sending a response"),  # OpenSSL may tell it as an end
                 ("empty", "without sending a response"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -12,6 +12,7 @@ import pytest
 
 from reinmaker_cli.server.store import DATABASE_NAME
 from tests.server.live import MANIFESTS, Caller, large_manifest, live_server
+from tests.server.test_bodies import held_at_half
 
 
 def test_health_says_status_version_and_time(live: Caller):
@@ -29,13 +30,13 @@ def test_checks_are_not_for_everybody_behind_a_proxy(live: Caller):
 
 
 @pytest.mark.usefixtures("hurried_health")
-def test_health_does_not_wait_for_a_writer():
+def test_health_does_not_wait_for_a_writer(monkeypatch):
+    monkeypatch.setattr("reinmaker_cli.server.probe.FRESH_FOR_S", 0.0)  # each look wants to write
     with live_server() as caller:
         caller.http.get("/v1/health")
-        with closing(sqlite3.connect(caller.started.data / DATABASE_NAME, isolation_level=None)) as other:
+        with closing(sqlite3.connect(caller.started.data / DATABASE_NAME, 60, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            until = time.monotonic() + 1.5  # longer than a result of the probe stays fresh
-            while time.monotonic() < until:
+            for _ in range(3):
                 # An answer that waited for the writer could only be 503: he does not let go before the last of them.
                 assert caller.http.get("/v1/health").status_code == 200
             other.execute("ROLLBACK")
@@ -43,7 +44,7 @@ def test_health_does_not_wait_for_a_writer():
 
 def test_health_is_failing_when_the_database_cannot_be_written():
     with live_server() as caller:
-        with closing(sqlite3.connect(caller.started.data / DATABASE_NAME)) as other, other:
+        with closing(sqlite3.connect(caller.started.data / DATABASE_NAME, 60)) as other, other:
             other.execute("DROP TABLE facts")
         answer = caller.http.get("/v1/health")
         assert (answer.status_code, answer.json()["status"]) == (503, "failing")
@@ -54,12 +55,14 @@ def test_health_is_failing_when_the_database_cannot_be_written():
 def test_health_answers_while_large_manifests_come_in():
     """How quickly is measured by tests/benchmarks/health.py, with 20 manifests of 100,000 assets."""
     bodies = [json.dumps(large_manifest(8_000, f"large-{number}")).encode() for number in range(3)]
-    answered_meanwhile = 0
+    answered = threading.Event()
     with live_server() as caller, ThreadPoolExecutor(2) as pool:
         headers = {"Content-Type": "application/json", "Prefer": "wait=30"}
-        posts = [pool.submit(caller.api.post, MANIFESTS, content=body, headers=headers) for body in bodies]
-        while not any(post.done() for post in posts):
+        held = [held_at_half(body, answered) for body in bodies]
+        posts = [pool.submit(caller.api.post, MANIFESTS, content=body, headers=headers) for body in held]
+        for _ in range(4):
             assert caller.http.get("/v1/health").status_code == 200
-            answered_meanwhile += 1
+        answered.set()
+        while not all(post.done() for post in posts):
+            assert caller.http.get("/v1/health").status_code == 200
         assert [post.result().json()["status"] for post in posts] == ["active"] * 3
-    assert answered_meanwhile > 3, "health waited for the manifests"

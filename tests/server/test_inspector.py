@@ -158,8 +158,10 @@ def test_there_is_no_inspector_behind_a_proxy_but_on_the_control_port():
     config = replace(QUIET, behind_proxy=True, public_url="https://twin.test", control_port=0)
     with running_server(config) as started:
         host, port = started.address
-        public = httpx.Client(base_url=f"http://{host}:{port}", headers={"Host": "twin.test"}, trust_env=False)
-        control = httpx.Client(base_url=started.client.control_url, trust_env=False)
+        public = httpx.Client(
+            base_url=f"http://{host}:{port}", headers={"Host": "twin.test"}, trust_env=False, timeout=120
+        )
+        control = httpx.Client(base_url=started.client.control_url, trust_env=False, timeout=120)
         token = {"Authorization": f"Bearer {started.client.control_token}"}
         with public, control:
             for path in ("/", "/inspector/page.js", "/_local/inspector/overview"):
@@ -287,7 +289,7 @@ def test_a_verdict_by_hand_can_be_given(manual):
     manual.submit(manifest("by-hand"), wait=None)
     sent = look(manual, "manifests", id="by-hand").attributes["data-send"]
     assert "POST /_local/decide" in sent
-    manual.decide("by-hand", "2026.11.23", "active")
+    assert manual.decide("by-hand", "2026.11.23", "active").status_code == 200
     assert "POST /_local/decide" not in look(manual, "manifests", id="by-hand").attributes.get("data-send", ())
 
 
@@ -298,7 +300,12 @@ def test_of_a_large_manifest_the_first_assets_are_shown(live):
     assert "overlays-water-cycle-000099-png" in said
 
 
-def test_news_come_to_who_waits_for_them(live):
+def test_news_come_to_who_waits_for_them():
+    with live_server() as caller:
+        news_come(caller)
+
+
+def news_come(live: Caller) -> None:
     first = live.control.get("/_local/inspector/manifests")
     known = {"If-None-Match": first.headers["etag"], "Prefer": "wait=20"}
     with ThreadPoolExecutor(1) as pool:

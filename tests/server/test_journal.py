@@ -150,7 +150,7 @@ def test_who_follows_hears_of_a_verdict_that_comes_later():
         caller.submit(manifest(), wait=None)
         caller.api.get(f"{MANIFESTS}/water-cycle", headers={"Prefer": "wait=0"})
         seen = page(caller)
-        caller.decide("water-cycle", "2026.11.23", "rejected")
+        assert caller.decide("water-cycle", "2026.11.23", "rejected").status_code == 200
         # The decision is a request of its own; the one that had submitted comes again with its news.
         news = [entry for entry in journal(caller, after=seen["next"]) if entry["route"] == MANIFESTS]
     assert [entry["caused"]["submissions"][0]["status"] for entry in news] == ["rejected"]

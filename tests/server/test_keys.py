@@ -14,6 +14,7 @@ from joserfc import jwk, jwt
 from reinmaker_cli.server import tokens
 from reinmaker_cli.server.clock import DAY_S, VirtualClock
 from reinmaker_cli.server.tokens import Tokens
+from tests.ports import own_port
 from tests.server.live import MANIFESTS, Caller, live_server, opened, problem_code, run_sql, token_part
 
 JWKS = "/.well-known/jwks.json"
@@ -149,11 +150,11 @@ def test_a_key_that_ended_is_erased_when_the_next_one_is_made(caller: Caller, cl
 
 
 def test_a_rotation_survives_a_restart(tmp_path, clock: VirtualClock):
-    with live_server(data=tmp_path, clock=clock) as first:
+    port = own_port()  # it is in the tokens
+    with live_server(data=tmp_path, clock=clock, port=port) as first:
         token = first.token()
         first.control.post("/_local/keys/rotate")
         before = first.control.get("/_local/keys").json()
-        port = int(first.started.url.rpartition(":")[2])
     with live_server(data=tmp_path, clock=VirtualClock(START), port=port) as second:
         assert second.control.get("/_local/keys").json() == before
         assert is_taken(second, token)
@@ -167,7 +168,7 @@ def test_requests_that_need_no_key_are_answered_while_it_is_made(monkeypatch):
     may_go_on, load = threading.Event(), tokens._load_keys
 
     def slowly(facts, clock):
-        assert may_go_on.wait(20)
+        assert may_go_on.wait(120)
         return load(facts, clock)
 
     monkeypatch.setattr(tokens, "_load_keys", slowly)
@@ -176,8 +177,10 @@ def test_requests_that_need_no_key_are_answered_while_it_is_made(monkeypatch):
 
         def with_server() -> None:
             with live_server_without_token() as url:
-                waiting = pool.submit(httpx.get, url + MANIFESTS, headers={"Authorization": "Bearer a.b.c"})
-                asked.append(httpx.get(url + "/v1/health"))
+                waiting = pool.submit(
+                    httpx.get, url + MANIFESTS, headers={"Authorization": "Bearer a.b.c"}, timeout=120
+                )
+                asked.append(httpx.get(url + "/v1/health", timeout=120))
                 assert not waiting.done()
                 may_go_on.set()
                 asked.append(waiting.result())
@@ -206,7 +209,7 @@ def test_a_request_that_is_cancelled_while_it_waits_for_the_keys_takes_them_from
     may_go_on, load = threading.Event(), tokens._load_keys
 
     def slowly(facts, clock):
-        assert may_go_on.wait(20)
+        assert may_go_on.wait(120)
         return load(facts, clock)
 
     monkeypatch.setattr(tokens, "_load_keys", slowly)

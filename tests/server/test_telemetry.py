@@ -204,7 +204,7 @@ def test_old_events_leave_the_store_bit_by_bit(tmp_path):
     assert batches == [{"batch_id": "1"}, {"batch_id": "2"}]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     batches=st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=12), max_size=8),
     pause_s=st.sampled_from([0.0, EVENT_MEMORY_S / 2, EVENT_MEMORY_S]),

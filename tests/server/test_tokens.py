@@ -8,6 +8,7 @@ import pytest
 from joserfc import jwk, jwt
 
 from reinmaker_cli.server.clock import DAY_S, VirtualClock
+from tests.ports import own_port
 from tests.server.live import MANIFESTS, Caller, live_server, manifest, problem_code, token_part
 
 ALL_SCOPES = "reinmaker.content.write reinmaker.entitlement.read reinmaker.telemetry.write"
@@ -203,9 +204,9 @@ def test_secret_of_90_days_is_refused_with_the_reason():
 
 
 def test_tokens_survive_a_restart(tmp_path):
-    with live_server(data=tmp_path) as first:
+    port = own_port()  # it is in the tokens
+    with live_server(data=tmp_path, port=port) as first:
         token = first.token()
-        port = int(first.started.url.rpartition(":")[2])
     with live_server(data=tmp_path, port=port) as second:
         answer = second.http.get(MANIFESTS, headers={"Authorization": f"Bearer {token}"})
         assert answer.status_code == 200

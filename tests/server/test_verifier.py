@@ -204,6 +204,6 @@ def test_a_stop_in_the_middle_of_the_large_files_gives_no_verdict(mapped, tmp_pa
 def test_it_runs_in_a_worker_process_and_the_verdict_comes_back(mapped):
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         job = partial(verify, refs(FILES), mapped, strict=True, immutable=nothing_published)
-        validation = pool.submit(job).result(timeout=60)
+        validation = pool.submit(job).result(timeout=240)
     assert validation == run(refs(FILES), mapped, strict=True)
     assert pickle.loads(pickle.dumps(validation)) == validation

@@ -54,5 +54,5 @@ def test_nothing_else_of_the_folder_is_served(live, name):
 def test_the_page_cannot_be_found_where_the_control_api_is_not():
     with running_server(replace(QUIET, behind_proxy=True, public_url="https://twin.test")) as started:
         host, port = started.address
-        answer = httpx.get(f"http://{host}:{port}/docs", headers={"Host": "twin.test"}, trust_env=False)
+        answer = httpx.get(f"http://{host}:{port}/docs", headers={"Host": "twin.test"}, trust_env=False, timeout=120)
     assert problem_code(answer) == "not-found"

@@ -95,7 +95,7 @@ def test_idle_waits_for_verdicts(caller, pool):
     caller.submit(manifest(), wait=None)
     assert standing(caller, idle="true")["conditions"][0]["found"] == "1 without a verdict"
     waited = waiting(pool, caller, idle="true")
-    caller.decide("water-cycle", "2026.11.23", "rejected")
+    assert caller.decide("water-cycle", "2026.11.23", "rejected").status_code == 200
     assert waited.result(timeout=120)["met"]
 
 
@@ -111,7 +111,7 @@ def test_a_version_that_becomes_active_ends_the_wait(caller, pool):
     waited = waiting(pool, caller, active="water-cycle", version="2026.11.23")
     caller.submit(manifest(), wait=None)
     assert standing(caller, active="water-cycle")["conditions"][0]["found"] in ("pending", "validating")
-    caller.decide("water-cycle", "2026.11.23", "active")
+    assert caller.decide("water-cycle", "2026.11.23", "active").status_code == 200
     assert waited.result(timeout=120)["conditions"] == [
         {"name": "active water-cycle 2026.11.23", "met": True, "wanted": "active", "found": "active"}
     ]
@@ -120,7 +120,7 @@ def test_a_version_that_becomes_active_ends_the_wait(caller, pool):
 def test_another_version_that_is_active_is_not_enough(caller):
     for version in ("2026.11.23", "2026.11.24"):
         caller.submit(manifest(version=version), wait=None)
-        caller.decide("water-cycle", version, "active")
+        assert caller.decide("water-cycle", version, "active").status_code == 200
     assert standing(caller, active="water-cycle", version="2026.11.23")["conditions"][0]["found"] == "superseded"
     assert standing(caller, active="water-cycle", version="2026.11.25")["conditions"][0]["found"] is None
     assert standing(caller, active="water-cycle")["met"]

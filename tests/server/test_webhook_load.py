@@ -36,13 +36,13 @@ def cause(caller: Caller, count: int) -> None:
 
 def test_a_slow_receiver_does_not_hold_up_a_fast_one(monkeypatch):
     """How much longer it takes the fast one is for `make bench PART=deliver` to say, where nothing else runs."""
-    monkeypatch.setattr("reinmaker_cli.server.sending.TIME_LIMIT_S", 25.0)
+    monkeypatch.setattr("reinmaker_cli.server.sending.TIME_LIMIT_S", 250.0)
     fast_ones_came = threading.Event()
     slow_ones_got_answers = []
 
     def respond(received: Received, _connection) -> bytes:
         if received.target == "/slow":
-            slow_ones_got_answers.append(fast_ones_came.wait(20))
+            slow_ones_got_answers.append(fast_ones_came.wait(200))
         return OK
 
     with live_server(clock=VirtualClock(NOON)) as caller, receiver(respond) as there:
@@ -56,7 +56,7 @@ def test_a_slow_receiver_does_not_hold_up_a_fast_one(monkeypatch):
         fast_ones_came.set()
         cause(caller, EVENTS - 25)
         for target in ("/fast", "/slow"):
-            there.wait_for(EVENTS, target=target, timeout_s=60)
+            there.wait_for(EVENTS, target=target)
     assert slow_ones_got_answers == [True] * EVENTS
     assert there.most_at_once["/slow"] == 5
     assert there.most_at_once["/fast"] <= 5
@@ -66,7 +66,7 @@ def test_a_resend_waits_for_room_too():
     may_answer = threading.Event()
 
     def respond(_received: Received, _connection) -> bytes:
-        assert may_answer.wait(4)
+        assert may_answer.wait(120)
         return OK
 
     with live_server() as caller, receiver(respond) as there:

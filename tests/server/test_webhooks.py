@@ -100,7 +100,8 @@ def test_what_changes_nothing_is_not_told(caller):
         for _ in range(2):
             caller.control.post("/_local/entitlements/revoke", json={"userId": "usr_1", "plan": PLAN})
         advance(caller, 0)
-        assert [one.document["data"]["status"] for one in there.received] == ["active", "active", "revoked"]
+        told = Counter(one.document["data"]["status"] for one in there.received)  # they are on their way at once
+        assert told == {"active": 2, "revoked": 1}
 
 
 def test_the_end_of_an_entitlement_is_told_once_at_its_time(caller):
@@ -125,7 +126,7 @@ def test_a_batch_with_something_new_is_told_of(caller):
         assert caller.send(events).json()["accepted"] == 0
         caller.send([*events, event()])
         advance(caller, 0)
-        first, second = there.received
+        first, second = sorted(there.received, key=lambda one: -one.document["data"]["events"])  # they come at once
     assert first.document["type"] == TELEMETRY
     assert first.document["data"] == {
         "batchId": batch["batchId"],
@@ -341,7 +342,7 @@ def test_what_is_on_its_way_when_the_endpoint_is_disabled_ends_by_itself(caller)
     may_answer, answers = threading.Event(), iter([OK, answer(500)])
 
     def respond(_received, _connection):
-        assert may_answer.wait(4)
+        assert may_answer.wait(120)
         return next(answers)
 
     with receiver(respond) as there:

@@ -37,7 +37,10 @@ def answer_of(connection: socket.socket, status: bytes) -> tuple[bytes, dict[str
         received += connection.recv(1)
     assert received.startswith(b"HTTP/1.1 %b " % status), received
     length = int(re.search(rb"content-length: ([0-9]+)", received.lower())[1])
-    return received, json.loads(connection.recv(length, socket.MSG_WAITALL))
+    body = b""
+    while len(body) < length:
+        body += connection.recv(length - len(body))
+    return received, json.loads(body)
 
 
 @pytest.mark.parametrize(

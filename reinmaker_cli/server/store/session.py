@@ -43,6 +43,8 @@ STATE: Final = "state"
 """Topic: what processes have in memory is another by now."""
 FOLLOW_WITHIN_S: Final = 2.0
 """How long whoever changed that waits for the others: one that hangs is not waited for."""
+COME_WITHIN_S: Final = 2.0
+"""How long whoever comes waits for one whose clock does not go with its own: that one may be leaving."""
 _PAYLOAD_BYTES: Final = 7000  # PostgreSQL takes 7999
 
 
@@ -222,7 +224,7 @@ class Session:
 
     def _be_present(self, connection: Any, *, is_first: bool) -> None:
         """Take the place that goes with the others; the first of all throws away what earlier ones had in memory."""
-        ends_at = time.monotonic() + FOLLOW_WITHIN_S
+        ends_at = time.monotonic() + COME_WITHIN_S
         while True:
             if _locked(connection, "pg_try_advisory_lock"):
                 if is_first:
