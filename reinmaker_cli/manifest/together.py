@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from reinmaker_cli.assets.asset import Asset
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
 from reinmaker_cli.manifest.assemble import Draft
@@ -27,20 +28,23 @@ def shared_urls(found: Sequence[tuple[Draft, Path]]) -> Iterator[Finding]:
     """
     if len({root for _, root in found}) < 2:
         return
-    first: dict[str, tuple[str, int]] = {}
-    for number, (draft, root) in enumerate(found):
-        if len(draft.files) < len(draft.assets):
+    first: dict[str, Asset] = {}
+    owners: dict[int, tuple[Draft, Path]] = {}  # of each asset; made where something is wrong
+    for draft, root in found:
+        urls = [entry["url"] for entry in draft.content["assets"]]
+        if len(set(urls)) < len(urls):
             continue  # two of its own share one already, which is a finding
-        for asset, url in zip(draft.assets, draft.files, strict=True):
-            sha256, other = first.setdefault(url, (asset.sha256, number))
-            if sha256 != asset.sha256:
-                theirs, their_root = found[other]
+        for asset, url in zip(draft.assets, urls, strict=True):
+            other = first.setdefault(url, asset)
+            if other.sha256 != asset.sha256:
+                owners = owners or {id(one): (of, at) for of, at in found for one in of.assets}
+                theirs, their_root = owners[id(other)]
                 yield codes.ASSET_IMMUTABLE.finding(
                     f"other bytes under the same URL in `{theirs.manifest_id}` of `{their_root}`: `{url}`",
                     hint="put what tells the two apart into `url` under [manifest], such as {sha256:8}",
                     path=f"{root.as_posix()}/{asset.path}",
                     asset_id=asset.id,
                     manifest_id=draft.manifest_id,
-                    expected=sha256,
+                    expected=other.sha256,
                     found=asset.sha256,
                 )
