@@ -8,6 +8,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from reinmaker_cli.contract import codes, loopback
+from reinmaker_cli.contract.host_names import hint_for_host_of
 from reinmaker_cli.contract.names import TOKEN_PATH
 from reinmaker_cli.errors import ConfigError, UsageError
 
@@ -79,9 +80,17 @@ def origin_of(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
+        (host or "").encode("idna")  # RFC 1035 section 2.3.4, which the resolver fails at with an error of its own
     except ValueError as error:
         raise _not_an_address(url) from error
-    if parts.scheme not in DEFAULT_PORTS or not host or _CONFUSING.search(url) or parts.query or parts.fragment:
+    if (
+        not url.isascii()
+        or parts.scheme not in DEFAULT_PORTS
+        or not host
+        or _CONFUSING.search(url)
+        or parts.query
+        or parts.fragment
+    ):
         raise _not_an_address(url)
     shown = f"[{host}]" if ":" in host else host
     if port is None or port == DEFAULT_PORTS[parts.scheme]:
@@ -116,5 +125,5 @@ def _not_an_address(url: str) -> ConfigError:
     return ConfigError(
         f"not an address of a server: `{url.rpartition('@')[2]}`",
         code=codes.CONFIG_INVALID,
-        hint="write it as https://host or https://host:port",
+        hint=hint_for_host_of(url) or "write it as https://host or https://host:port",
     )

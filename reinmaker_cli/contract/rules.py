@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.findings import Finding
+from reinmaker_cli.contract.host_names import hint_for_host_of
 from reinmaker_cli.contract.loopback import is_loopback
 from reinmaker_cli.contract.versions import VERSION_PATTERN, version_date
 
@@ -141,8 +142,8 @@ def _url(url: str, index: int, asset_id: str | None, *, local: bool) -> Iterator
     match = _URL.fullmatch(url)
     scheme = match[1].lower() if match else ""
     if match is None or (not match[2] and scheme != "file"):
-        message = f"not an absolute URL: `{url[:200]}`"
-        yield codes.URL_NOT_ABSOLUTE.finding(message, pointer=f"/assets/{index}/url", asset_id=asset_id)
+        message, place = f"not an absolute URL: `{url[:200]}`", f"/assets/{index}/url"
+        yield codes.URL_NOT_ABSOLUTE.finding(message, hint=hint_for_host_of(url), pointer=place, asset_id=asset_id)
     elif scheme not in _SCHEMES and not (local and scheme in _LOCAL_SCHEMES and _stays_here(scheme, match[2])):
         message = f"the scheme `{scheme}` is not allowed here: `{url[:200]}`"
         yield codes.URL_SCHEME.finding(message, pointer=f"/assets/{index}/url", asset_id=asset_id)

@@ -153,8 +153,11 @@ def literal_address(host: str) -> IPAddress | None:
 
 
 def system_lookup(host: str, port: int) -> Sequence[tuple[Any, ...]]:
-    """Ask the system's resolver for stream addresses, in the order it prefers (RFC 6724)."""
-    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    """Ask the system's resolver for stream addresses, in the order it prefers (RFC 6724); OSError where it has none."""
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # an empty label, or one of more than 63 letters, is refused before anybody is asked
+        raise socket.gaierror(socket.EAI_NONAME, "not a name of DNS") from error
 
 
 def permitted_addresses(

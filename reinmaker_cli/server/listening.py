@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.host_names import hint_for_host, hint_for_host_of
 from reinmaker_cli.contract.loopback import is_loopback
 from reinmaker_cli.errors import ReinmakerError, UsageError
 from reinmaker_cli.server.config import ServerConfig
@@ -98,6 +99,9 @@ def _own_url(config: ServerConfig, sockets: list[socket.socket]) -> str:
 
 def _public_parts(config: ServerConfig) -> str | None:
     """Return --public-url without a slash at the end; UsageError where it, or its company, makes no sense."""
+    for host in config.allow_hosts:
+        if hint := hint_for_host(host):  # a Host field never says it so
+            raise _usage(f"--allow-host is not in ASCII: `{host}`", hint)
     if config.behind_proxy and config.tls:
         raise _usage("TLS ends here with --tls, and in front of here with --behind-proxy", "give one of the two")
     if config.behind_proxy and config.public_url is None:
@@ -117,10 +121,10 @@ def _public_parts(config: ServerConfig) -> str | None:
         is_usable = bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_usable = False
-    if not is_usable or parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
-        raise _usage(
-            f"--public-url is no address: `{config.public_url}`", "write it as https://host or https://host:port"
-        )
+    is_usable = is_usable and config.public_url.isascii() and parts.scheme in ("http", "https")
+    if not is_usable or parts.username or parts.query or parts.fragment:
+        hint = hint_for_host_of(config.public_url) or "write it as https://host or https://host:port"
+        raise _usage(f"--public-url is no address: `{config.public_url}`", hint)
     if parts.path not in ("", "/"):
         raise _usage(f"--public-url has a path: `{config.public_url}`", "let the proxy serve the API at its root")
     if parts.scheme == "http" and (config.tls or not is_loopback(parts.hostname or "")):

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from reinmaker_cli.contract import codes
+from reinmaker_cli.contract.host_names import hint_for_host
 from reinmaker_cli.errors import UsageError
 from reinmaker_cli.server.listening import LOOPBACK_NAMES
 
@@ -96,7 +97,7 @@ def _subject_name(host: str) -> x509.GeneralName:
     raise UsageError(
         f"no certificate can name the host: `{host}`",
         code=codes.USAGE,
-        hint="write a host name in ASCII, as in DNS, or an address",
+        hint=hint_for_host(host) or "write a host name as in DNS, or an address",
     )
 
 

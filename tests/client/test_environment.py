@@ -65,6 +65,7 @@ def test_the_named_local_host_may_be_plain_for_environment_local_only() -> None:
             "https://a b",
         ),
         *("https://host\\@evil.example", "https://host?x=1", "https://host#x", "https://[::1", ""),
+        *("https://a..b", f"https://{'a' * 64}.example"),
     ],
 )
 def test_what_readers_of_urls_disagree_about_is_no_address(url: str) -> None:
@@ -74,12 +75,30 @@ def test_what_readers_of_urls_disagree_about_is_no_address(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "label"),
+    [
+        ("https://bücher.example", "xn--bcher-kva.example"),
+        ("https://BÜCHER.example:8443/api", "xn--bcher-kva.example"),
+        ("https://\u0430pi.reinmaker.com", "xn--pi-6kc.reinmaker.com"),  # a Cyrillic letter that looks like ours
+        ("https://straße.example", "xn--…"),  # two hosts, by the older rules and by the newer
+        ("https://☃..example", "xn--…"),
+        ("https://a_ü." + "x" * 64, "xn--…"),
+    ],
+)
+def test_a_host_that_is_not_in_ascii_is_written_as_dns_has_it(url: str, label: str) -> None:
+    with pytest.raises(ConfigError, match="not an address") as caught:
+        origin_of(url)
+    assert caught.value.hint == f"write the host as DNS has it: `{label}`"
+
+
+@pytest.mark.parametrize(
     ("url", "origin"),
     [
         ("HTTPS://Api.Example/path", "https://api.example"),
         ("https://api.example:443", "https://api.example"),
         ("http://localhost:80", "http://localhost"),
         ("https://[::1]:8443/", "https://[::1]:8443"),
+        ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
     ],
 )
 def test_an_origin_is_scheme_host_and_port(url: str, origin: str) -> None:

@@ -91,6 +91,12 @@ def test_what_is_wrong_is_named_with_its_place(changes, code, pointer):
     assert (examination.error_count, examination.is_valid) == (1, False)
 
 
+def test_a_host_that_is_not_in_ascii_is_named_as_dns_has_it():
+    (finding,) = check_manifest(manifest(assets=[asset(1, url="https://bücher.example/1.mp3")])).findings
+    assert (finding.code, finding.pointer) == ("url-not-absolute", "/assets/0/url")
+    assert finding.hint == "write the host as DNS has it: `xn--bcher-kva.example`"
+
+
 def test_each_missing_member_is_named():
     found = check_manifest({}).findings
     assert [finding.message for finding in found] == [

@@ -304,6 +304,11 @@ def test_a_name_without_address_is_a_failure_of_dns():
     assert found == Failed("dns", "name does not resolve (Name or service not known)")
 
 
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example"])
+def test_what_can_be_no_name_does_not_resolve(host):
+    assert outcome(f"https://{host}/") == Failed("dns", "name does not resolve (not a name of DNS)")
+
+
 @pytest.mark.usefixtures("strict_limit")
 def test_a_resolver_that_hangs_costs_five_seconds_of_its_own_attempt_only():
     asked, over, was_asked_meanwhile = threading.Event(), threading.Event(), []

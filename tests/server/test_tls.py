@@ -264,6 +264,8 @@ PROXIED = replace(QUIET, behind_proxy=True, public_url="https://twin.test")
         ({"behind_proxy": True, "public_url": "https://a@twin.test"}, "no address"),
         ({"behind_proxy": True, "public_url": "https://twin.test:x"}, "no address"),
         ({"tls": True, "host": "example.com"}, "is no address"),
+        ({"behind_proxy": True, "public_url": "https://zwölf.test"}, "no address"),
+        ({"allow_hosts": ("zwölf.test",)}, "not in ASCII"),
         ({"allow_origins": ("play.example",)}, "no origin"),
         ({"allow_origins": ("*",)}, "no origin"),
     ],
