@@ -111,7 +111,7 @@ def _checks_of_environment(run: Run, environment: Environment, *, online: bool) 
     yield from credentials
     # A local server is on this machine: to ask it is not to go online.
     if (online or environment.is_local) and _word(trusted) != "failed":
-        has_client = all(_word(one) != "failed" for one in credentials)
+        has_client = any(one.check == "secret" and _word(one) != "failed" for one in credentials)
         yield from _online(run, environment, has_client=has_client, is_thorough=online)
 
 

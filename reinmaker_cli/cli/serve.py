@@ -223,7 +223,7 @@ def _say_ready(run: Run, started: Started, *, ephemeral: bool) -> None:
     if started.client.control_url:
         output.add(controlUrl=started.client.control_url)
         output.data(f"  control  {started.client.control_url}")
-    output.data(f"  look     {started.url}/docs: the API, to be tried in a browser")
+    output.data(f"  look     {started.url}/docs: the API, to be read in a browser")
     _say_what_to_try(run, started, must_name_data=ephemeral or _data_source(run) in ("flag", "REINMAKER_DATA"))
     output.ids([started.url])
     output.document_now()

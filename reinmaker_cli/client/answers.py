@@ -137,7 +137,7 @@ def _error_of(answer: Answer, problem: Problem | None, now: datetime | None) -> 
         return VersionConflict(said, code=known, hint=hint)
     if status in (400, 413, 415, 422):
         return ContentInvalid(said, code=known, hint=hint, findings=[finding_of(error) for error in problem.errors])
-    return ServerUnreachable(f"HTTP {status}: {said}", code=known, hint=hint)
+    return ServerUnreachable(said if code is not None else f"HTTP {status}: {said}", code=known, hint=hint)
 
 
 def finding_of(error: ValidationError, *, path: str | None = None, manifest_id: str | None = None) -> Finding:

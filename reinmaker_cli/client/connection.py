@@ -79,6 +79,10 @@ class _AnswerTooSlow(Exception):
     """An answer goes on when its time is out."""
 
 
+# The last is Python's resolver, of a name with an empty label or one of more than 63 letters.
+_NO_ANSWER: Final = (httpx.RequestError, _AnswerTooLong, _AnswerTooSlow, UnicodeError)
+
+
 class _BoundedStream(httpx.SyncByteStream):
     """An answer's bytes, up to a size and a time."""
 
@@ -249,7 +253,7 @@ class Connection:
             auth = self._auth if with_token else None
             response = self.apart(lambda: self._http.send(request, auth=auth))
             status, answered = response.status_code, {name.lower(): value for name, value in response.headers.items()}
-        except (httpx.RequestError, _AnswerTooLong, _AnswerTooSlow) as error:
+        except _NO_ANSWER as error:
             if self._trace is not None:
                 self._trace(f"! {type(error).__name__}")
             failure = self._explain(error)
@@ -262,7 +266,7 @@ class Connection:
         url = without_user(self._base_url + path)
         return Answer(response.status_code, answered, response.content, url, trace_id_of(answered, trace_id))
 
-    def _explain(self, error: httpx.RequestError | _AnswerTooLong | _AnswerTooSlow) -> ServerUnreachable:
+    def _explain(self, error: Exception) -> ServerUnreachable:
         url = self._base_url
         if isinstance(error, _AnswerTooLong):
             hint = "check the address with `reinmaker config show --origin`"
@@ -274,12 +278,14 @@ class Connection:
             return ServerUnreachable(f"no safe connection to `{url}`: {reason}", code=codes.TLS_FAILED, hint=hint)
         stays = stays_here(url, local_host=httpx.URL(url).host if url.startswith("http:") else None)
         proxy = None if stays else _proxy_variable(url)
-        if proxy is None and _cause_of(error, socket.gaierror) is not None:
+        if proxy is None and any(_cause_of(error, kind) is not None for kind in (socket.gaierror, UnicodeError)):
             fact = f"no address is known for the server of `{url}`"
             return ServerUnreachable(fact, code=codes.NAME_UNKNOWN, hint=codes.NAME_UNKNOWN.cure)
         hint = f"start one: `reinmaker serve{_port_option(url)}`" if stays else _NETWORK_HINT
         if proxy is not None:
             hint = f"requests go through the proxy that {proxy} names; if they should not: `unset {proxy}`"
+        if stays and isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout | _AnswerTooSlow):
+            hint = "a server is there and slow: run the same command again; `reinmaker doctor --online` asks it too"
         if isinstance(error, httpx.TimeoutException | _AnswerTooSlow):
             return ServerUnreachable(f"no answer in time from `{url}`", code=codes.SERVER_UNREACHABLE, hint=hint)
         if isinstance(error, httpx.ConnectError):

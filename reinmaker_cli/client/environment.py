@@ -80,7 +80,6 @@ def origin_of(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-        (host or "").encode("idna")  # RFC 1035 section 2.3.4, which the resolver fails at with an error of its own
     except ValueError as error:
         raise _not_an_address(url) from error
     if (

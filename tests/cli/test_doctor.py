@@ -379,6 +379,17 @@ def test_a_data_folder_that_no_server_ever_used_is_seen(reinmaker: Command, proj
     assert failed(reinmaker, "--data", "nowhere")["client file"] == "no-local-server"
 
 
+def test_a_client_file_without_a_client_is_seen_and_counted_beside_a_server_that_answers(
+    local: Command, server: Started, work: Path
+) -> None:
+    (work / "half").mkdir()
+    (work / "half" / "client.json").write_text(json.dumps({"apiUrl": server.url}))
+    ended = local("doctor", "--online", "--data", "half", "--json")
+    checks = {one["check"]: one["outcome"] for one in ended.document["results"]}
+    assert (checks["client file"], checks["schema"], "token" in checks) == ("failed", "passed", False)
+    assert ended.document["error"]["message"].startswith(f"1 of {len(ended.document['results'])} checks failed: ")
+
+
 def test_secrets_that_others_can_read_are_seen(local: Command, server: Started) -> None:
     path = server.data / "client.json"
     path.chmod(0o644)

@@ -137,6 +137,13 @@ def test_an_answer_that_breaks_off_is_no_answer(answer: bytes) -> None:
     assert (error.code, error.exit_code, error.retryable) == ("server-unreachable", 7, True)
 
 
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example"])
+def test_what_can_be_no_name_is_unknown_and_no_bug(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PROXY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    assert failure(Connection(open_http(f"https://{host}"), f"https://{host}")).code == "name-unknown"
+
+
 def test_no_server_on_this_machine_names_serve() -> None:
     with socket.socket() as bound:  # so that nobody else listens there; it does not listen itself
         bound.bind(("127.0.0.1", 0))
@@ -148,8 +155,10 @@ def test_no_server_on_this_machine_names_serve() -> None:
 def test_a_silent_server_ends_at_the_time_limit() -> None:
     done = threading.Event()
     with listening(lambda _: done.wait(240) and None) as (port, _):
-        assert "no answer in time" in failure(connection(port), limit_s=1).message
+        error = failure(connection(port), limit_s=1)
         done.set()
+    assert "no answer in time" in error.message
+    assert error.hint.startswith("a server is there and slow: ")
 
 
 def test_an_answer_that_drips_ends_at_the_time_limit() -> None:
