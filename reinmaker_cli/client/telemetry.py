@@ -52,11 +52,12 @@ class Pace:
 def cut_into_batches(events: Iterable[EventText]) -> Iterator[list[EventText]]:
     """Yield batches as large as the contract allows: 500 events, 1 MiB."""
     batch: list[EventText] = []
-    size = sum(map(len, ENVELOPE))
+    size = _size(batch)
     for event in events:
         if batch and (len(batch) == MAX_EVENTS or size + len(event.raw) + 1 > MAX_EVENTS_BYTES):
             yield batch
-            batch, size = [], sum(map(len, ENVELOPE))
+            batch = []
+            size = _size(batch)
         batch.append(event)
         size += len(event.raw) + 1  # the comma
     if batch:
@@ -124,6 +125,7 @@ class _Fitting:
 
 
 def _size(batch: list[EventText]) -> int:
+    """Return the bytes of a batch, counting a comma before each event but the first."""
     return sum(map(len, ENVELOPE)) + sum(len(event.raw) + 1 for event in batch) - 1
 
 

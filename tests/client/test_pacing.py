@@ -140,6 +140,38 @@ def test_what_an_earlier_run_used_is_not_used_again() -> None:
     assert [wait_s(pacing) for _ in range(100)] == [0.0] * 99 + [pytest.approx(20 + DRIFT_S)]
 
 
+def test_a_refused_request_was_not_counted_and_leaves_no_room_when_it_would_have_left() -> None:
+    """What takes the room of it is somebody else's, and stays 28 s longer."""
+    clock = Hand()
+    pacing = Pacing(clock)
+    pacing.answered("default", pacing.admit("default"), said(0, 30), status=429)
+    clock.now += 30
+    ask(pacing, left=60, leaves_in_s=59)
+    clock.now += 31
+    assert [wait_s(pacing) for _ in range(60)] == [0.0] * 60
+    assert wait_s(pacing) > 0
+
+
+def test_after_a_refusal_what_is_under_way_may_all_be_uncounted() -> None:
+    """Ten are under way when an eleventh is refused: others may have used all, so ten of ours have to leave first."""
+    clock = Hand()
+    pacing = Pacing(clock)
+    ask(pacing, left=100, leaves_in_s=60)
+    clock.now += 5
+    refused_at = [pacing.admit("default") for _ in range(11)][-1]
+    pacing.answered("default", refused_at, said(0, 60), status=429)
+    assert wait_s(pacing) == pytest.approx(LONGEST_WAY_S + 60 + DRIFT_S)
+
+
+def test_requests_that_left_long_ago_take_no_memory() -> None:
+    clock = Hand()
+    pacing = Pacing(clock)
+    for number in range(2000):
+        ask(pacing, left=119 if number == 0 else 60, leaves_in_s=60)
+        clock.now += 1.0
+    assert len(pacing._budgets["default"].ours) <= 2 * 60 + 1  # an answer may be held open for a window
+
+
 @pytest.mark.parametrize(("quota", "left"), [(300, 280), (60, 40)])
 def test_a_limit_that_is_changed_counts_from_the_next_answer(quota: int, left: int) -> None:
     pacing = Pacing(Hand())

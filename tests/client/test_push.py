@@ -150,6 +150,14 @@ def test_a_folder_stands_for_a_bucket(cloud, folder, tmp_path):
     assert (bucket / "lesson" / "a.mp3").read_bytes() == b"other"
 
 
+def test_a_claim_beside_other_bytes_is_not_believed(s3, cloud, folder):
+    """Somebody copied the object's metadata with other bytes: the size alone says that they are not ours."""
+    cloud(s3.url)
+    claim = {SHA256_METADATA: hashlib.sha256(FILES["a.mp3"]).hexdigest()}
+    s3.client.put_object(Bucket=BUCKET, Key="lesson/a.mp3", Body=b"other", Metadata=claim)
+    assert states(Lesson(folder).push())["a.mp3"] == "differs"
+
+
 # --- what is never replaced -------------------------------------------------------------------------------------------
 
 
@@ -341,6 +349,9 @@ def test_race_the_end_comes_while_a_file_is_read(s3, cloud, folder):
     """The thread that reads is told, before anybody waits for it: a file of 5 GB is not read to its end."""
 
     class Slow(Push):
+        async def _look(self, upload):
+            self.report.states[upload] = "missing"  # no store is asked, so the time runs out in the reading
+
         def _read(self, upload):
             while not self._is_stopped:
                 threading.Event().wait(0.01)

@@ -83,6 +83,14 @@ def test_batches_hold_all_events_in_order_and_keep_the_limits(sizes, many):
         assert len(b'{"events":[' + b",".join(text.raw for text in batch) + b"]}") <= MAX_EVENTS_BYTES
 
 
+@pytest.mark.parametrize(("more", "batches"), [(0, [3, 1]), (1, [2, 2])])
+def test_a_batch_is_filled_to_the_last_byte(more, batches):
+    around = len(b'{"events":[,,]}')
+    sizes = [300_000, 300_000, MAX_EVENTS_BYTES - around - 600_000 + more, 2]
+    texts = [EventText(line, b"x" * size) for line, size in enumerate(sizes)]
+    assert [len(batch) for batch in cut_into_batches(texts)] == batches
+
+
 def test_the_largest_batches_are_taken_by_a_server(server, pace):
     small = events(1001)
     large = [*events(1, "large", properties={"filler": ""})]
@@ -269,3 +277,10 @@ def test_urls_are_shown_without_the_user():
     assert without_user("http://h/v1/entitlements/ana?x=1") == "http://h/v1/entitlements/…"
     assert without_user("http://h/_local/entitlements?userId=ana") == "http://h/_local/entitlements?userId=…"
     assert without_user("http://h/v1/health") == "http://h/v1/health"
+
+
+def test_an_answer_that_cannot_be_used_is_named_without_the_user():
+    page = httpx.Response(200, text="<html>")
+    with pytest.raises(ServerUnreachable) as failure:
+        Script([page]).api().entitlements("ana", trace_id="trace")
+    assert failure.value.message.startswith("unexpected answer from `http://localhost:7040/v1/entitlements/…`: ")

@@ -18,7 +18,7 @@ from reinmaker_cli.contract.models import Submission
 from reinmaker_cli.errors import ContentInvalid
 from reinmaker_cli.manifest.assemble import assemble
 from reinmaker_cli.manifest.document import Manifest, manifest_from_document
-from reinmaker_cli.manifest.receipt import make_receipt, receipt_bytes
+from reinmaker_cli.manifest.receipt import is_receipt_of, make_receipt, receipt_bytes
 from reinmaker_cli.manifest.verify import verify_documents, verify_folder
 from tests.manifest.lessons import lesson_project, write_lesson
 
@@ -55,6 +55,22 @@ def receipt_for(manifest: Manifest) -> dict[str, Any]:
         git_commit="0" * 40,
         tool_version="1.0",
     )
+
+
+@pytest.mark.parametrize("changed", ["nothing", "api_url", "environment", "version", "content", "files"])
+def test_a_receipt_is_of_one_content_at_one_place(tmp_path: Path, changed: str) -> None:
+    manifest = first_manifest(lesson_project(tmp_path))
+    receipt = json.loads(receipt_bytes(receipt_for(manifest)))
+    at = {"environment": "local", "api_url": "http://localhost:7040"}
+    if changed in at:
+        at[changed] += "0"
+    document = {**manifest.document}
+    if changed == "version":
+        document["version"] = "2026.11.24"
+    elif changed == "content":
+        document["note"] = "other content"
+    files = {} if changed == "files" else manifest.files
+    assert is_receipt_of(receipt, manifest_from_document(document, files=files), **at) == (changed == "nothing")
 
 
 def test_a_receipt_is_an_in_toto_statement_with_the_verdict_and_its_source(tmp_path: Path) -> None:
