@@ -72,7 +72,7 @@ class Deliveries:
         self._woken = asyncio.Event()
         self._turns = Turns()
         self._in_flight: Counter[int] = Counter()
-        self._attempts: set[asyncio.Task[None]] = set()
+        self._attempts: set[asyncio.Task[Sent]] = set()
         self._ended: list[_Ended] = []
         self._resends: list[tuple[Claimed, asyncio.Future[Sent]]] = []
         self._runner: asyncio.Task[None] | None = None
@@ -103,7 +103,7 @@ class Deliveries:
         await asyncio.gather(*self._attempts, return_exceptions=True)
         await self._record_last()
         for _, recorded in self._resends:
-            recorded.set_exception(DeliveriesStopped())
+            _refuse(recorded, DeliveriesStopped())
         self._resends.clear()
         self._in_flight.clear()
 
@@ -228,35 +228,31 @@ class Deliveries:
 
     def _start(self, claimed: Claimed, recorded: asyncio.Future[Sent] | None) -> None:
         self._in_flight[claimed.endpoint_no] += 1
-        task = asyncio.create_task(self._attempt(claimed, recorded))
+        task = asyncio.create_task(self._sender.send(claimed))
         self._attempts.add(task)
-        task.add_done_callback(self._attempts.discard)
+        task.add_done_callback(functools.partial(self._end, claimed, recorded))
 
-    async def _attempt(self, claimed: Claimed, recorded: asyncio.Future[Sent] | None) -> None:
-        try:
-            sent = await self._sender.send(claimed)
-        except asyncio.CancelledError:
-            self._give_up(claimed, recorded, DeliveriesStopped())
-            raise
-        except Exception as error:  # noqa: BLE001  (logged; what is due is claimed again once its lease is over)
-            SERVER_LOG.error("an attempt has come to nothing (%s)", type(error).__name__, exc_info=True)
-            self._give_up(claimed, recorded, error)
+    def _end(self, claimed: Claimed, recorded: asyncio.Future[Sent] | None, task: asyncio.Task[Sent]) -> None:
+        """Keep what came of an attempt. Not in the task itself: one that is cancelled may never have begun."""
+        self._attempts.discard(task)
+        error = DeliveriesStopped() if task.cancelled() else task.exception()
+        if error is None:
+            self._ended.append(_Ended(task.result(), recorded))
         else:
-            self._ended.append(_Ended(sent, recorded))
+            if not task.cancelled():  # what is due is claimed again once its lease is over
+                SERVER_LOG.error("an attempt has come to nothing (%s)", type(error).__name__, exc_info=error)
+            # Make room for others: of this attempt nothing will be recorded.
+            self._in_flight[claimed.endpoint_no] -= 1
+            if recorded is not None:
+                _refuse(recorded, error)
         self.wake()
-
-    def _give_up(self, claimed: Claimed, recorded: asyncio.Future[Sent] | None, error: Exception) -> None:
-        """Make room for others: of this attempt nothing will be recorded."""
-        self._in_flight[claimed.endpoint_no] -= 1
-        if recorded is not None:
-            recorded.set_exception(error)
 
     def _let_go(self, ended: Sequence[_Ended]) -> None:
         """Make room for others, and tell who waits: these attempts are recorded."""
         for one in ended:
             self._in_flight[one.sent.claimed.endpoint_no] -= 1
             self._tell_recorded(one.sent.claimed.trace_id)
-            if one.recorded is not None:
+            if one.recorded is not None and not one.recorded.done():  # whoever asked for it may have been cut short
                 one.recorded.set_result(one.sent)
 
     def _are_chores_late(self) -> bool:
@@ -278,3 +274,9 @@ class Deliveries:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self.wake)
+
+
+def _refuse(recorded: asyncio.Future[Sent], error: BaseException) -> None:
+    """Tell who waits for a resend that it is not recorded, unless whoever asked for it was cut short."""
+    if not recorded.done():
+        recorded.set_exception(error)

@@ -49,7 +49,7 @@ class SnapshotFolder:
     def __init__(self, data: Path) -> None:
         self._folder = data / FOLDER
         self.changing = asyncio.Lock()
-        """Held by whoever puts a state in place: one at a time."""
+        """Held by whoever puts a state in place, or changes what is kept: one at a time."""
 
     def all(self) -> list[Snapshot]:
         """Return the snapshots, by name."""
@@ -133,15 +133,25 @@ class SnapshotFolder:
 
 
 async def take(services: Services, name: str, *, replace: bool) -> Snapshot:
-    """Keep the state of this moment; requests go on beside it."""
+    """Keep the state of this moment; requests go on beside it.
+
+    While nobody puts another in place or forgets a user, and the clock stands still: the file is of one state.
+    """
 
     def write(file: Path) -> None:
         clock, now = services.timekeeper.kept_text(), services.clock.now()
         services.store.snapshots.copy_into(file, clock=clock, now=now)
 
-    with _told_failures():
-        await services.threads.read(services.tokens.wait_for_key)
-        return await services.threads.read(services.snapshots.keep, name, write, replace=replace)
+    async with services.snapshots.changing, services.timekeeper.standing_still():
+        with _told_failures():
+            await services.threads.read(services.tokens.wait_for_key)
+            return await services.threads.read(services.snapshots.keep, name, write, replace=replace)
+
+
+async def remove(services: Services, name: str) -> None:
+    """Remove a snapshot; not while it is written anew, which would bring it back."""
+    async with services.snapshots.changing:
+        await services.threads.read(services.snapshots.remove, name)
 
 
 async def restore(services: Services, name: str) -> None:
@@ -178,6 +188,7 @@ async def forget(services: Services, user_id: str) -> Forgotten:
 
     async with services.snapshots.changing:
         forgotten = await services.threads.write(services.store.people.forget, user_id)
+        await services.threads.write(services.store.people.leave_no_bytes)
         with _told_failures():
             await services.threads.read(services.snapshots.change_all, erase)
     return forgotten

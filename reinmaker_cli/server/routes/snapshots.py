@@ -13,7 +13,7 @@ from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.control import guard_control, small_object, text_member
 from reinmaker_cli.server.routes.resource import Resource
 from reinmaker_cli.server.services import Services
-from reinmaker_cli.server.snapshots import Snapshot, reset, restore, take
+from reinmaker_cli.server.snapshots import Snapshot, remove, reset, restore, take
 
 
 def snapshot_resources() -> list[Resource]:
@@ -49,7 +49,7 @@ async def _take(request: Request, services: Services) -> Response:
 
 
 async def _remove(request: Request, services: Services) -> Response:
-    await services.threads.read(services.snapshots.remove, request.path_params["name"])
+    await remove(services, request.path_params["name"])
     return Response(status_code=204)
 
 

@@ -55,7 +55,7 @@ class DeadLetters:
         those that nobody takes, stay where they are.
         """
         with self._database.write() as connection:
-            rows = connection.execute(_chosen(chosen).with_for_update(of=webhook_deliveries)).all()
+            rows = connection.execute(_chosen(chosen)).all()
             receivers = _receivers(connection, rows)
             for row in rows:
                 if receivers.get(row.no, row.endpoint_no) != row.endpoint_no:
@@ -66,6 +66,7 @@ class DeadLetters:
             again = {
                 "status": "open",
                 "attempt": 0,
+                "fence": webhook_deliveries.c.fence + 1,
                 "due_at": now,
                 "leased_until": None,
                 "leased_by": None,
@@ -78,7 +79,7 @@ class DeadLetters:
     def purge(self, chosen: Chosen) -> int:
         """Erase dead letters, with their deliveries, and return how many they were."""
         with self._database.write() as connection:
-            nos = connection.execute(_chosen(chosen).with_for_update(of=webhook_deliveries)).scalars().all()
+            nos = connection.execute(_chosen(chosen)).scalars().all()
             erase(connection, nos)
         return len(nos)
 
@@ -115,7 +116,9 @@ def bury(connection: Connection, which: ColumnElement[bool], reason: str, *, now
 def erase(connection: Connection, delivery_nos: Sequence[int]) -> None:
     """Erase deliveries with all that hangs on them, and events that have no other."""
     mine = webhook_deliveries.c.no.in_(delivery_nos)
-    events = connection.execute(select(webhook_deliveries.c.event_no).where(mine).distinct()).scalars().all()
+    # Locked: what another process writes down of an attempt is there by now, or never will be.
+    locked = select(webhook_deliveries.c.event_no).where(mine).order_by(webhook_deliveries.c.no).with_for_update()
+    events = set(connection.execute(locked).scalars())
     connection.execute(delete(dead_letters).where(dead_letters.c.delivery_no.in_(delivery_nos)))
     connection.execute(delete(webhook_attempts).where(webhook_attempts.c.delivery_no.in_(delivery_nos)))
     connection.execute(delete(webhook_deliveries).where(mine))
@@ -152,7 +155,8 @@ def erase_events_of(connection: Connection, user_id: str) -> int:
     events = connection.execute(select(webhook_events.c.no).where(mine)).scalars().all()
     of_events = select(webhook_deliveries.c.no).where(webhook_deliveries.c.event_no.in_(events))
     erase(connection, connection.execute(of_events).scalars().all())
-    connection.execute(delete(webhook_events).where(mine))  # those that went to nobody
+    # Those that went to nobody. By number: another process may be telling of the user again.
+    connection.execute(delete(webhook_events).where(webhook_events.c.no.in_(events)))
     return len(events)
 
 
@@ -179,6 +183,8 @@ def _chosen(chosen: Chosen) -> Any:
         .join(webhook_endpoints, webhook_endpoints.c.no == webhook_deliveries.c.endpoint_no)
         .join(webhook_events, webhook_events.c.no == webhook_deliveries.c.event_no)
         .order_by(webhook_deliveries.c.no)
+        # The letter too: whoever waited for another process would else take one that is none any more.
+        .with_for_update(of=[webhook_deliveries, dead_letters])
     )
     if chosen.delivery_id is not None:
         query = query.where(webhook_deliveries.c.delivery_id == chosen.delivery_id)

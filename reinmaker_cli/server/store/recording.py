@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, insert, select, update
 
 from reinmaker_cli.server.retries import Answered, DeadLetter, Decision, Delivered, RetryAt, Schedule, decide, reason_of
 from reinmaker_cli.server.store.dead_letters import bury
@@ -51,6 +51,12 @@ _HAS_DELIVERED = (
 _DISABLED = select(webhook_endpoints.c.no).where(
     ~webhook_endpoints.c.enabled, webhook_endpoints.c.no.in_(bindparam("wanted", expanding=True))
 )
+_IS_STRANDED = and_(
+    webhook_deliveries.c.endpoint_no.in_(select(webhook_endpoints.c.no).where(~webhook_endpoints.c.enabled)),
+    webhook_deliveries.c.status == "open",
+    webhook_deliveries.c.leased_until.is_(None),
+)
+_HAS_STRANDED = select(exists().where(_IS_STRANDED))
 
 
 class _Judged(NamedTuple):
@@ -83,9 +89,16 @@ def record_attempts(connection: Connection, sent: Sequence[Sent], schedule: Sche
 
 
 def bury_disabled(connection: Connection, now: float) -> None:
-    """Give up what is open for disabled endpoints: it was on its way when they were disabled."""
-    disabled = select(webhook_endpoints.c.no).where(~webhook_endpoints.c.enabled)
-    bury(connection, webhook_deliveries.c.endpoint_no.in_(disabled), ENDPOINT_DISABLED, now=now)
+    """Give up what nobody claims any more, for its endpoint is disabled, and what is on no way to it either."""
+    bury(connection, _IS_STRANDED, ENDPOINT_DISABLED, now=now)
+
+
+def has_stranded(connection: Connection) -> bool:
+    """Return whether there is something for `bury_disabled`.
+
+    It was on its way when the endpoint was disabled, and whoever had it died; or another process wrote it just then.
+    """
+    return bool(connection.execute(_HAS_STRANDED).scalar_one())
 
 
 def _judged(connection: Connection, sent: Sequence[Sent], schedule: Schedule) -> list[_Judged]:

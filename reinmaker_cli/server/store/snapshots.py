@@ -77,7 +77,9 @@ class Snapshots:
         """Erase a user from a copy of a snapshot, durably."""
         copy = open_database(file, is_scratch=True)
         try:
-            People(copy).forget(user_id)
+            people = People(copy)
+            people.forget(user_id)
+            people.leave_no_bytes()
         finally:
             copy.close()
         sync_file(file)
