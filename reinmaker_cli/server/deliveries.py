@@ -78,10 +78,12 @@ class Deliveries:
         self._runner: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._chores_at_s = 0.0
+        self._has_taken_over = False
+        """What an earlier run had under way."""
 
     async def resume(self) -> None:
         """Deliver what is due, from now on; first what an earlier run had under way."""
-        await self._threads.write(self._store.deliveries.take_over, now=self._clock.now())
+        self._has_taken_over = False
         self._turns.is_stopped = False
         self._runner = asyncio.create_task(self._run())
         self.wake()
@@ -192,6 +194,9 @@ class Deliveries:
             return
         self._turns.begun += 1
         number = self._turns.begun
+        if not self._has_taken_over:  # in a turn, which is taken again where the database is away
+            await self._threads.write(self._store.deliveries.take_over, now=self._clock.now())
+            self._has_taken_over = True
         self._start_resends()
         ended, self._ended = self._ended, []
         in_flight = self._in_flight - Counter(one.sent.claimed.endpoint_no for one in ended)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -23,6 +24,7 @@ class FaultKeeping:
     ) -> None:
         """`tell` returns when other processes have the same faults."""
         self._faults, self._kept, self._threads, self._tell = faults, kept, threads, tell
+        self._reloading = asyncio.Lock()
         faults.counts = None if kept is None else self
 
     async def all(self) -> list[FaultState]:
@@ -56,8 +58,9 @@ class FaultKeeping:
     async def reload(self) -> None:
         """Take over what other processes have made and ended."""
         if self._kept is not None:
-            found = await self._threads.read(self._kept.all)
-            self._faults.replace([_state(one) for one in found])
+            async with self._reloading:  # what was read first must not be taken over last
+                found = await self._threads.read(self._kept.all)
+                self._faults.replace([_state(one) for one in found])
 
     async def draw(self, fault_id: str) -> int | None:
         """Return the number of this draw, counted from 1; None where the fault has ended."""

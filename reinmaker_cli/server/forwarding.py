@@ -20,6 +20,7 @@ from reinmaker_cli.server.access_log import SERVER_LOG
 from reinmaker_cli.server.changes import Changes
 from reinmaker_cli.server.clock import Clock
 from reinmaker_cli.server.deliveries import NEWS
+from reinmaker_cli.server.delivery_turns import DeliveriesStopped
 from reinmaker_cli.server.routes.webhook_json import attempt_document, dead_letter_document
 from reinmaker_cli.server.store import Store
 from reinmaker_cli.server.store.webhook_records import StoredDeadLetter
@@ -159,6 +160,8 @@ class Forwarder:
                     # Another process may have sent them while this one waited for its turn.
                     letters = await self._waiting() if self._others is not None else letters
                     is_well = await self._forward(letters)
+            except DeliveriesStopped:
+                return
             except Exception:  # noqa: BLE001  (logged; nothing is lost, the same letters are read again)
                 SERVER_LOG.exception("dead letters cannot be forwarded")
                 letters, is_well = (), False

@@ -19,6 +19,7 @@ from reinmaker_cli.server.store import Store, StorePlace, join_store
 from reinmaker_cli.server.store.folders import StoredFolder
 from reinmaker_cli.server.store.published import keyed_assets
 from reinmaker_cli.server.store.records import Claim, Verdict
+from reinmaker_cli.server.threads import despite_conflicts
 
 if TYPE_CHECKING:
     from reinmaker_cli.contract.models import Validation, ValidationError
@@ -58,6 +59,7 @@ def never_stop() -> bool:
 def with_own_store(place: StorePlace, conclude: Callable[..., Status | None], *args: Any) -> Status | None:
     """Call `judge` or `decide` in a worker process, with a connection of its own."""
     store = join_store(place)
+    store.together = despite_conflicts
     try:
         return conclude(store, *args)
     finally:

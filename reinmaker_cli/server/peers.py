@@ -16,7 +16,8 @@ from typing import Any, Final
 from reinmaker_cli.server.access_log import SERVER_LOG
 from reinmaker_cli.server.changes import Changes
 from reinmaker_cli.server.deliveries import NEWS
-from reinmaker_cli.server.store.database import DatabaseUnreachable
+from reinmaker_cli.server.delivery_turns import DeliveriesStopped
+from reinmaker_cli.server.store.database import DatabaseUnreachable, WriteConflict
 from reinmaker_cli.server.store.session import FOLLOW_WITHIN_S, Session
 from reinmaker_cli.server.threads import READERS, Threads
 
@@ -37,6 +38,7 @@ class Peers:
         self._news: dict[str, None] = {}
         self._telling: asyncio.Task[None] | None = None
         self._taking_up: asyncio.Task[None] | None = None
+        self._reloading = asyncio.Lock()
         self._is_closed = False
 
     def begin(
@@ -51,8 +53,12 @@ class Peers:
         """Listen: `reload` what is in memory, `take_up` and `deliver` what others left, `cut_off` what is claimed."""
         self._changes, self._take_up, self._deliver = changes, take_up, deliver
 
+        async def reload_in_order() -> None:
+            async with self._reloading:  # what was read first must not be taken over last
+                await reload()
+
         def run_reload() -> None:
-            done = asyncio.run_coroutine_threadsafe(reload(), self._loop)
+            done = asyncio.run_coroutine_threadsafe(reload_in_order(), self._loop)
             with contextlib.suppress(TimeoutError):  # the loop is held up: nobody waits for it longer than this
                 done.result(FOLLOW_WITHIN_S)
 
@@ -72,8 +78,10 @@ class Peers:
 
     @asynccontextmanager
     async def alone(self, name: str) -> AsyncIterator[None]:
-        """Be the only one that does this, in all processes, until the block is left."""
+        """Be the only one that does this, in all processes, until the block is left; DeliveriesStopped at a stop."""
         while (held := await self._threads.read(self._session.hold, name)) is None:
+            if self._changes.is_closed:
+                raise DeliveriesStopped
             await self._changes.closed_within(AGAIN_S)
         try:
             yield
@@ -104,7 +112,7 @@ class Peers:
             while self._news:
                 news, self._news = self._news, {}
                 await self._threads.read(self._session.tell, list(news))
-        except DatabaseUnreachable:
+        except (DatabaseUnreachable, WriteConflict):
             SERVER_LOG.info("news could not be told to other processes: they find it by polling")
 
     def _hear(self, topics: Collection[str]) -> None:

@@ -136,6 +136,13 @@ class Services:
         await self.journal.write()
         self.deliveries.wake()
 
+    async def renew_keys(self) -> None:
+        """Make the next signing key where it is due, and let other processes know it before it signs."""
+        await self.tokens.ready()
+        if self.tokens.is_due():
+            await self.threads.examine(self.tokens.ring)
+            await self.tell_state()
+
     async def tell_state(self) -> None:
         """Let other processes follow what was changed here of what is in memory; nothing where there are none."""
         if self.peers is not None:

@@ -163,8 +163,7 @@ async def restore(services: Services, name: str) -> None:
             services.store.snapshots.replace_with(file)
             services.timekeeper.reload()
 
-    await _change_state(services, change)
-    services.journal.mark(f"restored {name}")
+    await _change_state(services, change, lambda: services.journal.mark(f"restored {name}"))
 
 
 async def reset(services: Services) -> None:
@@ -176,8 +175,7 @@ async def reset(services: Services) -> None:
             services.store.snapshots.replace_with(file)
             services.timekeeper.reload()
 
-    await _change_state(services, change)
-    services.journal.mark("reset", empty=True)
+    await _change_state(services, change, lambda: services.journal.mark("reset", empty=True))
 
 
 async def forget(services: Services, user_id: str) -> Forgotten:
@@ -194,24 +192,28 @@ async def forget(services: Services, user_id: str) -> Forgotten:
     return forgotten
 
 
-async def _change_state(services: Services, change: Callable[[], None]) -> None:
+async def _change_state(services: Services, change: Callable[[], None], mark: Callable[[], None]) -> None:
     """Run `change` in the thread that writes, with everything that works by itself at rest; reload what is in memory.
 
     1. Stop deliveries and validations: whoever is still under way somewhere is fenced by the epoch of the database.
     2. Hold the clock, so that no move is kept in one state and made in the other.
     3. Change the database and, before anybody writes to it again, the clock.
-    4. Reload limits, keys and the development client; go on, whether it could be changed or not.
+    4. Reload limits, keys and the development client, `mark` the journal; go on, whether it could be changed or not.
+
+    Nobody counts meanwhile: what is there of one state is nothing that came about in the other.
     """
     async with services.snapshots.changing:
         await services.threads.read(services.tokens.wait_for_key)  # one that is still being made belongs to this state
         await services.deliveries.stop()
         await services.validations.stop()
+        services.counts.pause()
         try:
             with _told_failures():
                 async with services.timekeeper.standing_still():
                     await services.threads.write(change)
-            await _reload(services)
+            await _reload(services, mark)
         finally:
+            services.counts.go_on()
             try:
                 await services.validations.resume()
             finally:
@@ -219,12 +221,13 @@ async def _change_state(services: Services, change: Callable[[], None]) -> None:
         services.changes.announce_all()
 
 
-async def _reload(services: Services) -> None:
+async def _reload(services: Services, mark: Callable[[], None]) -> None:
     services.limits.begin_again(await services.threads.read(services.store.client_limits.all))
     services.faults.clear()
     await services.threads.write(services.tokens.reload)
     await services.threads.write(development_client, services.store, services.data, services.listening, services.clock)
     await services.threads.write(services.keep_endpoints)
+    mark()
     await services.counts.begin()
 
 

@@ -54,7 +54,7 @@ class Threads:
         """
         if self._writers == 1:
             return await _run(self._writer, function, *args, **kwargs)
-        return await _run(self._writer, _despite_conflicts, functools.partial(function, *args, **kwargs))
+        return await _run(self._writer, despite_conflicts, functools.partial(function, *args, **kwargs))
 
     async def write_together(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function that writes the database and nothing else; those that wait at a time share a commit.
@@ -67,7 +67,7 @@ class Threads:
 
     def call_together(self, function: Callable[[], T]) -> T:
         """Call from another thread what writes the database and nothing else, as `write_together`; blocks."""
-        return _despite_conflicts(function) if self._writers > 1 else self._together.call(function)
+        return despite_conflicts(function) if self._writers > 1 else self._together.call(function)
 
     async def examine(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function that computes for some milliseconds."""
@@ -79,7 +79,8 @@ class Threads:
             pool.shutdown()
 
 
-def _despite_conflicts(function: Callable[[], T]) -> T:
+def despite_conflicts(function: Callable[[], T]) -> T:
+    """Return what the function returns, which writes the database and nothing else; called again after a conflict."""
     for _ in range(CONFLICTS):
         try:
             return function()

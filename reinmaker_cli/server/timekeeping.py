@@ -87,6 +87,8 @@ class Timekeeper:
         self._clock, self._facts, self._threads, self._agenda = clock, facts, threads, agenda
         self._real_time = real_time
         self._moving = asyncio.Lock()
+        self._putting = asyncio.Lock()
+        """Held from when the database is asked or told what the clock is set to until it is set to that."""
 
     def look(self) -> Reading:
         """Return the clock as it is now."""
@@ -124,7 +126,8 @@ class Timekeeper:
     async def follow(self) -> None:
         """Set the clock to what another process has set it to; one that stands still is of one process alone."""
         if self._clock.mode == "wall":
-            await self._threads.read(self.reload)
+            async with self._putting:
+                await self._threads.read(self.reload)
 
     def reload(self) -> Reading:
         """Set the clock to what the database says, also back: another state was put into it. Blocks."""
@@ -147,6 +150,12 @@ class Timekeeper:
     async def _step(self, seconds: float) -> None:
         if seconds <= 0:  # time has passed by itself
             return
+        async with self._putting:
+            await self._keep_and_put(seconds)
+        if self._others is not None:
+            await self._others.tell_state()
+
+    async def _keep_and_put(self, seconds: float) -> None:
         # Kept first: what has happened at a time must not be in the future after a restart.
         mode, setting = self._clock.mode, self._clock.setting + seconds
         if self._others is None or mode == "virtual":  # which is of one process alone
@@ -156,8 +165,6 @@ class Timekeeper:
             if not await self._threads.write(self._facts.move_clock, _text(mode, setting), known=known):
                 raise ClockLost("the clock was moved elsewhere, and not from here; see where it is, and move it again")
         self._clock.put(setting)
-        if self._others is not None:
-            await self._others.tell_state()
 
 
 def resume_clock(facts: Facts, mode: ClockMode, real_time: RealTime = time.time) -> MovableClock:

@@ -100,6 +100,10 @@ class Tokens:
             ring, now = self._ring.result(), self._clock.now()
             return self._put(add_key(self._facts, ring, now)) if ring.is_due(now) else ring
 
+    def is_due(self) -> bool:
+        """Return whether the next key is to be made; `ready` comes first."""
+        return self._ring.result().is_due(self._clock.now())
+
     def _put(self, ring: KeyRing) -> KeyRing:
         replaced: Future[KeyRing] = Future()
         replaced.set_result(ring)

@@ -153,7 +153,7 @@ class Validations:
         return True
 
     def _tell(self, claim: Claim) -> None:
-        self._changes.wake(claim.manifest_id)
+        self._changes.announce(claim.manifest_id)
         self._journal.touch(claim.trace_id)
 
     async def _run(self, conclude: Callable[..., Status | None], claim: Claim, *args: Any) -> Status | None:

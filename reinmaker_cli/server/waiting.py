@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,13 +75,34 @@ class Counts:
 
     def __init__(self, journal: Journal, store: Store, threads: Threads, clock: Clock) -> None:
         self._journal, self._store, self._threads, self._clock = journal, store, threads, clock
+        self._steady = asyncio.Event()
+        """Cleared while another state is put into the database, whose counts go with no cursor."""
+        self._begun = 0
 
     async def begin(self) -> None:
         """Count from now: what the store has by now was there before."""
         await self._journal.begin(*await self._threads.read(self._store.effects.totals))
+        self._begun += 1
+        self.go_on()
+
+    def pause(self) -> None:
+        """Let nobody count before `begin`, or before `go_on` where the state stays as it is."""
+        self._steady.clear()
+
+    def go_on(self) -> None:
+        """Let those count who waited for that."""
+        self._steady.set()
 
     async def standing(self, wanted: Wanted, since: str | None) -> Standing:
-        """Return how what is wanted stands; ForeignCursor."""
+        """Return how what is wanted stands, all of it in one state; ForeignCursor."""
+        while True:
+            await self._steady.wait()
+            begun = self._begun
+            standing = await self._standing(wanted, since)
+            if self._steady.is_set() and begun == self._begun:
+                return standing
+
+    async def _standing(self, wanted: Wanted, since: str | None) -> Standing:
         now = await self._journal.counted()
         epoch, requests = now.epoch, now.requests
         first = Counted(0, now.delivered, now.dead_letters) if since is None else _read_cursor(since, epoch)

@@ -18,7 +18,7 @@ import secrets
 import socket
 import struct
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -29,6 +29,9 @@ from reinmaker_cli.contract.names import PROBLEM_MEDIA_TYPE, TRACE_HEADER
 from reinmaker_cli.server.access_log import log_access
 from reinmaker_cli.server.heads import NotHttp11, parted, target_in_origin_form
 from reinmaker_cli.server.problems import ApiProblem
+
+if TYPE_CHECKING:
+    from reinmaker_cli.server.services import Services
 
 HEAD_LIMIT_S = 20.0
 """For the whole head, from the connection or from the first byte of a later request."""
@@ -65,8 +68,13 @@ class TimedProtocol(HttpToolsProtocol):
         """What ends the connection once the requests before it are answered; nothing is read any more."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request."""
+        """Begin to wait for the first request; no more where the server is stopping."""
         super().connection_made(transport)
+        services = cast("Services | None", self.app_state.get("services"))
+        if services is not None and services.changes.is_closed:
+            # It was accepted just before: uvicorn has told all that it knew of, and would wait for this one in vain.
+            transport.close()
+            return
         self._head_limit = self.loop.call_later(HEAD_LIMIT_S, self._give_up)
 
     def close_after_writing(self) -> None:

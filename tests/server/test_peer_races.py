@@ -15,7 +15,7 @@ from reinmaker_cli.server.retries import CONTRACT_SCHEDULE, Answered
 from reinmaker_cli.server.store import Store, dead_letters, open_store, outbox
 from reinmaker_cli.server.store.database import WriteConflict
 from reinmaker_cli.server.store.dead_letters import KEPT_S, Chosen
-from reinmaker_cli.server.store.deliveries import Ask
+from reinmaker_cli.server.store.deliveries import Ask, Deliveries, NoRoom
 from reinmaker_cli.server.store.entitlements import Entitlement
 from reinmaker_cli.server.store.postgres import PostgresDatabase
 from reinmaker_cli.server.store.webhook_records import Claimed, Sent
@@ -137,6 +137,20 @@ def test_what_a_dead_process_had_on_its_way_to_a_disabled_endpoint_is_given_up(u
             waited = caller.control.get("/_local/wait?deadLetters=1", headers={"Prefer": "wait=5"}).json()
         assert status_of(dying, delivery_id) == "dead"
     dying.close()
+
+
+def test_nobody_is_sent_a_resend_who_was_removed_in_that_moment(stores, monkeypatch):
+    first, second = stores
+    endpoint_id, delivery_id = endpoint_of(first), emit(first)
+    lease = Deliveries._lease_resend
+
+    def removed_first(*args):
+        second.endpoints.remove(endpoint_id, now=NOON)
+        return lease(*args)
+
+    monkeypatch.setattr(Deliveries, "_lease_resend", removed_first)
+    claim = functools.partial(first.deliveries.claim_resend, delivery_id, now=NOON, real_now=NOON)
+    assert (claim(), claim()) == (NoRoom(), None)
 
 
 # --- dead letters ----------------------------------------------------------------------------------------------------

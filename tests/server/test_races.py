@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from reinmaker_cli.server import running
 from reinmaker_cli.server.addresses import AddressPolicy
 from reinmaker_cli.server.changes import Changes
 from reinmaker_cli.server.clock import VirtualClock
@@ -18,16 +21,14 @@ from reinmaker_cli.server.delivery_turns import DeliveriesStopped
 from reinmaker_cli.server.retries import Answered
 from reinmaker_cli.server.sending import Sender
 from reinmaker_cli.server.store import Store
+from reinmaker_cli.server.store.database import DatabaseUnwritable
 from reinmaker_cli.server.store.deliveries import IN_FLIGHT_PER_ENDPOINT
-from reinmaker_cli.server.store.snapshots import Snapshots
+from reinmaker_cli.server.store.deliveries import Deliveries as StoredDeliveries
 from reinmaker_cli.server.store.webhook_records import Claimed, Sent
 from reinmaker_cli.server.threads import Threads
-from reinmaker_cli.server.timekeeping import Timekeeper
-from tests.server.live import Caller, event, live_server, opened
-from tests.server.test_webhooks import NOON, PLAN
-
-SNAPSHOTS = "/_local/snapshots"
-
+from reinmaker_cli.server.wire import TimedProtocol
+from tests.server.live import live_server, opened, problem_code
+from tests.server.test_webhooks import NOON
 
 # --- attempts --------------------------------------------------------------------------------------------------------
 
@@ -120,6 +121,7 @@ def test_a_resend_that_is_cut_off_before_it_has_begun_is_told_so(store):
     async def run() -> None:
         async with delivering(store) as (deliveries, sender):
             wake = deliveries.wake
+            await until(lambda: deliveries._turns.ended > 0)
 
             def wake_and_lose() -> None:
                 wake()
@@ -134,73 +136,56 @@ def test_a_resend_that_is_cut_off_before_it_has_begun_is_told_so(store):
     asyncio.run(run())
 
 
-# --- snapshots -------------------------------------------------------------------------------------------------------
+def test_a_turn_that_fails_within_a_move_of_the_clock_is_said_to_be_no_fault_of_the_caller(monkeypatch):
+    fails = threading.Event()
+    turn = StoredDeliveries.turn
+
+    def failing(*args):
+        if fails.is_set():
+            raise DatabaseUnwritable("disk I/O error")
+        return turn(*args)
+
+    monkeypatch.setattr(StoredDeliveries, "turn", failing)
+    with live_server(clock=VirtualClock(NOON)) as caller:
+        fails.set()
+        assert problem_code(caller.control.post("/_local/clock", json={"advanceSeconds": 60})) == "server-busy"
+        fails.clear()
+        moved = caller.control.post("/_local/clock", json={"advanceSeconds": 60})
+        while moved.status_code == 503:  # a turn that had begun by then fails yet
+            moved = caller.control.post("/_local/clock", json={"advanceSeconds": 60})
+        assert moved.status_code == 200
 
 
-class _HeldCall:
-    """Stands in for a method: its first call waits at its end until it is let go."""
-
-    def __init__(self, owner: type, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.begun, self.let_go = threading.Event(), threading.Event()
-        method = getattr(owner, name)
-
-        def held(*args, **named):
-            found = method(*args, **named)
-            if not self.begun.is_set():
-                self.begun.set()
-                assert self.let_go.wait(60)
-            return found
-
-        monkeypatch.setattr(owner, name, held)
+# --- the end of a server ---------------------------------------------------------------------------------------------
 
 
-def give_a_chance(caller: Caller, other: Future) -> None:
-    """Let another request come to its end, where nothing holds it back."""
-    for _ in range(100):
-        if other.done():
-            return
-        caller.http.get("/v1/health")
+def test_a_connection_that_is_made_while_the_server_stops_is_not_waited_for(monkeypatch, capfd):
+    """uvicorn tells the connections that it knows of; this one comes about just after."""
+    held: list[Callable[[], None]] = []
+    made, shutdown = TimedProtocol.connection_made, HttpToolsProtocol.shutdown
+    holds, is_held = threading.Event(), threading.Event()
 
+    def made_late(protocol, transport):
+        if holds.is_set():
+            held.append(lambda: made(protocol, transport))
+            is_held.set()
+        else:
+            made(protocol, transport)
 
-def take(caller: Caller, name: str) -> int:
-    return caller.control.post(SNAPSHOTS, json={"name": name}).status_code
+    def and_then_the_late_one(protocol):
+        shutdown(protocol)
+        while held:
+            held.pop()()
 
-
-def test_a_user_who_is_forgotten_while_a_snapshot_is_taken_does_not_come_back(monkeypatch):
-    held = _HeldCall(Snapshots, "copy_into", monkeypatch)
-    with live_server() as caller, ThreadPoolExecutor(2) as pool:
-        caller.send([event(userId="usr_1")])
-        taking = pool.submit(take, caller, "held")
-        assert held.begun.wait(60)
-        forgetting = pool.submit(caller.control.post, "/_local/forget", json={"userId": "usr_1"})
-        give_a_chance(caller, forgetting)
-        held.let_go.set()
-        assert (taking.result(), forgetting.result().json()["events"]) == (201, 1)
-        assert caller.control.post(SNAPSHOTS + "/held/restore").status_code == 200
-        assert caller.control.post("/_local/forget", json={"userId": "usr_1"}).json()["events"] == 0
-
-
-def test_a_snapshot_that_is_removed_while_a_user_is_forgotten_stays_removed(monkeypatch):
-    held = _HeldCall(Snapshots, "forget_user", monkeypatch)
-    with live_server() as caller, ThreadPoolExecutor(2) as pool:
-        assert [take(caller, name) for name in ("a", "b")] == [201, 201]
-        forgetting = pool.submit(caller.control.post, "/_local/forget", json={"userId": "usr_1"})
-        assert held.begun.wait(60)
-        removing = pool.submit(caller.control.delete, SNAPSHOTS + "/a")
-        give_a_chance(caller, removing)
-        held.let_go.set()
-        assert (forgetting.result().status_code, removing.result().status_code) == (200, 204)
-        assert [one["name"] for one in caller.control.get(SNAPSHOTS).json()["items"]] == ["b"]
-
-
-def test_a_snapshot_has_the_clock_of_its_state(monkeypatch):
-    held = _HeldCall(Timekeeper, "kept_text", monkeypatch)
-    with live_server(clock=VirtualClock(NOON)) as caller, ThreadPoolExecutor(2) as pool:
-        taking = pool.submit(take, caller, "held")
-        assert held.begun.wait(60)
-        moving = pool.submit(caller.control.post, "/_local/clock", json={"advanceSeconds": 3600})
-        give_a_chance(caller, moving)
-        putting = caller.control.put("/_local/entitlements", json={"userId": "usr_1", "plan": PLAN}).json()
-        held.let_go.set()
-        assert (taking.result(), moving.result().status_code) == (201, 200)
-        assert caller.control.post(SNAPSHOTS + "/held/restore").json()["time"] >= putting["issuedAt"]
+    monkeypatch.setattr(TimedProtocol, "connection_made", made_late)
+    monkeypatch.setattr(HttpToolsProtocol, "shutdown", and_then_the_late_one)
+    monkeypatch.setattr(running, "FINISH_WITHIN_S", 1)
+    with httpx.Client(trust_env=False) as other, live_server() as caller:
+        assert other.get(caller.started.url + "/v1/health").status_code == 200  # a connection that is kept
+        address = caller.started.url.removeprefix("http://").split(":")
+        holds.set()
+        late = socket.create_connection((address[0], int(address[1])))
+        assert is_held.wait(60)
+    with late:
+        assert late.recv(1) == b""
+    assert capfd.readouterr().err == "", "nobody was cut short"

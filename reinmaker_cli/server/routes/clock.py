@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from reinmaker_cli.contract import codes, names
 from reinmaker_cli.contract.events import is_utc_time
 from reinmaker_cli.server.clock import rfc3339, unix_time
-from reinmaker_cli.server.delivery_turns import DeliveriesStopped
+from reinmaker_cli.server.delivery_turns import DeliveriesStopped, TurnFailed
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.control import guard_control, small_object
 from reinmaker_cli.server.routes.exchange import stopping
@@ -22,6 +22,8 @@ from reinmaker_cli.server.timekeeping import ClockLost, NotForward, Reading
 
 PATH = names.CONTROL_PATH + "/clock"
 _NEWS = PATH  # what is announced when the clock was moved; no manifest has a slash in its id
+
+RETRY_AFTER_S = 1
 
 
 def clock_resources() -> list[Resource]:
@@ -60,11 +62,18 @@ async def _move(request: Request, services: Services) -> Response:
     except NotForward as refusal:
         raise ApiProblem(codes.REQUEST_INVALID, str(refusal)) from refusal
     except ClockLost as lost:
-        raise ApiProblem(codes.SERVER_BUSY, str(lost)) from lost
+        raise _busy(str(lost)) from lost
     except DeliveriesStopped as stopped:
         raise stopping() from stopped
+    except TurnFailed as failed:
+        fact = "what became due could not be done, the server's log says why; see where the clock is, and move it again"
+        raise _busy(fact) from failed
     services.changes.announce(_NEWS)
     return _shown(reading, {})
+
+
+def _busy(detail: str) -> ApiProblem:
+    return ApiProblem(codes.SERVER_BUSY, detail, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 def _instant(value: Any) -> float:

@@ -23,6 +23,7 @@ def key_resources() -> list[Resource]:
 
 
 async def _list(_: Request, services: Services) -> Response:
+    await services.renew_keys()
     return _answer(await services.threads.examine(services.tokens.ring), services)
 
 

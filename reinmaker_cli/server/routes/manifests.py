@@ -138,6 +138,13 @@ async def _show(request: Request, services: Services) -> Response:
             return latest.status.is_final or _etag(latest, includes_manifest) != first_etag
 
         submission = await services.changes.wait_until(manifest_id, find, changed, timeout_s=wait_s)
+    gzipped = b""
+    if includes_manifest and not is_known(request, _etag(submission, includes_manifest)):
+        while (
+            body := await services.threads.read(services.store.submissions.body_of, submission.submission_id)
+        ) is None:
+            submission = await find()  # another state was put into the database meanwhile
+        gzipped = body
     representation = represented(submission)
     etag = etag_of(representation, with_manifest=includes_manifest)
     headers = {"ETag": etag, "Cache-Control": "no-cache", **waited(wait_s), **_retry_after(submission)}
@@ -145,7 +152,6 @@ async def _show(request: Request, services: Services) -> Response:
         return Response(status_code=304, headers=headers)
     if not includes_manifest:
         return Response(representation, headers=headers, media_type="application/json")
-    gzipped = await services.threads.read(services.store.submissions.body, submission.no)
     pieces = with_manifest(representation, gzipped)
     return StreamingResponse(pieces, headers=headers, media_type="application/json")
 

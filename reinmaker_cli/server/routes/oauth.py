@@ -77,6 +77,7 @@ async def _token(request: Request, services: Services) -> Response:
     except TokenError as error:
         note_code(request.scope, error.error)
         return error.response()
+    await services.renew_keys()
     token = await services.threads.examine(services.tokens.issue, client.client_id, scopes, skew_s(request.scope))
     answer = {
         "access_token": token,
@@ -95,6 +96,7 @@ async def _jwks(request: Request, services: Services) -> Response:
     asked = Asked(request.method, request.scope["path"], None)
     if await services.faults.struck({FaultKind.MISSING_KEY}, asked) is not None:
         return JSONResponse({"keys": []})
+    await services.renew_keys()
     keys = await services.threads.examine(services.tokens.jwks)
     return JSONResponse(keys, headers={"Cache-Control": f"public, max-age={CACHE_LIFETIME_S}"})
 

@@ -201,8 +201,11 @@ class Deliveries:
 
     def _lease_resend(self, connection: Connection, row: Any, real_now: float) -> int | None:
         """Return the fence of the lease; None where there is no room."""
-        endpoint = select(webhook_endpoints.c.no).where(webhook_endpoints.c.no == row.endpoint_no)
-        connection.execute(endpoint.with_for_update(key_share=True))
+        endpoint = select(webhook_endpoints.c.no).where(
+            webhook_endpoints.c.no == row.endpoint_no, webhook_endpoints.c.removed_at.is_(None)
+        )
+        if connection.execute(endpoint.with_for_update(key_share=True)).one_or_none() is None:
+            return None  # it was removed just now, with its secrets
         if self._under_way(connection, [row.endpoint_no], real_now).get(row.endpoint_no, 0) >= IN_FLIGHT_PER_ENDPOINT:
             return None
         leased = {

@@ -107,6 +107,12 @@ class Submissions:
         with self._database.read() as connection:
             return bytes(connection.execute(_BODY, {"wanted_no": no}).scalar_one())
 
+    def body_of(self, submission_id: str) -> bytes | None:
+        """Return the gzip of a submission's manifest; None where another state without it was put into the database."""
+        with self._database.read() as connection:
+            gzipped = connection.execute(_BODY_BY_ID, {"wanted_id": submission_id}).scalar_one_or_none()
+            return None if gzipped is None else bytes(gzipped)
+
     def open(self) -> tuple[tuple[int, int], ...]:
         """Return number and body size of all submissions without a verdict, oldest first."""
         return self._open(select(submissions.c.no, submissions.c.body_bytes).where(submissions.c.status.in_(_OPEN)))
@@ -191,6 +197,11 @@ _ACTIVE = (
     .where(active_versions.c.manifest_id == bindparam("wanted_manifest"))
 )
 _BODY = select(manifest_bodies.c.gzipped).where(manifest_bodies.c.submission_no == bindparam("wanted_no"))
+_BODY_BY_ID = (
+    select(manifest_bodies.c.gzipped)
+    .join(submissions, submissions.c.no == manifest_bodies.c.submission_no)
+    .where(submissions.c.submission_id == bindparam("wanted_id"))
+)
 _CURRENT = select(submissions.c.no).where(
     submissions.c.no == bindparam("wanted_no"),
     submissions.c.attempt == bindparam("wanted_attempt"),
