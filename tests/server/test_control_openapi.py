@@ -127,6 +127,8 @@ def test_webhooks(caller):
         caused = ask(caller, "POST", hooks + "/trigger", {"type": "reinmaker.content.requested"}).json()
         delivery = f"{hooks}/deliveries/{caused['deliveries'][0]}"
         ask(caller, "POST", "/_local/clock", {"advanceSeconds": 0})
+        letter = {"deliveryId": caused["deliveries"][0]}
+        assert problem_code(ask(caller, "POST", hooks + "/dead-letters/redrive", letter)) == "receiver-gone"
         assert ask(caller, "POST", one + "/enable").json()["enabled"] is True
         assert ask(caller, "POST", delivery + "/resend").json()["status"] == 410
     assert ask(caller, "GET", delivery).json()["status"] == "dead"
@@ -140,6 +142,7 @@ def test_webhooks(caller):
     assert ask(caller, "POST", dead + "/purge", {"all": True}).status_code == 200
     assert ask(caller, "POST", one + "/disable", {}).json()["enabled"] is False
     assert ask(caller, "DELETE", one).status_code == 204
+    assert problem_code(ask(caller, "POST", delivery + "/resend")) == "receiver-gone"
     wanted = {"phaseDNAId": "water-cycle", "locale": "fr-FR", "agePersona": "6-12"}
     assert ask(caller, "POST", "/_local/request-content", wanted).json()["deliveries"] == []
 
