@@ -51,13 +51,10 @@ def _encode_list(values: list[Any]) -> str:
 
 
 def digests(manifest: Mapping[str, Any]) -> Digests:
-    """Return digest and content digest of a manifest, canonicalising each member once."""
-    names = sorted(manifest, key=_utf16)
-    members = {name: canonical_json(name) + b":" + canonical_json(manifest[name]) for name in names}
-    return Digests(
-        _sha256(members.values()),
-        _sha256(member for name, member in members.items() if name != "version"),
-    )
+    """Return digest and content digest of a manifest, canonicalising and hashing what both have in common once."""
+    content = ContentDigest(manifest)
+    named = str(content)
+    return Digests(content.under(manifest["version"]) if "version" in manifest else named, named)
 
 
 class ContentDigest:
@@ -112,16 +109,6 @@ def digest(manifest: Mapping[str, Any]) -> str:
 def content_digest(manifest: Mapping[str, Any]) -> str:
     """Return the digest of the manifest without its member `version`."""
     return digests(manifest).content_digest
-
-
-def _sha256(members: Any) -> str:
-    hasher = hashlib.sha256(b"{")
-    for number, member in enumerate(members):
-        if number:
-            hasher.update(b",")
-        hasher.update(member)
-    hasher.update(b"}")
-    return "sha256:" + hasher.hexdigest()
 
 
 def _is_plain(document: Any) -> bool:
