@@ -27,6 +27,7 @@ from uvicorn.server import ServerState
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.names import PROBLEM_MEDIA_TYPE, TRACE_HEADER
 from reinmaker_cli.server.access_log import log_access
+from reinmaker_cli.server.gathering import GatheringTransport
 from reinmaker_cli.server.heads import NotHttp11, parted, target_in_origin_form
 from reinmaker_cli.server.problems import ApiProblem
 
@@ -69,7 +70,7 @@ class TimedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request; no more where the server is stopping."""
-        super().connection_made(transport)
+        super().connection_made(GatheringTransport(transport, self.loop))  # type: ignore[arg-type]  # as good as one
         services = cast("Services | None", self.app_state.get("services"))
         if services is not None and services.changes.is_closed:
             # It was accepted just before: uvicorn has told all that it knew of, and would wait for this one in vain.
