@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gzip
 import json
 import os
 import select
 import signal
 import socket
+import sys
+import termios
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -199,14 +202,34 @@ def test_third_large_body_at_once_is_told_to_come_back(roomy: Caller):
         pass  # an upload that broke off gives its place back
 
 
-def kill_workers() -> None:
-    """Kill every child process, and wait until it is dead; threads and children may vanish meanwhile."""
+def workers() -> list[int]:
+    """Return every child process; threads and children may vanish meanwhile."""
+    found: list[int] = []
     for children in Path("/proc/self/task").glob("*/children"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            for pid in map(int, children.read_text().split()):
-                os.kill(pid, signal.SIGKILL)
-                with contextlib.suppress(ChildProcessError):
-                    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # leaves it to be reaped by its owner
+            found += map(int, children.read_text().split())
+    return found
+
+
+def kill_workers() -> None:
+    """Kill every child process, and wait until it is dead."""
+    for pid in workers():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # leaves it to be reaped by its owner
+
+
+def unread_bytes(pid: int) -> int:
+    """Return how much a worker was given that it has not taken; 0 where it has ended."""
+    try:
+        pipe = os.open(f"/proc/{pid}/fd/0", os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return 0
+    try:
+        return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+    finally:
+        os.close(pipe)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="child processes are found through /proc")
@@ -218,9 +241,17 @@ def test_worker_that_dies_while_it_waits_costs_nothing(roomy: Caller):
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="child processes are found through /proc")
 def test_worker_that_dies_costs_one_answer_and_no_more(roomy: Caller):
+    """All stand still before the body comes, so that whoever gets it still has it when they are killed."""
+    assert roomy.submit(large_manifest(5_000, "before")).json()["status"] == "active"
+    idle = workers()
+    for pid in idle:
+        os.kill(pid, signal.SIGSTOP)
     with ThreadPoolExecutor(1) as pool:
-        posting = pool.submit(roomy.submit, large_manifest(60_000, "killed"), wait=None)
-        while not posting.done():
+        try:
+            posting = pool.submit(roomy.submit, large_manifest(5_000, "killed"), wait=None)
+            while not any(map(unread_bytes, idle)):
+                assert not posting.done(), posting.result().text
+        finally:
             kill_workers()
     answer = posting.result()
     assert (answer.status_code, problem_code(answer)) == (503, "server-busy")
