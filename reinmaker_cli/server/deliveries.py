@@ -78,6 +78,8 @@ class Deliveries:
         self._runner: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._chores_at_s = 0.0
+        self._has_failed = False
+        """The last turn; what it wrote may be there."""
         self._has_taken_over = False
         """What an earlier run had under way."""
 
@@ -201,13 +203,14 @@ class Deliveries:
         ended, self._ended = self._ended, []
         in_flight = self._in_flight - Counter(one.sent.claimed.endpoint_no for one in ended)
         with_chores = not in_flight or self._turns.is_awaited or self._are_chores_late()
-        ask = Ask(in_flight, with_chores, now=self._clock.now(), real_now=time.time())
+        ask = Ask(in_flight, with_chores, now=self._clock.now(), real_now=time.time(), again=self._has_failed)
         try:
             sent = [one.sent for one in ended]
             turn = await self._threads.write(self._store.deliveries.turn, sent, self._schedule, ask)
         except Exception:
-            self._ended = ended + self._ended
+            self._ended, self._has_failed = ended + self._ended, True
             raise
+        self._has_failed = False
         self._let_go(ended)
         for claimed in turn.claimed:
             self._start(claimed, None)

@@ -21,14 +21,15 @@ from reinmaker_cli.server.delivery_turns import DeliveriesStopped
 from reinmaker_cli.server.retries import Answered
 from reinmaker_cli.server.sending import Sender
 from reinmaker_cli.server.store import Store
-from reinmaker_cli.server.store.database import DatabaseUnwritable
+from reinmaker_cli.server.store.database import DatabaseUnreachable, DatabaseUnwritable
 from reinmaker_cli.server.store.deliveries import IN_FLIGHT_PER_ENDPOINT
 from reinmaker_cli.server.store.deliveries import Deliveries as StoredDeliveries
 from reinmaker_cli.server.store.webhook_records import Claimed, Sent
 from reinmaker_cli.server.threads import Threads
 from reinmaker_cli.server.wire import TimedProtocol
 from tests.server.live import live_server, opened, problem_code
-from tests.server.test_webhooks import NOON
+from tests.server.receiver import receiver
+from tests.server.test_webhooks import NOON, add_endpoint, deliveries, request_content
 
 # --- attempts --------------------------------------------------------------------------------------------------------
 
@@ -154,6 +155,29 @@ def test_a_turn_that_fails_within_a_move_of_the_clock_is_said_to_be_no_fault_of_
         while moved.status_code == 503:  # a turn that had begun by then fails yet
             moved = caller.control.post("/_local/clock", json={"advanceSeconds": 60})
         assert moved.status_code == 200
+
+
+def test_an_attempt_is_written_down_once_where_the_answer_to_the_commit_was_lost(monkeypatch):
+    is_lost = threading.Event()
+    turn = StoredDeliveries.turn
+
+    def answer_lost(store, sent, *args):
+        turned = turn(store, sent, *args)
+        if sent and not is_lost.is_set():
+            is_lost.set()
+            raise DatabaseUnreachable("the connection was closed")
+        return turned
+
+    monkeypatch.setattr(StoredDeliveries, "turn", answer_lost)
+    with live_server() as caller, receiver() as there:
+        add_endpoint(caller, there.url)
+        caused = request_content(caller)
+        assert is_lost.wait(60)
+        again = request_content(caller)  # ends after what was lost is written down again
+        while deliveries(caller, eventId=again["eventId"])[0]["status"] != "delivered":
+            pass
+        [delivery] = deliveries(caller, eventId=caused["eventId"])
+        assert (delivery["status"], len(delivery["attempts"])) == ("delivered", 1)
 
 
 # --- the end of a server ---------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from reinmaker_cli.server.retries import Schedule
 from reinmaker_cli.server.store.chores import do_chores, next_chore
 from reinmaker_cli.server.store.database import Database
 from reinmaker_cli.server.store.endpoint_secrets import signing_secrets
-from reinmaker_cli.server.store.recording import bury_disabled, record_attempts
+from reinmaker_cli.server.store.recording import bury_disabled, record_attempts, unrecorded
 from reinmaker_cli.server.store.webhook_records import Claimed, Sent
 from reinmaker_cli.server.store.webhook_tables import (
     webhook_deliveries,
@@ -52,6 +52,8 @@ class Ask:
     now: float
     real_now: float
     """For leases."""
+    again: bool = False
+    """The turn before failed: attempts may be written down although nobody heard of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class Deliveries:
     def turn(self, sent: Sequence[Sent], schedule: Schedule, asked: Ask) -> Turn:
         """Record attempts, do what the clock makes due, and claim what may be sent next, in one transaction."""
         with self._database.write() as connection:
-            mine = self._record(connection, sent, schedule)
+            mine = self._record(connection, unrecorded(connection, sent) if asked.again else sent, schedule)
             chore = next_chore(connection) if asked.with_chores else None
             is_due = chore is not None and chore <= asked.now
             does_chores = is_due and self._database.alone_at_once(connection, "chores")

@@ -23,6 +23,10 @@ _KNOWN = (
     .order_by(webhook_deliveries.c.no)
     .with_for_update()
 )
+_RECORDED = select(
+    *(webhook_attempts.c.delivery_no, webhook_attempts.c.kind, webhook_attempts.c.attempt),
+    *(webhook_attempts.c.started_at, webhook_attempts.c.duration_ms),
+)
 _INSERT_ATTEMPTS = insert(webhook_attempts)
 _THIS_ONE = webhook_deliveries.c.no == bindparam("this_no")
 # A resend has a lease where several processes deliver.
@@ -72,6 +76,17 @@ class _Judged(NamedTuple):
     def is_resend(self) -> bool:
         """Whether it was made beside the schedule, and changes nothing of it."""
         return self.sent.claimed.kind == "resend"
+
+
+def unrecorded(connection: Connection, sent: Sequence[Sent]) -> Sequence[Sent]:
+    """Return the attempts that are not written down; the others are, where the answer to a commit was lost."""
+    mine = webhook_attempts.c.delivery_no.in_({one.claimed.no for one in sent})
+    known = {tuple(row) for row in connection.execute(_RECORDED.where(mine))}
+    return [
+        one
+        for one in sent
+        if (one.claimed.no, one.claimed.kind, one.claimed.attempt, one.started_at, one.duration_ms) not in known
+    ]
 
 
 def record_attempts(connection: Connection, sent: Sequence[Sent], schedule: Schedule) -> None:
