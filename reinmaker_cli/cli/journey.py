@@ -110,6 +110,20 @@ class Journey:
 
     def go(self, wanted: Wanted, server: Server, *, wait: bool = True) -> None:
         """Publish, say what came of it, write the receipts; raise what stopped it."""
+        report = self._publish(wanted, server, wait=wait)
+        document = report.to_json()
+        uploaded = {} if self._pushing is None else self._pushing.stats()
+        stats = {**self._stats, **uploaded, **document["stats"]}
+        self._output.add(results=document["results"], stats=stats)
+        files = {item.manifest_id: item.files for item in wanted.items}
+        show_report(self._run, report, dry_run=self._dry_run, files=files)
+        self._write_receipts(report, wanted, server)
+        self._output.add(stats={**stats, "requests": server.api.requests})
+        self._say_what_was_not_checked(report, server)
+        _raise_what_stopped(report, wanted)
+
+    def _publish(self, wanted: Wanted, server: Server, *, wait: bool) -> Report:
+        """Publish what is clean, and return what came of all of it."""
         from reinmaker_cli.client.publish import Options, Surroundings
         from reinmaker_cli.client.publish import publish as publish_all
 
@@ -136,32 +150,7 @@ class Journey:
             ),
         )
         unsent = _unsent([item for item in wanted.items if item.manifest_id in broken], wanted)
-        report = replace(report, results=(*(_placed(one, wanted) for one in report.results), *unsent))
-        document = report.to_json()
-        uploaded = {} if self._pushing is None else self._pushing.stats()
-        stats = {**self._stats, **uploaded, **document["stats"]}
-        self._output.add(results=document["results"], stats=stats)
-        show_report(
-            self._run,
-            report,
-            dry_run=self._dry_run,
-            files={item.manifest_id: item.files for item in wanted.items},
-        )
-        self._write_receipts(report, wanted, server)
-        self._output.add(stats={**stats, "requests": server.api.requests})
-        self._say_what_was_not_checked(report, server)
-        if report.signal_number is not None:
-            raise Interrupted(
-                "interrupted", code=codes.INTERRUPTED, hint=codes.INTERRUPTED.cure, signal_number=report.signal_number
-            )
-        if report.error is not None:
-            raise report.error
-        if not wanted.is_clean:  # --keep-going, and a folder of which there is not even a manifest
-            raise PartlyDone(
-                f"{counted(count_errors(wanted.findings), 'problem')} in folders that gave no manifest",
-                code=codes.PARTLY_DONE,
-                hint=codes.PARTLY_DONE.cure,
-            )
+        return replace(report, results=(*(_placed(one, wanted) for one in report.results), *unsent))
 
     def _register(self, manifest: Manifest, wanted: Wanted, server: Server) -> None:
         root = wanted.roots.get(manifest.manifest_id)
@@ -257,6 +246,21 @@ def _active(report: Report, wanted: Wanted) -> Iterator[tuple[Manifest, PublishR
 def _is_told_of(result: PublishResult) -> bool:
     """Return whether the server said how it came to its verdict: not where that was found in the listing."""
     return result.submission is not None and result.submission.status.is_final
+
+
+def _raise_what_stopped(report: Report, wanted: Wanted) -> None:
+    if report.signal_number is not None:
+        raise Interrupted(
+            "interrupted", code=codes.INTERRUPTED, hint=codes.INTERRUPTED.cure, signal_number=report.signal_number
+        )
+    if report.error is not None:
+        raise report.error
+    if not wanted.is_clean:  # --keep-going, and a folder of which there is not even a manifest
+        raise PartlyDone(
+            f"{counted(count_errors(wanted.findings), 'problem')} in folders that gave no manifest",
+            code=codes.PARTLY_DONE,
+            hint=codes.PARTLY_DONE.cure,
+        )
 
 
 def _placed(result: PublishResult, wanted: Wanted) -> PublishResult:

@@ -66,16 +66,14 @@ def listen(
         raise UsageError("--once is --count 1", code=codes.USAGE, hint="give one of the two")
     behaviour = Behaviour(parse_script(respond), Poster(forward_to, ca_file=ca_file(run)) if forward_to else None)
     given = given_secrets(run, secret_file, from_stdin=secret_stdin)
+    if given and types is not None:
+        raise UsageError("--types is for an endpoint that is registered", code=codes.USAGE, hint="leave it out")
     secrets = Secrets(given)
     listener = Listener(run, count=1 if once else count, deadline_s=run.settings.deadline)
     try:
         with running_receiver(secrets, on_received=listener.inbox.put, behaviour=behaviour, port=port) as url:
             listener.url = url
             if given:
-                if types is not None:
-                    raise UsageError(
-                        "--types is for an endpoint that is registered", code=codes.USAGE, hint="leave it out"
-                    )
                 listener.say_unregistered(len(given))
                 listener.run_until_done()
             else:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from reinmaker_cli.server.store import StorePlace
+from tests.lessons import lesson
 from tests.postgres import Cluster
 from tests.server.live import Databases
 
@@ -137,6 +138,14 @@ def reinmaker(tmp_path: Path) -> Reinmaker:
     home = tmp_path / "home"
     home.mkdir()
     return Reinmaker(home)
+
+
+@pytest.fixture
+def folder(reinmaker: Reinmaker, tmp_path: Path) -> Path:
+    """The English lesson, with the reinmaker.toml that `init` writes."""
+    folder = lesson(tmp_path / "water-cycle", languages=["en"])
+    assert reinmaker("init", folder).code == 0
+    return folder
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -12,19 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote_plus
 
-import pytest
-
 from tests.faults import Fault, fault_proxy
-from tests.lessons import change_one_byte, lesson
+from tests.lessons import change_one_byte
 
 KILLS = 30 if os.environ.get("REINMAKER_SOAK") else 3
-
-
-@pytest.fixture
-def folder(reinmaker, tmp_path):
-    folder = lesson(tmp_path / "water-cycle", languages=["en"])
-    assert reinmaker("init", folder).code == 0
-    return folder
 
 
 def submissions(server):

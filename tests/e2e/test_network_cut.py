@@ -9,7 +9,6 @@ import pytest
 from tests.e2e.test_faults import data_folder_behind, submissions
 from tests.e2e.test_telemetry import stored
 from tests.faults import fault_proxy
-from tests.lessons import lesson
 from tests.server.live import event
 
 IS_SOAK = bool(os.environ.get("REINMAKER_SOAK"))
@@ -18,13 +17,6 @@ PLACES = range(1, 11) if IS_SOAK else (4, 7)
 LOST = 4
 """In a row, with pauses of 0.5, 1, 2 and 4 s between them."""
 BATCH_LINES = 1200
-
-
-@pytest.fixture
-def folder(reinmaker, tmp_path):
-    folder = lesson(tmp_path / "water-cycle", languages=["en"])
-    assert reinmaker("init", folder).code == 0
-    return folder
 
 
 def is_once_each(server):
