@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
 
 from reinmaker_cli.server.store.database import Database, open_database
 from reinmaker_cli.server.store.tables import facts
+from reinmaker_cli.server.store.webhook_tables import dead_letters
 from reinmaker_cli.server.threads import Threads
 from tests.server.live import QUIET, live_server, manifest
 
@@ -101,6 +103,16 @@ def test_a_write_that_breaks_a_key_fails_alone(counted: Counted) -> None:
     results = together(counted, [counted.writing("f0"), counted.writing("f0"), counted.writing("f1")])
     assert [isinstance(result, BaseException) for result in results] == [False, True, False]
     assert counted.stored() == {"f0", "f1"}
+
+
+def test_a_commit_that_fails_is_taken_back_before_the_next_write(counted: Counted) -> None:
+    with pytest.raises(IntegrityError), counted.database.write() as connection:
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")  # so that not the insert fails, but the commit
+        connection.execute(insert(facts).values(name="f0", value="v"))
+        letter = {"delivery_no": 1, "reason": "", "attempts": 1, "died_at": 0.0, "expires_at": 0.0}
+        connection.execute(insert(dead_letters).values(letter))
+    assert counted.writing("f1")() == "f1"
+    assert counted.stored() == {"f1"}
 
 
 def test_one_write_alone_needs_no_company(counted: Counted) -> None:
