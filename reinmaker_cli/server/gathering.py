@@ -12,7 +12,10 @@ MOST_HELD_BYTES: Final = 64 * 1024
 
 
 class GatheringTransport:
-    """A transport whose writes are handed on together before the loop waits again, and before it is closed."""
+    """A transport whose writes are handed on together before the loop waits again, and before it is ended.
+
+    The loop ends it by itself once the other side has said that it sends no more: `hand_on` comes first there.
+    """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
@@ -22,18 +25,24 @@ class GatheringTransport:
     def write(self, data: bytes) -> None:
         """Write the bytes, in this turn of the loop."""
         if not self._held:
-            self._loop.call_soon(self._hand_on)
+            self._loop.call_soon(self.hand_on)
         self._held.append(data)
         self._held_bytes += len(data)
         if self._held_bytes > MOST_HELD_BYTES:
-            self._hand_on()
+            self.hand_on()
 
     def close(self) -> None:
         """Close the connection once what was written is sent."""
-        self._hand_on()
+        self.hand_on()
         self._transport.close()
 
-    def _hand_on(self) -> None:
+    def abort(self) -> None:
+        """End the connection at once; what was written may be on its way."""
+        self.hand_on()
+        self._transport.abort()
+
+    def hand_on(self) -> None:
+        """Hand on what was written by now."""
         if self._held:
             written, self._held, self._held_bytes = b"".join(self._held), [], 0
             self._transport.write(written)

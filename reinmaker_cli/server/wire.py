@@ -70,7 +70,8 @@ class TimedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request; no more where the server is stopping."""
-        super().connection_made(GatheringTransport(transport, self.loop))  # type: ignore[arg-type]  # as good as one
+        self._gathering = GatheringTransport(transport, self.loop)
+        super().connection_made(self._gathering)  # type: ignore[arg-type]  # as good as one
         services = cast("Services | None", self.app_state.get("services"))
         if services is not None and services.changes.is_closed:
             # It was accepted just before: uvicorn has told all that it knew of, and would wait for this one in vain.
@@ -99,6 +100,10 @@ class TimedProtocol(HttpToolsProtocol):
         """Wait for nothing any more."""
         self._forget_limit()
         super().connection_lost(exc)
+
+    def eof_received(self) -> None:
+        """Let what was written go first: the event loop closes the connection now."""
+        self._gathering.hand_on()
 
     def data_received(self, data: bytes) -> None:
         """Take what came; the limits hold from the first byte of a head to its last."""

@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from starlette.applications import Starlette
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
 from reinmaker_cli.server.gathering import MOST_HELD_BYTES, GatheringTransport
+from reinmaker_cli.server.wire import TimedProtocol
 
 
 class Recorded(asyncio.Transport):
@@ -46,6 +51,25 @@ def test_what_is_written_in_a_turn_is_one_write() -> None:
 
 def test_a_close_follows_what_was_written() -> None:
     assert told(lambda t: (t.write(b"head"), t.write(b"body"), t.close())) == [b"headbody", "closed"]
+
+
+def test_an_end_at_once_follows_what_was_written() -> None:
+    assert told(lambda t: (t.write(b"head"), t.write(b"body"), t.abort())) == [b"headbody", "aborted"]
+
+
+def test_an_answer_to_who_sends_no_more_goes_before_the_loop_closes_the_connection() -> None:
+    async def run() -> list[bytes | str]:
+        recorded = Recorded()
+        protocol = TimedProtocol(Config(Starlette(), log_config=None), ServerState(), {}, asyncio.get_running_loop())
+        protocol.connection_made(recorded)
+        protocol.transport.write(b"answer")
+        assert not protocol.eof_received()  # then the loop closes the transport beneath
+        recorded.close()
+        found = list(recorded.told)
+        protocol.connection_lost(None)
+        return found
+
+    assert asyncio.run(run()) == [b"answer", "closed"]
 
 
 def test_much_is_handed_on_at_once_and_in_order() -> None:
