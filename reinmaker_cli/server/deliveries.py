@@ -165,7 +165,8 @@ class Deliveries:
     async def _record_last(self) -> None:
         ended, self._ended = self._ended, []
         try:
-            await self._threads.write(self._store.deliveries.record, [one.sent for one in ended], self._schedule)
+            sent, record = [one.sent for one in ended], self._store.deliveries.record
+            await self._threads.write(record, sent, self._schedule, again=self._has_failed)
         except Exception:  # noqa: BLE001  (logged; those attempts are made again at the next start)
             SERVER_LOG.exception("deliveries cannot be written down")
         self._let_go(ended)

@@ -180,6 +180,29 @@ def test_an_attempt_is_written_down_once_where_the_answer_to_the_commit_was_lost
         assert (delivery["status"], len(delivery["attempts"])) == ("delivered", 1)
 
 
+def test_an_attempt_is_written_down_once_where_that_answer_is_lost_before_the_end(store, monkeypatch):
+    [delivery_id] = delivered(store, 1)
+    turn = StoredDeliveries.turn
+
+    def answer_lost(stored, sent, *args):
+        turned = turn(stored, sent, *args)
+        if sent:
+            raise DatabaseUnreachable("the connection was closed")
+        return turned
+
+    monkeypatch.setattr(StoredDeliveries, "turn", answer_lost)
+
+    async def run() -> Sent | None:
+        async with delivering(store) as (deliveries, sender):
+            sender.let_go.set()
+            asked = asyncio.create_task(deliveries.resend(delivery_id))
+            await until(lambda: deliveries._turns.failed > 0)
+        return await asked
+
+    assert asyncio.run(run()) is not None
+    assert len(store.delivery_log.delivery(delivery_id).attempts) == 1
+
+
 # --- the end of a server ---------------------------------------------------------------------------------------------
 
 

@@ -101,7 +101,7 @@ class Deliveries:
     def turn(self, sent: Sequence[Sent], schedule: Schedule, asked: Ask) -> Turn:
         """Record attempts, do what the clock makes due, and claim what may be sent next, in one transaction."""
         with self._database.write() as connection:
-            mine = self._record(connection, unrecorded(connection, sent) if asked.again else sent, schedule)
+            mine = self._record(connection, sent, schedule, again=asked.again)
             chore = next_chore(connection) if asked.with_chores else None
             is_due = chore is not None and chore <= asked.now
             does_chores = is_due and self._database.alone_at_once(connection, "chores")
@@ -112,12 +112,14 @@ class Deliveries:
             next_at = _next_at(connection, asked.now) if asked.with_chores else None
             return Turn(claimed, next_at, does_chores, has_skipped)
 
-    def record(self, sent: Sequence[Sent], schedule: Schedule) -> None:
-        """Write attempts down, and claim nothing."""
+    def record(self, sent: Sequence[Sent], schedule: Schedule, *, again: bool) -> None:
+        """Write attempts down, and claim nothing; `again` as in `Ask`."""
         with self._database.write() as connection:
-            self._record(connection, sent, schedule)
+            self._record(connection, sent, schedule, again=again)
 
-    def _record(self, connection: Connection, sent: Sequence[Sent], schedule: Schedule) -> Sequence[int]:
+    def _record(
+        self, connection: Connection, sent: Sequence[Sent], schedule: Schedule, *, again: bool
+    ) -> Sequence[int]:
         """Write attempts down; return the endpoints that others cannot claim for until the transaction has ended."""
         mine: Sequence[int] = ()
         if self._database.is_shared and sent:
@@ -125,7 +127,7 @@ class Deliveries:
             theirs = webhook_endpoints.c.no.in_({one.claimed.endpoint_no for one in sent})
             locked = select(webhook_endpoints.c.no).where(theirs).order_by(webhook_endpoints.c.no)
             mine = connection.execute(locked.with_for_update(key_share=True)).scalars().all()
-        record_attempts(connection, sent, schedule)
+        record_attempts(connection, unrecorded(connection, sent) if again else sent, schedule)
         return mine
 
     def _claim(self, connection: Connection, asked: Ask, mine: Sequence[int]) -> tuple[tuple[Claimed, ...], bool]:
