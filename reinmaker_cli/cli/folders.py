@@ -85,13 +85,11 @@ def scan_folders(
                 progress=_shower(run),
             )
         except (ConfigError, ContentInvalid) as error:
-            pointers = (
-                () if project is not None or _says_what_to_ignore(folder.root) else tuple(pointers_below(folder.root))
-            )
+            looks = project is None and not _says_what_to_ignore(folder.root)
+            pointers = tuple(pointers_below(folder.root)) if looks else ()
             if len(folders) == 1:
-                error.findings += tuple(
-                    with_pull_from_here(pointers, folder.root)
-                )  # told with it: both are to be mended
+                # Told with it: both are to be mended.
+                error.findings += tuple(with_pull_from_here(pointers, folder.root))
                 raise
             project, scan = bare_project(folder.root), _unusable(folder, error, pointers)
         for nested in nested_projects(scan.ignored):

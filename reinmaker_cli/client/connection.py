@@ -1,7 +1,8 @@
 """The one place that makes an `httpx.Client`, and the one place that sends with it.
 
 TLS 1.3 or newer with the operating system's certificates, plain http to this machine only and past any proxy, no
-redirects, time limits for every phase, and a limit on every answer: an endless one costs neither memory nor the day.
+redirects, time limits for every phase, and a limit on every answer: an endless body costs neither memory nor the day.
+A head has a limit of size, but of time only between two of its pieces: httpx has none for all of it.
 """
 
 from __future__ import annotations

@@ -166,9 +166,8 @@ def _deciding_captures(project: Project, template: str) -> tuple[str, ...]:
 def _alike(assets: Sequence[Asset], names: Sequence[str]) -> Iterable[list[Asset]]:
     """Return the assets in groups, each of those whose captures agree in all of the names."""
     groups: defaultdict[tuple[str | None, ...], list[Asset]] = defaultdict(list)
-    for captures, neighbours in groupby(
-        assets, attrgetter("captures")
-    ):  # the files of a folder mostly share the object
+    # The files of a folder mostly share the object.
+    for captures, neighbours in groupby(assets, attrgetter("captures")):
         groups[tuple([captures.get(name) for name in names])] += neighbours
     return groups.values()
 

@@ -83,8 +83,7 @@ webhook_deliveries = Table(
 """One event to one endpoint: `open`, `delivered` or `dead`. `attempt` counts the POSTs of the schedule under way.
 
 `fence` grows with each claim and redrive, and what an attempt found counts only under its own; `leased_until` is real
-time.
-Where several processes use the database, `leased_by` is the session that makes the attempt.
+time. Where several processes use the database, `leased_by` is the session that makes the attempt.
 """
 
 LEASED_DELIVERY = webhook_deliveries.c.leased_until.is_not(None)
