@@ -100,7 +100,7 @@ def _option(option: Any, context: Any) -> Option:
     elif not choices and "|" in metavar and metavar == metavar.lower():
         choices = tuple(metavar.split("|"))
     long = next((word for word in words if word.startswith("--")), words[0])
-    variable = f"REINMAKER_{long.lstrip('-').replace('-', '_').upper()}"
+    variable = str(option.envvar or f"REINMAKER_{long.lstrip('-').replace('-', '_').upper()}")
     looked_up = ENVIRONMENTS if "--env" in words else ""
     return Option(words, option.help or "", not option.is_flag, metavar, choices, variable, looked_up)
 

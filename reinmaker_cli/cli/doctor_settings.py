@@ -91,11 +91,14 @@ def check_variable_names(variables: Mapping[str, str], known: frozenset[str]) ->
 
 
 def known_variables() -> frozenset[str]:
-    """Return the variables of all settings and all options."""
+    """Return the variables of all settings and all options, and those of secrets, which have no option."""
     from reinmaker_cli.cli.completion_tree import leaves
+    from reinmaker_cli.cli.receivers import CONNECTION_FILE_VARIABLE, CONNECTION_VARIABLE
+    from reinmaker_cli.cli.webhook_options import SECRET_VARIABLE
 
+    secrets = {SECRET_VARIABLE, CONNECTION_VARIABLE, CONNECTION_FILE_VARIABLE}
     options = {option.variable for leaf in leaves() for option in leaf.options}
-    return frozenset({knob.variable for knob in KNOBS} | options)
+    return frozenset({knob.variable for knob in KNOBS} | options | secrets)
 
 
 def check_environment(run: Run) -> Checked:

@@ -269,6 +269,21 @@ def test_a_misspelt_variable_is_seen(local: Command, monkeypatch: pytest.MonkeyP
     assert (one["code"], one["hint"]) == ("unknown-variable", hint)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "REINMAKER_LISTEN_PORT",
+        *("REINMAKER_WEBHOOK_SECRET", "REINMAKER_WEBHOOK_SECRET_FILE"),
+        *("REINMAKER_DEAD_LETTERS_CONNECTION", "REINMAKER_DEAD_LETTERS_CONNECTION_FILE"),
+    ],
+)
+def test_a_variable_that_has_not_the_name_of_an_option_is_known(
+    local: Command, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "0")
+    assert found(local).get("variables", {}).get("code") != "unknown-variable"
+
+
 def test_an_unknown_environment_is_seen(local: Command) -> None:
     assert failed(local, "--env", "stagging") == {"environment": "unknown-environment"}
 
