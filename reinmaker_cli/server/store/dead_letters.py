@@ -51,8 +51,8 @@ class DeadLetters:
     def redrive(self, chosen: Chosen, *, now: float) -> Redriven:
         """Begin the schedule of dead letters anew, due at once.
 
-        Those of an endpoint that was removed go to the newest one of the same URL; those of one that is disabled, and
-        those that nobody takes, stay where they are.
+        Those of an endpoint that was removed go to the newest one of the same URL that takes their type; those of one
+        that is disabled, and those that nobody takes, stay where they are.
         """
         with self._database.write() as connection:
             rows = connection.execute(_chosen(chosen)).all()
