@@ -127,7 +127,7 @@ class Deliveries:
             theirs = webhook_endpoints.c.no.in_({one.claimed.endpoint_no for one in sent})
             locked = select(webhook_endpoints.c.no).where(theirs).order_by(webhook_endpoints.c.no)
             mine = connection.execute(locked.with_for_update(key_share=True)).scalars().all()
-        record_attempts(connection, unrecorded(connection, sent) if again else sent, schedule)
+        record_attempts(connection, unrecorded(connection, sent) if again and sent else sent, schedule)
         return mine
 
     def _claim(self, connection: Connection, asked: Ask, mine: Sequence[int]) -> tuple[tuple[Claimed, ...], bool]:
