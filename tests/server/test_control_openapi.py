@@ -140,10 +140,10 @@ def test_webhooks(caller):
     assert len(ask(caller, "GET", dead).json()["items"]) == 1
     assert ask(caller, "GET", f"{dead}/{caused['deliveries'][0]}").status_code == 200
     assert ask(caller, "POST", dead + "/redrive", {"all": True}).json()["redriven"] == 1
-    assert ask(caller, "POST", dead + "/purge", {"all": True}).status_code == 200
     assert ask(caller, "POST", one + "/disable", {}).json()["enabled"] is False
     assert ask(caller, "DELETE", one).status_code == 204
     assert problem_code(ask(caller, "POST", delivery + "/resend")) == "receiver-gone"
+    assert ask(caller, "POST", dead + "/purge", {"all": True}).status_code == 200
     wanted = {"phaseDNAId": "water-cycle", "locale": "fr-FR", "agePersona": "6-12"}
     assert ask(caller, "POST", "/_local/request-content", wanted).json()["deliveries"] == []
 
