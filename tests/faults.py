@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
+from tests.ports import listening
+
 Kind = Literal["drop", "reset", "cut", "refuse", "answer"]
 
 
@@ -210,7 +212,7 @@ def fault_proxy(
     """Yield a proxy before a server, closed afterwards."""
     parts = urlsplit(server_url)
     assert parts.hostname is not None and parts.port is not None
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listening() as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         proxy = FaultProxy(
             (parts.hostname, parts.port), faults, url, on_request=on_request, on_head=on_head, line=Line(bytes_per_s)

@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from reinmaker_cli.client.connection import GZIP_FROM_BYTES, Body, Connection, open_http
 from reinmaker_cli.errors import ConfigError, ReinmakerError, ServerUnreachable, UsageError
 from reinmaker_cli.server.running import Started
+from tests import ports
 
 Give = Callable[[socket.socket], None]
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
@@ -46,7 +47,7 @@ def listening(give: Give, context: ssl.SSLContext | None = None) -> Iterator[tup
                 except OSError:
                     continue  # the client went away, which some tests want
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with ports.listening() as listener:
         threading.Thread(target=serve, args=(listener,), daemon=True).start()
         yield listener.getsockname()[1], heard
 

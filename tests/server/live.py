@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import socket
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
@@ -102,6 +103,21 @@ class Caller:
         """Close the connections."""
         for client in (self.http, self.api, self.control):
             client.close()
+
+
+def one_answer(connection: socket.socket) -> bytes:
+    """Return one answer with its JSON body, from a connection of the test's own."""
+    answer = b""
+    while not answer.endswith(b"}"):
+        answer += some(connection)
+    return answer
+
+
+def some(connection: socket.socket, most: int = 65536) -> bytes:
+    """Return what comes next; AssertionError where the server has ended the connection."""
+    piece = connection.recv(most)
+    assert piece, "the server has ended the connection"
+    return piece
 
 
 def _client(started: Started, *hooks: Callable[[httpx.Response], None]) -> httpx.Client:

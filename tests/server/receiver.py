@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.ports import listening
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 Respond = Callable[["Received", socket.socket], bytes | None]
@@ -119,14 +121,17 @@ def read_request(connection: socket.socket) -> Received | None:
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     while len(body) < int(headers.get("content-length", 0)):
-        body += connection.recv(65536)
+        piece = connection.recv(65536)
+        if not piece:
+            return None
+        body += piece
     return Received(first.split(" ")[1], headers, body)
 
 
 @contextmanager
 def receiver(respond: Respond | None = None) -> Iterator[Receiver]:
     """Yield a receiver that answers until the block is left."""
-    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+    with listening(backlog=512) as listener:
         one = Receiver(f"http://127.0.0.1:{listener.getsockname()[1]}")
         if respond is not None:
             one.respond = respond

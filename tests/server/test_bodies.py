@@ -19,7 +19,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.live import MANIFESTS, Caller, gzipped, large_manifest, live_server, manifest, problem_code
+from tests.server.live import (
+    MANIFESTS,
+    Caller,
+    gzipped,
+    large_manifest,
+    live_server,
+    manifest,
+    one_answer,
+    problem_code,
+)
 
 MIB = 1024 * 1024
 JSON = {"Content-Type": "application/json"}
@@ -191,9 +200,7 @@ def test_third_large_body_at_once_is_told_to_come_back(roomy: Caller):
         for upload in uploads:
             upload.sendall(head.encode() + b" " * (2 * MIB))
         (refused,), _, _ = select.select(uploads, [], [], 120)
-        answer = b""
-        while not answer.endswith(b"}"):
-            answer += refused.recv(65536)
+        answer = one_answer(refused)
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"retry-after: " in answer.lower()
         assert b'"code":"server-busy"' in answer

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from reinmaker_cli.server.running import running_server
-from tests.server.live import MANIFESTS, QUIET, Caller, live_server, manifest
+from tests.server.live import MANIFESTS, QUIET, Caller, live_server, manifest, one_answer
 
 HEAD_LIMIT = "reinmaker_cli.server.wire.HEAD_LIMIT_S"
 KEEP_ALIVE = "reinmaker_cli.server.running.KEEP_ALIVE_S"
@@ -34,14 +34,6 @@ def answers(connection: socket.socket) -> bytes:
     with contextlib.suppress(ConnectionError):
         while piece := connection.recv(65536):
             received += piece
-    return received
-
-
-def one_answer(connection: socket.socket) -> bytes:
-    """Return one answer with its JSON body."""
-    received = connection.recv(65536)
-    while not received.endswith(b"}"):
-        received += connection.recv(65536)
     return received
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server.live import MANIFESTS, QUIET, Caller, live_server
+from tests.server.live import MANIFESTS, QUIET, Caller, live_server, one_answer
 
 EXCHANGE = "reinmaker_cli.server.routes.exchange."
 MIB = 1024 * 1024
@@ -45,14 +45,6 @@ def rest_of(connection: socket.socket) -> bytes:
     return answer
 
 
-def next_answer(connection: socket.socket) -> bytes:
-    """Return one answer with its JSON body: head and body may come in two pieces."""
-    answer = connection.recv(65536)
-    while not answer.endswith(b"}"):
-        answer += connection.recv(65536)
-    return answer
-
-
 def test_refused_body_is_read_so_that_the_answer_arrives(live: Caller):
     with posting(live, f"Content-Length: {30 * MIB}") as connection:
         connection.sendall(bytes(30 * MIB))
@@ -80,9 +72,9 @@ def test_refused_body_that_stops_coming_is_not_waited_for(live: Caller, monkeypa
 def test_small_refused_body_keeps_its_connection(live: Caller):
     with posting(live, "Content-Length: 2") as connection:
         connection.sendall(b"{}")
-        assert next_answer(connection).startswith(b"HTTP/1.1 401 ")
+        assert one_answer(connection).startswith(b"HTTP/1.1 401 ")
         connection.sendall(b"GET /v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert next_answer(connection).startswith(b"HTTP/1.1 200 ")
+        assert one_answer(connection).startswith(b"HTTP/1.1 200 ")
 
 
 def test_client_that_asks_before_it_sends_is_told_at_once(live: Caller):

@@ -23,6 +23,7 @@ from reinmaker_cli.server.kept_connections import MAX_AGE_S
 from reinmaker_cli.server.retries import Answered, Failed, Outcome
 from reinmaker_cli.server.sending import TIME_LIMIT_S, Sender
 from reinmaker_cli.server.store.webhook_records import Claimed, Sent
+from tests.ports import listening
 from tests.server.receiver import OK, always, answer, receiver
 from tests.server.test_addresses import ADDRESSES, Reach
 
@@ -371,14 +372,16 @@ def tls_receiver(folder, version=ssl.TLSVersion.TLSv1_3, name="receiver.example"
                 with serving.wrap_socket(connection, server_side=True) as secure:
                     received = b""
                     while not received.endswith(b"}"):  # closed with unread bytes, TCP would reset the connection
-                        received += secure.recv(65536)
+                        if not (piece := secure.recv(65536)):
+                            raise ConnectionResetError
+                        received += piece
                     secure.sendall(OK)
-            except ssl.SSLError:
+            except (ssl.SSLError, ConnectionError):
                 continue
             except OSError:
                 return
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listening() as listener:
         threading.Thread(target=serve, args=(listener,), daemon=True).start()
         yield listener.getsockname()[1], trusting, asked_for
 

@@ -14,8 +14,8 @@ import pytest
 from reinmaker_cli.contract.names import EVENTS_PATH
 from reinmaker_cli.server.heads import MAX_METHOD_LENGTH
 from reinmaker_cli.server.wire import HEAD_LIMIT_BYTES
-from tests.server.live import MANIFESTS, Caller, manifest
-from tests.server.test_deadlines import HEALTH, answers, connected, one_answer
+from tests.server.live import MANIFESTS, Caller, manifest, one_answer, some
+from tests.server.test_deadlines import HEALTH, answers, connected
 
 TOKEN = "POST /oauth/token HTTP/1.1\r\nHost: localhost\r\n"
 WITH_BODY = f"{TOKEN}Content-Length: 1\r\n\r\na".encode()
@@ -34,12 +34,12 @@ def answer_of(connection: socket.socket, status: bytes) -> tuple[bytes, dict[str
     """Read one answer of this status, and nothing behind it: its head, and the JSON of its body."""
     received = b""
     while not received.endswith(b"\r\n\r\n"):
-        received += connection.recv(1)
+        received += some(connection, 1)
     assert received.startswith(b"HTTP/1.1 %b " % status), received
     length = int(re.search(rb"content-length: ([0-9]+)", received.lower())[1])
     body = b""
     while len(body) < length:
-        body += connection.recv(length - len(body))
+        body += some(connection, length - len(body))
     return received, json.loads(body)
 
 
