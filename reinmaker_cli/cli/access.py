@@ -66,10 +66,11 @@ def warn_of_ignored_variables(run: Run) -> None:
 
 def keyring_of(run: Run) -> KeyringStore:
     """Return the OS keyring; patient where somebody is there to unlock it."""
-    from reinmaker_cli.client.keyring_store import INTERACTIVE_LIMIT_S, UNATTENDED_LIMIT_S, KeyringStore
+    from reinmaker_cli.client import keyring_store as store
 
-    return KeyringStore(
-        limit_s=INTERACTIVE_LIMIT_S if run.may_ask else UNATTENDED_LIMIT_S,
+    return store.KeyringStore(
+        limit_s=store.INTERACTIVE_LIMIT_S if run.may_ask else store.UNATTENDED_LIMIT_S,
+        say_waiting_after_s=store.SAY_WAITING_AFTER_S,
         on_waiting=lambda: run.output.note("waiting for the keyring to be unlocked"),
     )
 

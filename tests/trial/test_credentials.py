@@ -15,7 +15,9 @@ from tests.trial.world import World
 
 @contextmanager
 def unlocked_keyring(world: World) -> Iterator[None]:
-    """Have a real keyring, unlocked and empty."""
+    """Have a real keyring, unlocked and empty, and wait for it as long as a busy machine wants without a word."""
+    for limit in ("UNATTENDED_LIMIT_S", "SAY_WAITING_AFTER_S"):
+        world.monkeypatch.setattr(f"reinmaker_cli.client.keyring_store.{limit}", 60.0)
     with secret_service(world.work.parent / "run", dict(os.environ)) as variables:
         for name, value in variables.items():
             world.monkeypatch.setenv(name, value)
