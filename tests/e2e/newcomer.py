@@ -159,6 +159,7 @@ class Newcomer:
     def normal(self, text):
         """Replace what differs from run to run."""
         text = text.replace(str(self.checkout), "~/checkout").replace(str(self.home), "~")
+        text = text.replace("waiting for the keyring to be unlocked\n", "")  # which a busy machine says of any
         text = re.sub(r"\d{4}([.-])\d{2}\1\d{2}", "<today>", text)
         text = re.sub(r"(?<=refused from )\S+", "<in 90 days>", text)
         text = re.sub(r"\bclient[A-Za-z0-9]{14}\b", "<client>", text)
