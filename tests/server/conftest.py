@@ -9,7 +9,7 @@ import pytest
 
 from reinmaker_cli.server import probe
 from reinmaker_cli.server.probe import PATIENCE_S
-from reinmaker_cli.server.store import open_store
+from reinmaker_cli.server.store import Store, open_store
 from tests.postgres import Cluster
 from tests.server import live as live_module
 from tests.server.live import Caller, Databases, live_server
@@ -50,6 +50,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def hurried_health(patient_servers: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let health answer as soon as it does outside of tests."""
     monkeypatch.setattr(probe, "PATIENCE_S", PATIENCE_S)
+
+
+@pytest.fixture
+def url(postgres: Cluster) -> Iterator[str]:
+    """A new database on PostgreSQL, for several processes."""
+    with postgres.database("made") as made:
+        yield made
+
+
+@pytest.fixture
+def stores(url: str) -> Iterator[tuple[Store, Store]]:
+    """Two processes, as far as the database can tell."""
+    opened = [open_store(url), open_store(url)]
+    sessions = [store.begin_session(alone=False) for store in opened]
+    yield opened[0], opened[1]
+    for one, store in zip(sessions, opened, strict=True):
+        assert one is not None
+        one.close()
+        store.close()
 
 
 @pytest.fixture(autouse=True)

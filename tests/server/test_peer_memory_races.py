@@ -30,14 +30,7 @@ from reinmaker_cli.server.store.facts import Facts
 from reinmaker_cli.server.store.shared_faults import SharedFaults, StoredFault
 from reinmaker_cli.server.threads import Threads
 from reinmaker_cli.server.timekeeping import Timekeeper
-from tests.postgres import Cluster
 from tests.server.live import MANIFESTS, live_server, manifest, run_sql, token_part
-
-
-@pytest.fixture
-def url(postgres: Cluster) -> Iterator[str]:
-    with postgres.database("made") as made:
-        yield made
 
 
 @pytest.fixture

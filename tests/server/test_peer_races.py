@@ -19,30 +19,11 @@ from reinmaker_cli.server.store.deliveries import Ask, Deliveries, NoRoom
 from reinmaker_cli.server.store.entitlements import Entitlement
 from reinmaker_cli.server.store.postgres import PostgresDatabase
 from reinmaker_cli.server.store.webhook_records import Claimed, Sent
-from tests.postgres import Cluster
 from tests.server.live import live_server, run_sql
 from tests.server.test_webhooks import HOOKS, add_endpoint, give
 
 NOON = 1_800_000_000.0
 _WAITING = "SELECT count(*) AS waiting FROM pg_locks WHERE NOT granted"
-
-
-@pytest.fixture
-def url(postgres: Cluster) -> Iterator[str]:
-    with postgres.database("made") as made:
-        yield made
-
-
-@pytest.fixture
-def stores(url: str) -> Iterator[tuple[Store, Store]]:
-    """Two processes, as far as the database can tell."""
-    opened = [open_store(url), open_store(url)]
-    sessions = [store.begin_session(alone=False) for store in opened]
-    yield opened[0], opened[1]
-    for one, store in zip(sessions, opened, strict=True):
-        assert one is not None
-        one.close()
-        store.close()
 
 
 def endpoint_of(store: Store) -> str:

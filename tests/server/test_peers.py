@@ -27,7 +27,6 @@ from reinmaker_cli.server.store.tables import SCHEMA_VERSION
 from reinmaker_cli.server.store.webhook_records import Claimed, Sent
 from reinmaker_cli.server.threads import Threads
 from reinmaker_cli.server.timekeeping import ClockLost, Timekeeper
-from tests.postgres import Cluster
 from tests.server.live import QUIET, Caller, live_server, manifest, problem_code, run_sql
 from tests.server.receiver import OK, receiver
 from tests.server.test_webhooks import HOOKS, add_endpoint, deliveries, request_content
@@ -37,27 +36,9 @@ STANDING = replace(QUIET, clock="virtual")
 
 
 @pytest.fixture
-def url(postgres: Cluster) -> Iterator[str]:
-    with postgres.database("made") as made:
-        yield made
-
-
-@pytest.fixture
 def pair(url: str) -> Iterator[tuple[Caller, Caller]]:
     with live_server(database=url) as first, live_server(database=url) as second:
         yield first, second
-
-
-@pytest.fixture
-def stores(url: str) -> Iterator[tuple[Store, Store]]:
-    """Two processes, as far as the database can tell."""
-    opened = [open_store(url), open_store(url)]
-    sessions = [store.begin_session(alone=False) for store in opened]
-    yield opened[0], opened[1]
-    for one, store in zip(sessions, opened, strict=True):
-        assert one is not None
-        one.close()
-        store.close()
 
 
 # --- what is in memory of each ---------------------------------------------------------------------------------------
