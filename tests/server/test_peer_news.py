@@ -18,11 +18,11 @@ from reinmaker_cli.server.store.session import CHANNEL
 from tests.server.live import Caller, live_server, run_sql
 from tests.server.receiver import receiver
 from tests.server.test_forwarding import forwarded, front, kill_letters, moto, queue, sqs, taken
-from tests.server.test_peers import pair, url
+from tests.server.test_peers import pair
 from tests.server.test_webhook_secrets import fetch, next_event, rotate, signs
 from tests.server.test_webhooks import add_endpoint, request_content
 
-__all__ = ["front", "moto", "pair", "sqs", "url"]
+__all__ = ["front", "moto", "pair", "sqs"]
 
 EVENTS = 20
 TOLD_AT_MOST = 4
