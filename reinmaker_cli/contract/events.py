@@ -6,6 +6,7 @@ A message never quotes what stands at the place: it may be a child's name where 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ _TEXTS: Final = (
     ("sessionId", MAX_USER_ID, False),
 )
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:(?:[0-5][0-9]|60)(?:\.[0-9]{1,9})?Z")
+_MEMBERS: Final = (*(name for name, _, _ in _TEXTS), "occurredAt", "properties")
 _MINUTE: Final = slice(0, len("2026-11-23T07:00"))
 
 
@@ -45,12 +47,52 @@ def broken_event_rules(event: Any) -> list[tuple[str, str]]:
     return wrong
 
 
+def event_columns(events: Sequence[Any]) -> dict[str, list[Any]] | None:
+    """Return each member that a rule names, of all events, None for one that has it not; at least one event.
+
+    Nothing is returned where a rule is broken: `broken_event_rules` says which. This looks at one member of all events
+    at a time, which takes half of the time.
+    """
+    if set(map(type, events)) != {dict}:
+        return None
+    columns = {name: [event.get(name) for event in events] for name in _MEMBERS}
+    is_right = (
+        all(
+            _are_of_kind(str, name, columns[name], events, is_required=is_required)
+            and _are_short(columns[name], longest)
+            for name, longest, is_required in _TEXTS
+        )
+        and _are_of_kind(str, "occurredAt", columns["occurredAt"], events, is_required=True)
+        and all(map(_TIME.fullmatch, columns["occurredAt"]))
+        and all(map(_is_minute, {time[_MINUTE] for time in columns["occurredAt"]}))
+        and _are_of_kind(dict, "properties", columns["properties"], events, is_required=False)
+    )
+    return columns if is_right else None
+
+
+def _are_of_kind(
+    kind: type, name: str, column: list[Any], events: Sequence[dict[str, Any]], *, is_required: bool
+) -> bool:
+    kinds = set(map(type, column))
+    if kinds == {kind}:
+        return True
+    # None is a member that is not there, or the null of JSON.
+    return not is_required and kinds <= {kind, type(None)} and not any(event.get(name, 0) is None for event in events)
+
+
+def _are_short(column: list[str | None], longest: int) -> bool:
+    lengths = {len(text) for text in column if text is not None}
+    return not lengths or (min(lengths) > 0 and max(lengths) <= longest)
+
+
 def is_utc_time(value: Any) -> bool:
     """Return whether the value is an RFC 3339 time with `Z`; a leap second is one."""
-    if not isinstance(value, str) or _TIME.fullmatch(value) is None:
-        return False
+    return isinstance(value, str) and _TIME.fullmatch(value) is not None and _is_minute(value[_MINUTE])
+
+
+def _is_minute(text: str) -> bool:
     try:
-        datetime.fromisoformat(value[_MINUTE])
+        datetime.fromisoformat(text)
     except ValueError:
         return False
     return True

@@ -7,19 +7,21 @@ import secrets
 from typing import Any
 
 from reinmaker_cli.contract import codes
-from reinmaker_cli.contract.events import broken_event_rules
+from reinmaker_cli.contract.events import broken_event_rules, event_columns
 from reinmaker_cli.contract.findings import places_wrong
 from reinmaker_cli.contract.ijson import NotIJson, read_ijson
 from reinmaker_cli.contract.names import MAX_ERRORS_LISTED, MAX_EVENTS
 from reinmaker_cli.server.intake import Refused
 from reinmaker_cli.server.store.telemetry import EventRow
 
+_ROW = ("eventId", "type", "occurredAt", "userId", "sessionId", "properties")
+"""An `EventRow`, as the contract calls it."""
 _encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 _BETWEEN = secrets.token_hex(16)
 """Text that no event has: nobody outside of this process knows it."""
 
 
-def examine_events(body: bytes) -> tuple[EventRow, ...] | Refused:
+def examine_events(body: bytes) -> list[EventRow] | Refused:
     """Return the rows of all events in `body`, or the reason why none is taken."""
     try:
         document = read_ijson(body)
@@ -30,22 +32,17 @@ def examine_events(body: bytes) -> tuple[EventRow, ...] | Refused:
         return _invalid([("/events" if isinstance(document, dict) else "", "not an object with a list of events")])
     if not 1 <= len(events) <= MAX_EVENTS:
         return Refused(str(codes.TOO_MANY_EVENTS), f"{len(events)} events, and a batch has 1 to {MAX_EVENTS}")
-    wrong = [
-        (f"/events/{index}{pointer}", fact)
-        for index, event in enumerate(events)
-        for pointer, fact in broken_event_rules(event)
-    ]
-    return _invalid(wrong) if wrong else _rows(events)
-
-
-def _rows(events: list[dict[str, Any]]) -> tuple[EventRow, ...]:
-    properties = _each_encoded([event.get("properties") for event in events])
-    return tuple(
-        EventRow(
-            event["eventId"], event["type"], event["occurredAt"], event.get("userId"), event.get("sessionId"), text
+    columns = event_columns(events)
+    if columns is None:
+        return _invalid(
+            [
+                (f"/events/{index}{pointer}", fact)
+                for index, event in enumerate(events)
+                for pointer, fact in broken_event_rules(event)
+            ]
         )
-        for event, text in zip(events, properties, strict=True)
-    )
+    columns["properties"] = _each_encoded(columns["properties"])
+    return list(zip(*(columns[name] for name in _ROW), strict=True))
 
 
 def _each_encoded(values: list[dict[str, Any] | None]) -> list[str | None]:

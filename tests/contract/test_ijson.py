@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reinmaker_cli.contract import ijson
 from reinmaker_cli.contract.ijson import MAX_DEPTH, NotIJson, read_ijson
 
 json_values = st.recursive(
@@ -20,6 +21,35 @@ json_values = st.recursive(
         | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), children, max_size=4)
     ),
     max_leaves=20,
+)
+
+# What the quick reader counts, wherever it may stand, and what it must not be led astray by.
+_pieces = st.sampled_from(
+    [
+        *(b"{", b"}", b"[", b"]", b",", b":", b" ", b"\n", b'"', b"\\", b'"a"', b'"a":', b'"a" \t:', b'"b":', b'"":'),
+        *(b'":"', b'"\\":"', b'" :"', b'"\\u0061"', b"{}", b"[]", b"null", b"true", b"1", b"-0.5", b"1e400", b"NaN"),
+        *(b"9007199254740991", b"9007199254740992", b"-9007199254740992", b"1234567890123456789", b'"1 2 3"'),
+        *(b'"\\ud83d\\ude00"', b'"\\ud800"', b"\xc3\xa9", b"\xff", b"[" * 70, b"]" * 70, b"0" * 20),
+    ]
+)
+_names = st.sampled_from(["a", "b", ":", '":', ' " :', "\\", "é", "1234567890123456"])
+_spaces = st.sampled_from(["", " ", "\t", "\r\n"])
+
+
+@st.composite
+def _object_texts(draw: st.DrawFn, inner: st.SearchStrategy[str]) -> str:
+    """Draw the text of an object, with white space anywhere, in which a name may stand twice."""
+    members = draw(st.lists(st.tuples(_names, inner), max_size=4))
+    parts = [f"{json.dumps(name)}{draw(_spaces)}:{draw(_spaces)}{value}" for name, value in members]
+    return "{" + draw(_spaces) + ",".join(parts) + draw(_spaces) + "}"
+
+
+_json_texts = st.recursive(
+    st.one_of(_names.map(json.dumps), st.sampled_from(["1", "2.5", "null", "9007199254740991", "-9007199254740992"])),
+    lambda inner: st.one_of(
+        _object_texts(inner), st.lists(inner, max_size=3).map(lambda texts: f"[{', '.join(texts)}]")
+    ),
+    max_leaves=8,
 )
 
 
@@ -86,3 +116,43 @@ def test_every_ijson_value_is_read_as_it_was_written(value):
         again = read_ijson(json.dumps(value, ensure_ascii=ascii_only).encode())
         assert again == value
     assert not (isinstance(value, float) and math.isnan(value))
+
+
+def _outcome(read, raw):
+    try:
+        return repr(read(raw))  # 1 is not 1.0 here
+    except NotIJson as error:
+        return str(error.code), error.detail
+
+
+@given(st.one_of(_json_texts.map(str.encode), st.lists(_pieces, max_size=12).map(b"".join)))
+def test_the_quick_reader_says_what_the_thorough_one_says_or_nothing(raw):
+    thorough = _outcome(ijson._read_thoroughly, raw)
+    assert _outcome(ijson._read_quickly, raw) in (thorough, repr(None))
+    assert _outcome(read_ijson, raw) == thorough
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a": 1, "b" :\t{"c":[{"a":"07:00:00"}]}}',
+        b'["a:", "b : c", "\\ud83d\\ude00", "1 2 3", -1.5e3]',
+        b'{"ids":[123456789012345,1234567890123456,9007199254740991],"hash":"' + b"0" * 64 + b'"}',
+        b"[" * MAX_DEPTH + b"]" * MAX_DEPTH,
+    ],
+)
+def test_what_is_usual_is_read_quickly(raw):
+    assert ijson._read_quickly(raw) == json.loads(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a":":","a" :1}',  # as many pairs of quotation mark and colon as names, were it not for the white space
+        b'{"a":1,"a"\r\n:":"}',
+        b'{"a":{"a":1},"a":[{"a":1,"a":2}]}',
+    ],
+)
+def test_a_colon_in_a_text_does_not_stand_in_for_a_name(raw):
+    with pytest.raises(NotIJson, match="stands twice"):
+        read_ijson(raw)

@@ -27,6 +27,10 @@ def stored(caller: Caller) -> list[dict]:
     return run_sql(caller.place, "SELECT * FROM telemetry_events ORDER BY no")
 
 
+def row(event_id: str) -> EventRow:
+    return (event_id, "t", "", None, None, None)
+
+
 def test_an_event_is_stored_as_it_was_sent(live: Caller):
     sent = event(userId="usr_1", sessionId="ses_1", properties={"phase": "welcome", "ñ": [1, {"a": None}]}, other="x")
     assert counts(live.send([sent])) == (1, 0)
@@ -193,7 +197,7 @@ def test_an_id_is_remembered_for_14_days_by_the_clock_of_the_server():
 
 def test_old_events_leave_the_store_bit_by_bit(tmp_path):
     store = opened(tmp_path)
-    rows = [EventRow(str(n), "t", "") for n in range(FORGOTTEN_AT_ONCE + 10)]
+    rows = [row(str(n)) for n in range(FORGOTTEN_AT_ONCE + 10)]
     assert store.telemetry.add(NewBatch("old", "client", "trace", rows), now=0.0).accepted == len(rows)
     last = [rows[-1]]  # beyond what one batch takes along, and yet new
     assert store.telemetry.add(NewBatch("1", "client", "trace", last), now=EVENT_MEMORY_S).accepted == 1
@@ -216,7 +220,7 @@ def test_accepted_and_duplicates_are_what_a_memory_of_14_days_says(tmp_path_fact
         for event_id in ids:
             if event_id not in seen_at or now - seen_at[event_id] >= EVENT_MEMORY_S:
                 seen_at[event_id], expected = now, expected + 1
-        rows = [EventRow(event_id, "t", "") for event_id in ids]
+        rows = [row(event_id) for event_id in ids]
         assert store.telemetry.add(NewBatch(str(number), "client", "trace", rows), now=now).accepted == expected
         now += pause_s
     store.close()

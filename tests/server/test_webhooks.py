@@ -125,8 +125,7 @@ def test_a_batch_with_something_new_is_told_of(caller):
         batch = caller.send(events).json()
         assert caller.send(events).json()["accepted"] == 0
         caller.send([*events, event()])
-        advance(caller, 0)
-        first, second = sorted(there.received, key=lambda one: -one.document["data"]["events"])  # they come at once
+        first, second = sorted(there.wait_for(2), key=lambda one: -one.document["data"]["events"])  # they come at once
     assert first.document["type"] == TELEMETRY
     assert first.document["data"] == {
         "batchId": batch["batchId"],

@@ -29,6 +29,7 @@ async def _take(request: Request, services: Services) -> Response:
         raise refusal_problem(events)
     batch = NewBatch("batch_" + secrets.token_hex(12), client_id(request), trace_id(request), events)
     added = await services.threads.write_together(services.store.telemetry.add, batch, now=services.clock.now())
-    services.deliveries.wake()
+    if added.told is not None and added.told.delivery_ids:
+        services.deliveries.wake()
     document = {"batchId": batch.batch_id, "accepted": added.accepted, "duplicates": len(events) - added.accepted}
     return JSONResponse(document, 202)

@@ -102,7 +102,9 @@ async def _store_batch(request: Request, services: Services, data: dict[str, Any
     count, now = data.get("events", 1), services.clock.now()
     if type(count) is not int or not 1 <= count <= names.MAX_EVENTS:
         raise ApiProblem(codes.REQUEST_INVALID, f"events is a number from 1 to {names.MAX_EVENTS}")
-    events = [EventRow(secrets.token_hex(16), "webhook.triggered", rfc3339(now)) for _ in range(count)]
+    events: list[EventRow] = [
+        (secrets.token_hex(16), "webhook.triggered", rfc3339(now), None, None, None) for _ in range(count)
+    ]
     batch = NewBatch("batch_" + secrets.token_hex(12), TRIGGER_SOURCE, trace_id(request), events)
     added = await services.threads.write(services.store.telemetry.add, batch, now=now)
     assert added.told is not None  # the ids are new
