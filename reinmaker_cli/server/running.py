@@ -38,6 +38,8 @@ __all__ = ["ServerConfig", "Started", "running_server", "serve_forever"]
 
 FINISH_WITHIN_S = 10  # what is in flight when the server stops
 KEEP_ALIVE_S = 30
+COLLECT_AT = 10_000
+"""Containers that were made and not freed, until cycles are looked for: a batch of events is 1,000, all in use."""
 TICK_S = 1.0  # between two looks at the time, for the Date field
 
 
@@ -97,6 +99,7 @@ def serve_forever(config: ServerConfig, ready: Callable[[Started], None], *, clo
 def _serve(server: _Server, ready: Callable[[], object]) -> None:
     server.when_ready = ready
     gc.freeze()  # what was loaded stays: to look for cycles in it again and again takes a twentieth of the time
+    gc.set_threshold(COLLECT_AT)  # and the same again for what is in hand, of which nearly nothing is in a cycle
     asyncio.run(server.serve(server.listening))
 
 
