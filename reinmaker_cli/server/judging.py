@@ -6,7 +6,6 @@ import gzip
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +44,13 @@ def judge(store: Store, claim: Claim, rules: Rules, clock: Clock, stop: Callable
 
     Raises VerificationStopped when `stop` said so: the submission stays open, and the next start continues.
     """
-    assets = _assets_of(store, claim)
-    keyed = keyed_assets(assets)
-    found = _accept_unseen() if rules.mode != "real" else _look(store, claim, assets, keyed, rules, stop)
+    with store.one_state():
+        assets = _assets_of(store, claim)
+        keyed = keyed_assets(assets)
+        is_real = rules.mode == "real"
+        folders = store.folders.find(claim.manifest_id, claim.version) if is_real else ()
+        moved = store.published.find_moved(keyed) if is_real else {}
+    found = _look(assets, folders, moved, rules, stop) if is_real else _accept_unseen()
     return _conclude(store, claim, keyed, found, clock)
 
 
@@ -77,21 +80,23 @@ def decide(store: Store, claim: Claim, reason: str | None, clock: Clock, _stop: 
 
 
 def _look(
-    store: Store,
-    claim: Claim,
     assets: Sequence[AssetRef],
-    keyed: Mapping[str, AssetRef],
+    folders: Sequence[StoredFolder],
+    moved: Mapping[int, str],
     rules: Rules,
     stop: Callable[[], bool],
 ) -> Validation:
     from reinmaker_cli.server.sources import Sources
     from reinmaker_cli.server.verifier import verify
 
-    folders = tuple(_registered(folder) for folder in store.folders.find(claim.manifest_id, claim.version))
     sources = Sources(
-        folders=folders, maps=rules.maps, network=rules.network, policy=rules.policy, buckets=rules.buckets
+        folders=tuple(map(_registered, folders)),
+        maps=rules.maps,
+        network=rules.network,
+        policy=rules.policy,
+        buckets=rules.buckets,
     )
-    return verify(assets, sources, strict=rules.strict, immutable=partial(store.published.find_moved, keyed), stop=stop)
+    return verify(assets, sources, strict=rules.strict, immutable=lambda: moved, stop=stop)
 
 
 def _conclude(

@@ -84,6 +84,10 @@ class Store:
         """Let all that this thread writes until the end be one commit; with an exception, none of it happened."""
         return self._database.one_commit()
 
+    def one_state(self) -> AbstractContextManager[None]:
+        """Let all that this thread reads until the end see one state of the database."""
+        return self._database.one_state()
+
     def revision(self) -> int | None:
         """Return a number that is another one after each commit, of whomever; None where the database has none.
 

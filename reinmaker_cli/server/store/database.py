@@ -18,6 +18,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from reinmaker_cli.server.store.opening import make_or_upgrade, opened, unusable
+from reinmaker_cli.server.store.prepared import sqlite_driver
 
 _DISK_FAULTS = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 BUSY_TIMEOUT_MS = 30_000
@@ -56,11 +57,30 @@ class Database:
         self._writes_by: Connection | None = None
         self._watch: sqlite3.Connection | None = None
         self._shared = threading.local()
-        """`connection` in the thread that is within `one_commit`."""
+        """`connection` in the thread that is within `one_commit`, `reads_by` in one that is within `one_state`."""
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Yield a connection that sees one consistent state; never waits for the writer."""
+        shared: Connection | None = getattr(self._shared, "reads_by", None)
+        if shared is not None:
+            yield shared
+            return
+        with self._reading() as connection:
+            yield connection
+
+    @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """Let all that this thread reads until the end see one state: half of the time of a short read is to begin."""
+        with self._reading() as connection:
+            self._shared.reads_by = connection
+            try:
+                yield
+            finally:
+                self._shared.reads_by = None
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
         with self._engine.connect() as connection:
             yield connection
 
@@ -125,7 +145,7 @@ class Database:
     def forget_deleted(self) -> None:
         """Write the file anew: SQLite leaves deleted bytes where they were. Seconds for a large one."""
         with self._writer, self._engine.connect() as connection:
-            driver = _driver(connection)
+            driver = sqlite_driver(connection)
             driver.execute("VACUUM")  # not within a transaction, and `connect()` has not begun one
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -135,7 +155,7 @@ class Database:
             with self._engine.connect() as connection, closing(sqlite3.connect(file, isolation_level=None)) as copy:
                 # Without a journal: a copy that is cut short is thrown away.
                 copy.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF")
-                _driver(connection).backup(copy)
+                sqlite_driver(connection).backup(copy)
                 # The copy says of itself that it has a write-ahead log, and would be read with one beside it.
                 copy.execute("PRAGMA journal_mode=DELETE")
                 copy.execute("PRAGMA synchronous=FULL")
@@ -153,7 +173,7 @@ class Database:
         """
         try:
             with self._writer, self._engine.connect() as connection, closing(sqlite3.connect(file)) as source:
-                source.backup(_driver(connection))
+                source.backup(sqlite_driver(connection))
         except sqlite3.Error as error:
             raise SnapshotFailed(_reason(error)) from error
 
@@ -218,21 +238,16 @@ def sync_file(file: Path) -> None:
         os.close(descriptor)
 
 
-def _driver(connection: Connection) -> sqlite3.Connection:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver
-
-
 @contextmanager
 def _told_apart() -> Iterator[None]:
     """Raise what is the disk's fault as what it is: the same may be written once there is room."""
     try:
         yield
-    except OperationalError as error:
+    except (OperationalError, sqlite3.OperationalError) as error:
+        reason = error.orig if isinstance(error, OperationalError) else error
         # The low byte is the kind: https://sqlite.org/rescode.html#primary_result_codes_versus_extended_result_codes
-        if isinstance(error.orig, sqlite3.Error) and error.orig.sqlite_errorcode & 0xFF in _DISK_FAULTS:
-            raise DatabaseUnwritable(str(error.orig)) from error
+        if isinstance(reason, sqlite3.Error) and reason.sqlite_errorcode & 0xFF in _DISK_FAULTS:
+            raise DatabaseUnwritable(str(reason)) from error
         raise
 
 
@@ -278,4 +293,4 @@ def _sqlite_begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         # Past SQLAlchemy, which takes ten times as long: it touches no file, so there is no failure to translate.
-        _driver(connection).execute("BEGIN")
+        sqlite_driver(connection).execute("BEGIN")

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, or_, select
 
 from reinmaker_cli.server.store.database import Database
 from reinmaker_cli.server.store.inserts import insert_or_replace
+from reinmaker_cli.server.store.prepared import Prepared
 from reinmaker_cli.server.store.tables import asset_folders
 
 
@@ -44,12 +45,12 @@ class AssetFolders:
     def find(self, manifest_id: str, version: str) -> tuple[StoredFolder, ...]:
         """Return the folder registered for this version, then the one for all versions."""
         with self._database.read() as connection:
-            rows = connection.execute(_OF_VERSION, {"wanted_manifest": manifest_id, "wanted_version": version}).all()
-        return tuple(StoredFolder(row.manifest_id, row.version or None, row.root, row.files) for row in rows)
+            rows = _OF_VERSION.rows(connection, {"wanted_manifest": manifest_id, "wanted_version": version})
+        return tuple(StoredFolder(manifest, found or None, root, files) for manifest, found, root, files in rows)
 
 
-_OF_VERSION = (
-    select(asset_folders)
+_OF_VERSION = Prepared(
+    select(asset_folders.c.manifest_id, asset_folders.c.version, asset_folders.c.root, asset_folders.c.files)
     .where(
         asset_folders.c.manifest_id == bindparam("wanted_manifest"),
         or_(asset_folders.c.version == bindparam("wanted_version"), asset_folders.c.version == ""),

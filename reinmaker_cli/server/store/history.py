@@ -39,7 +39,7 @@ class History:
 
     def _read(self, query: Any) -> tuple[StoredSubmission, ...]:
         with self._database.read() as connection:
-            return tuple(submission_of(row) for row in connection.execute(query).mappings())
+            return tuple(submission_of(row) for row in connection.execute(query))
 
 
 def _newest_of_each() -> Subquery:

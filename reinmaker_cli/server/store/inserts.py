@@ -10,6 +10,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import sqlite
 
+from reinmaker_cli.server.store.prepared import sqlite_driver
+
 _COUNTED = {"preserve_rowcount": True}
 _ROWS_AT_ONCE: Final = (100, 10, 1)
 """Of one statement on SQLite, whose driver lets other threads go on, and waits for them, once for each statement.
@@ -53,11 +55,11 @@ def _insert_driven(
     connection: Connection, table: Table, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
 ) -> int:
     # SQLAlchemy would make a dictionary of each row and a tuple of that: half of the time of 500 events.
-    inserted, begin = 0, 0
+    driver, inserted, begin = sqlite_driver(connection), 0, 0
     for size in _ROWS_AT_ONCE:
         end = len(rows) - len(rows[begin:]) % size
         if values := [tuple(chain.from_iterable(rows[place : place + size])) for place in range(begin, end, size)]:
-            inserted += connection.exec_driver_sql(_sqlite_text(table, names, size), values, _COUNTED).rowcount
+            inserted += driver.executemany(_sqlite_text(table, names, size), values).rowcount
         begin = end
     return inserted
 

@@ -56,8 +56,7 @@ class PostgresDatabase(Database):
     """Returns the number of this process's session; None while it has none."""
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """Yield a connection that sees one consistent state; DatabaseUnreachable."""
+    def _reading(self) -> Iterator[Connection]:
         with _told_apart(), self._engine.connect() as connection:
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             yield connection

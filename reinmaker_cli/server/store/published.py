@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import BindParameter, Connection, bindparam, delete, select
 
 from reinmaker_cli.contract.rules import normalized_url
 from reinmaker_cli.server.store.database import Database
 from reinmaker_cli.server.store.inserts import insert_or_skip
+from reinmaker_cli.server.store.prepared import Prepared
 from reinmaker_cli.server.store.tables import published_assets
 
 if TYPE_CHECKING:
     from reinmaker_cli.server.verifier import AssetRef
 
 _LOOKED_UP_AT_ONCE = 500  # bound variables of one statement; SQLite's old limit is 999
+_FEW = 20
+"""Are looked up without hundreds of places for keys."""
 _INSERTED_AT_ONCE = 5000
-_OF_KEYS = select(published_assets.c.url_key, published_assets.c.sha256).where(
-    published_assets.c.url_key.in_(bindparam("keys", expanding=True))
-)
 _TAKE_BACK = delete(published_assets).where(
     published_assets.c.url_key.in_(bindparam("keys", expanding=True)),
     published_assets.c.submission_no == bindparam("published_by"),
@@ -52,7 +53,7 @@ def moved_assets(connection: Connection, keyed: Mapping[str, AssetRef]) -> dict[
     """Return index and published hash of the assets whose URL was published with another hash."""
     moved: dict[int, str] = {}
     for batch in _batches(keyed):
-        for key, sha256 in connection.execute(_OF_KEYS, {"keys": batch}):
+        for key, sha256 in _published(connection, batch):
             if sha256 != keyed[key].sha256.lower():
                 moved[keyed[key].index] = sha256
     return moved
@@ -73,6 +74,21 @@ def publish_assets(connection: Connection, keyed: Mapping[str, AssetRef], submis
         for batch in _batches(keyed):
             connection.execute(_TAKE_BACK, {"keys": batch, "published_by": submission_no})
     return moved
+
+
+def _published(connection: Connection, keys: list[str]) -> Sequence[Sequence[str]]:
+    """Return key and hash of those that are published."""
+    places = _FEW if len(keys) <= _FEW else _LOOKED_UP_AT_ONCE
+    filled = keys + keys[-1:] * (places - len(keys))
+    return _of_keys(places).rows(connection, {f"key_{place}": key for place, key in enumerate(filled)})
+
+
+@functools.cache
+def _of_keys(places: int) -> Prepared:
+    keys: list[BindParameter[str]] = [bindparam(f"key_{place}") for place in range(places)]
+    return Prepared(
+        select(published_assets.c.url_key, published_assets.c.sha256).where(published_assets.c.url_key.in_(keys))
+    )
 
 
 def _batches(keyed: Iterable[str]) -> Iterator[list[str]]:

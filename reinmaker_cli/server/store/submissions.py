@@ -31,6 +31,7 @@ from reinmaker_cli.contract.names import Status
 from reinmaker_cli.contract.versions import is_newer
 from reinmaker_cli.server.store.database import Database
 from reinmaker_cli.server.store.facts import EPOCH
+from reinmaker_cli.server.store.prepared import Prepared
 from reinmaker_cli.server.store.published import publish_assets
 from reinmaker_cli.server.store.records import (
     Accepted,
@@ -61,8 +62,8 @@ class Submissions:
     def __init__(self, database: Database) -> None:
         self._database = database
         leased_until = database.real_time(None) + LEASE_S if database.is_shared else null()
-        self._take = _CLAIM.where(_FREE_ONE).values(leased_until=leased_until)
-        self._overtake = _CLAIM.where(_OPEN_ONE).values(leased_until=leased_until)
+        self._take = Prepared(_CLAIM.where(_FREE_ONE).values(leased_until=leased_until))
+        self._overtake = Prepared(_CLAIM.where(_OPEN_ONE).values(leased_until=leased_until))
 
     def accept(self, new: NewSubmission, *, now: float) -> Accepted:
         """Take the manifest in, durably, or say which submission or version stands in its way."""
@@ -100,12 +101,14 @@ class Submissions:
         )
         query = with_active().join(newest, newest.c.no == submissions.c.no).order_by(submissions.c.manifest_id)
         with self._database.read() as connection:
-            return tuple(submission_of(row) for row in connection.execute(query).mappings())
+            return tuple(submission_of(row) for row in connection.execute(query))
 
     def body(self, no: int) -> bytes:
         """Return the gzip of the manifest as it was received."""
         with self._database.read() as connection:
-            return bytes(connection.execute(_BODY, {"wanted_no": no}).scalar_one())
+            row = _BODY.one(connection, {"wanted_no": no})
+        assert row is not None, no
+        return bytes(row[0])
 
     def body_of(self, submission_id: str) -> bytes | None:
         """Return the gzip of a submission's manifest; None where another state without it was put into the database."""
@@ -140,19 +143,8 @@ class Submissions:
                 locked = select(submissions.c.no).where(free).with_for_update(skip_locked=not overtaking)
                 if connection.execute(locked, wanted).one_or_none() is None:
                     return None
-            row = connection.execute(self._overtake if overtaking else self._take, wanted).one_or_none()
-            if row is None:
-                return None
-            return Claim(
-                no=no,
-                attempt=row.attempt,
-                manifest_id=row.manifest_id,
-                version=row.version,
-                body_bytes=row.body_bytes,
-                trace_id=row.trace_id,
-                validation=row.validation,
-                epoch=row.epoch,
-            )
+            row = (self._overtake if overtaking else self._take).one(connection, wanted)
+            return None if row is None else Claim(*row)
 
     def conclude(
         self,
@@ -183,35 +175,40 @@ class Submissions:
 
 _OPEN = (Status.PENDING.value, Status.VALIDATING.value)
 # Made once: to build such a query takes five times as long as SQLite takes to answer it.
-_BY_ID = with_active().where(submissions.c.submission_id == bindparam("wanted_id"))
-_NEWEST = (
+_BY_ID = Prepared(with_active().where(submissions.c.submission_id == bindparam("wanted_id")))
+_OF_MANIFEST = (
     with_active()
     .where(submissions.c.manifest_id == bindparam("wanted_manifest"))
     .order_by(submissions.c.no.desc())
     .limit(1)
 )
-_NEWEST_OF_VERSION = _NEWEST.where(submissions.c.version == bindparam("wanted_version"))
-_ACTIVE = (
-    select(submissions.c.no, submissions.c.version, submissions.c.digest, submissions.c.content_digest)
+_NEWEST = Prepared(_OF_MANIFEST)
+_NEWEST_OF_VERSION = Prepared(_OF_MANIFEST.where(submissions.c.version == bindparam("wanted_version")))
+_ACTIVE = Prepared(
+    select(submissions.c.no, submissions.c.version)
     .join(active_versions, active_versions.c.submission_no == submissions.c.no)
     .where(active_versions.c.manifest_id == bindparam("wanted_manifest"))
 )
-_BODY = select(manifest_bodies.c.gzipped).where(manifest_bodies.c.submission_no == bindparam("wanted_no"))
+_BODY = Prepared(select(manifest_bodies.c.gzipped).where(manifest_bodies.c.submission_no == bindparam("wanted_no")))
 _BODY_BY_ID = (
     select(manifest_bodies.c.gzipped)
     .join(submissions, submissions.c.no == manifest_bodies.c.submission_no)
     .where(submissions.c.submission_id == bindparam("wanted_id"))
 )
-_CURRENT = select(submissions.c.no).where(
-    submissions.c.no == bindparam("wanted_no"),
-    submissions.c.attempt == bindparam("wanted_attempt"),
-    submissions.c.status == Status.VALIDATING.value,
-    bindparam("claimed_in") == EPOCH,
+_CURRENT = Prepared(
+    select(submissions.c.no).where(
+        submissions.c.no == bindparam("wanted_no"),
+        submissions.c.attempt == bindparam("wanted_attempt"),
+        submissions.c.status == Status.VALIDATING.value,
+        bindparam("claimed_in") == EPOCH,
+    )
 )
-_OPEN_ONE = and_(submissions.c.no == bindparam("wanted_no"), submissions.c.status.in_(_OPEN))
+_OPEN_ONE = and_(submissions.c.no == bindparam("wanted_no"), or_(*(submissions.c.status == status for status in _OPEN)))
 _FREE_ONE = and_(
     _OPEN_ONE, or_(submissions.c.leased_by.is_(None), submissions.c.leased_by == bindparam("claimant", type_=Number))
 )
+_CLAIMED = ("no", "attempt", "manifest_id", "version", "body_bytes", "trace_id", "validation")
+"""As the fields of a `Claim`, whose last one is the epoch."""
 _CLAIM = (
     update(submissions)
     .values(
@@ -224,9 +221,9 @@ _CLAIM = (
             else_=submissions.c.updated_at,
         ),
     )
-    .returning(submissions, EPOCH.label("epoch"))
+    .returning(*(submissions.c[name] for name in _CLAIMED), EPOCH)
 )
-_CONCLUDE = (
+_CONCLUDE = Prepared(
     update(submissions)
     .where(submissions.c.no == bindparam("wanted_no"))
     .values(
@@ -237,12 +234,26 @@ _CONCLUDE = (
         leased_until=None,
     )
 )
-_INSERT = insert(submissions).returning(submissions.c.no)
-_INSERT_BODY = insert(manifest_bodies)
-_FIRST_POINTER = insert(active_versions).values(
-    manifest_id=bindparam("wanted_manifest"), submission_no=bindparam("wanted_no")
+_NEW: Final = (
+    "submission_id",
+    "manifest_id",
+    "version",
+    "digest",
+    "content_digest",
+    "asset_count",
+    "body_bytes",
+    "trace_id",
+    "validation",
 )
-_NEXT_POINTER = (
+"""What is stored of a `NewSubmission` as it is."""
+_INSERT = Prepared(
+    insert(submissions).returning(submissions.c.no), (*_NEW, "status", "attempt", "submitted_at", "updated_at")
+)
+_INSERT_BODY = Prepared(insert(manifest_bodies), ("submission_no", "gzipped"))
+_FIRST_POINTER = Prepared(
+    insert(active_versions).values(manifest_id=bindparam("wanted_manifest"), submission_no=bindparam("wanted_no"))
+)
+_NEXT_POINTER = Prepared(
     update(active_versions)
     .where(active_versions.c.manifest_id == bindparam("wanted_manifest"))
     .values(submission_no=bindparam("wanted_no"))
@@ -256,73 +267,47 @@ def _newest(connection: Connection, manifest_id: str, version: str | None = None
     return _one(connection, _NEWEST_OF_VERSION, wanted_manifest=manifest_id, wanted_version=version)
 
 
-def _one(connection: Connection, query: Select[Any], **wanted: str | int) -> StoredSubmission | None:
-    row = connection.execute(query, wanted).mappings().one_or_none()
+def _one(connection: Connection, query: Prepared, **wanted: str) -> StoredSubmission | None:
+    row = query.one(connection, wanted)
     return None if row is None else submission_of(row)
 
 
-def _active(connection: Connection, manifest_id: str) -> tuple[int, StoredVersion] | None:
+def _active(connection: Connection, manifest_id: str) -> tuple[int, str] | None:
     """Return number and version of the submission that is active."""
-    row = connection.execute(_ACTIVE, {"wanted_manifest": manifest_id}).one_or_none()
-    return None if row is None else (row.no, StoredVersion(row.version, row.digest, row.content_digest))
+    row = _ACTIVE.one(connection, {"wanted_manifest": manifest_id})
+    return None if row is None else (row[0], row[1])
 
 
 def _insert(connection: Connection, new: NewSubmission, active: StoredVersion | None, now: float) -> StoredSubmission:
-    row = {
-        "submission_id": new.submission_id,
-        "manifest_id": new.manifest_id,
-        "version": new.version,
-        "digest": new.digest,
-        "content_digest": new.content_digest,
-        "status": Status.PENDING.value,
-        "attempt": 0,
-        "asset_count": new.asset_count,
-        "body_bytes": new.body_bytes,
-        "submitted_at": now,
-        "updated_at": now,
-        "trace_id": new.trace_id,
-        "validation": new.validation,
-    }
-    no = connection.execute(_INSERT, row).scalar_one()
-    connection.execute(_INSERT_BODY, {"submission_no": no, "gzipped": new.gzipped})
-    return StoredSubmission(
-        no=no,
-        submission_id=new.submission_id,
-        manifest_id=new.manifest_id,
-        version=new.version,
-        digest=new.digest,
-        content_digest=new.content_digest,
-        status=Status.PENDING,
-        asset_count=new.asset_count,
-        body_bytes=new.body_bytes,
-        submitted_at=now,
-        updated_at=now,
-        trace_id=new.trace_id,
-        validation=new.validation,
-        active=active,
+    stored = {name: getattr(new, name) for name in _NEW}
+    row = _INSERT.one(
+        connection, {**stored, "status": Status.PENDING.value, "attempt": 0, "submitted_at": now, "updated_at": now}
     )
+    assert row is not None, new.submission_id
+    _INSERT_BODY.run(connection, {"submission_no": row[0], "gzipped": new.gzipped})
+    return StoredSubmission(no=row[0], status=Status.PENDING, submitted_at=now, updated_at=now, active=active, **stored)
 
 
 def _is_current(connection: Connection, claim: Claim) -> bool:
     wanted = {"wanted_no": claim.no, "wanted_attempt": claim.attempt, "claimed_in": claim.epoch}
-    return connection.execute(_CURRENT, wanted).one_or_none() is not None
+    return _CURRENT.one(connection, wanted) is not None
 
 
 def _activate(connection: Connection, claim: Claim, verdict: Verdict, now: float) -> Status:
     found = _active(connection, claim.manifest_id)
-    if found is not None and not is_newer(claim.version, found[1].version):
+    if found is not None and not is_newer(claim.version, found[1]):
         _set_status(connection, claim.no, Status.SUPERSEDED, now, verdict.validation)
         return Status.SUPERSEDED
     pointer = {"wanted_manifest": claim.manifest_id, "wanted_no": claim.no}
     if found is None:
-        connection.execute(_FIRST_POINTER, pointer)
+        _FIRST_POINTER.run(connection, pointer)
     else:
         _set_status(connection, found[0], Status.SUPERSEDED, now)
-        connection.execute(_NEXT_POINTER, pointer)
+        _NEXT_POINTER.run(connection, pointer)
     _set_status(connection, claim.no, Status.ACTIVE, now, verdict.validation)
     return Status.ACTIVE
 
 
 def _set_status(connection: Connection, no: int, status: Status, now: float, validation: str | None = None) -> None:
     """Let the submission be this from now on; without another validation it keeps the one that it has."""
-    connection.execute(_CONCLUDE, {"wanted_no": no, "then": status.value, "now": now, "found": validation})
+    _CONCLUDE.run(connection, {"wanted_no": no, "then": status.value, "now": now, "found": validation})
