@@ -57,21 +57,41 @@ class SharedWrites:
         """Return what the function returns, once it is durable; raise what it raises: then nothing of it happened."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
-        self._enqueue(_Waiting(function, loop, answer))
+        self._enqueue(_Waiting(function, loop, answer), lambda: loop.call_soon(self._begin, loop, 0))
         return await answer
 
     def call(self, function: Callable[[], T]) -> T:
         """Do as `write` for a thread that is not the writer's; blocks."""
         answer: concurrent.futures.Future[T] = concurrent.futures.Future()
-        self._enqueue(_Waiting(function, None, answer))
+        self._enqueue(_Waiting(function, None, answer), self._call_writer)
         return answer.result()
 
-    def _enqueue(self, waiting: _Waiting) -> None:
+    def _enqueue(self, waiting: _Waiting, begin: Callable[[], object]) -> None:
         with self._lock:
             if not self._is_called:
-                self._writer.submit(self._carry_out)  # raises once the writer has ended: then nobody waits for it
+                begin()
                 self._is_called = True
             self._waiting.append(waiting)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
+        """Call the writer, unless more have come to wait since there were `before`: then others may be about to come.
+
+        Two threads that run at once take the interpreter from each other, and each commit costs as much as ten writes.
+        """
+        waiting = len(self._waiting)
+        if before < waiting < MOST_TOGETHER:
+            loop.call_soon(self._begin, loop, waiting)
+            return
+        try:
+            self._call_writer()
+        except RuntimeError as error:  # told to those who wait: this is called by nobody
+            with self._lock:
+                taken, self._is_called = [*self._waiting], False
+                self._waiting.clear()
+            _hand_over(taken, [error] * len(taken))
+
+    def _call_writer(self) -> None:
+        self._writer.submit(self._carry_out)  # raises once the writer has ended: then nobody waits for it
 
     def _carry_out(self) -> None:
         with self._lock:
@@ -79,7 +99,7 @@ class SharedWrites:
             self._is_called = bool(self._waiting)
             if self._is_called:
                 # Behind what else the writer has to do: nobody who writes alone waits for ever.
-                self._writer.submit(self._carry_out)
+                self._call_writer()
         outcomes = self._together(taken) if len(taken) > 1 else None
         if outcomes is None:
             outcomes = [_outcome(one.function) for one in taken]

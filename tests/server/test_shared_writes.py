@@ -193,3 +193,5 @@ def test_who_comes_after_the_writer_has_ended_is_told_and_does_not_wait():
     for _ in range(2):
         with pytest.raises(RuntimeError, match="after shutdown"):
             threads.call_together(lambda: "written")
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            asyncio.run(threads.write_together(lambda: "written"))
