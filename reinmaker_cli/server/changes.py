@@ -87,6 +87,10 @@ class Changes:
         for event in self._waiting.get(manifest_id, ()):
             event.set()
 
+    def is_awaited(self, manifest_id: str) -> bool:
+        """Return whether somebody waits for news of this manifest, here and now."""
+        return manifest_id in self._waiting
+
     def _close(self) -> None:
         self._closed.set()
         for manifest_id in list(self._waiting):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
 from itertools import chain, repeat
 from typing import Any
@@ -24,6 +25,8 @@ SMALL_AT_ONCE = 4
 LARGE_AT_ONCE = 1
 TAKEN_UP_AT_ONCE = 2 * SMALL_AT_ONCE
 """Of what other processes left, while this one has less to do."""
+GIVE_WAY_S = 0.04
+"""For so long a validation that nobody waits for lets submissions go first, while they come faster than that."""
 AWAY_S = 0.5
 """Between two tries to reach a database that is away."""
 RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0, 300.0)
@@ -55,6 +58,8 @@ class Validations:
         self._small_turns = asyncio.Semaphore(SMALL_AT_ONCE)
         self._large_turns = asyncio.Semaphore(LARGE_AT_ONCE)
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._came_at: deque[float] = deque((-GIVE_WAY_S,), maxlen=2)
+        """When the last two were enqueued, by the event loop's time."""
         self._stopping = threading.Event()
 
     async def resume(self) -> None:
@@ -73,12 +78,16 @@ class Validations:
             for no, body_bytes in await self._threads.read(self._store.submissions.unclaimed, limit=room):
                 self.enqueue(no, body_bytes)
 
-    def enqueue(self, no: int, body_bytes: int) -> None:
-        """Validate this submission when its turn comes; between `stop` and `resume`, leave it to the latter."""
+    def enqueue(self, no: int, body_bytes: int, manifest_id: str = "") -> None:
+        """Validate this submission when its turn comes; between `stop` and `resume`, leave it to the latter.
+
+        Whoever waits for news of the manifest does not wait for other submissions to be taken in first.
+        """
         if self._stopping.is_set() or no in self._tasks:
             return
         turns = self._large_turns if body_bytes > LARGE_BODY_BYTES else self._small_turns
-        task = asyncio.create_task(self._validate(no, turns))
+        self._came_at.append(asyncio.get_running_loop().time())
+        task = asyncio.create_task(self._validate(no, manifest_id, turns))
         self._tasks[no] = task
         task.add_done_callback(lambda done: self._tasks.get(no) is done and self._tasks.pop(no))
 
@@ -95,7 +104,7 @@ class Validations:
                 # The validation that was overtaken will not give its verdict any more.
                 if (overtaken := self._tasks.pop(no, None)) is not None:
                     overtaken.cancel()
-                self.enqueue(no, claim.body_bytes)
+                self.enqueue(no, claim.body_bytes, claim.manifest_id)
                 raise
             self._tell(claim)
             # None: a validation whose turn came meanwhile has overtaken the decision. It is overtaken again, unless
@@ -112,11 +121,12 @@ class Validations:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _validate(self, no: int, turns: asyncio.Semaphore) -> None:
+    async def _validate(self, no: int, manifest_id: str, turns: asyncio.Semaphore) -> None:
         for pause_s in chain(RETRY_AFTER_S, repeat(RETRY_AFTER_S[-1])):
             while True:
                 async with turns:
                     try:
+                        await self._give_way(manifest_id)
                         if await self._attempt(no, pause_s):
                             return
                         break
@@ -125,6 +135,12 @@ class Validations:
                             return
                 await asyncio.sleep(AWAY_S)  # no failure of the validation: it begins as soon as it can
             await asyncio.sleep(pause_s)
+
+    async def _give_way(self, manifest_id: str) -> None:
+        """Let whoever sends submissions have his answer first, where many come and nobody waits for this verdict."""
+        comes_fast = asyncio.get_running_loop().time() - self._came_at[0] < GIVE_WAY_S
+        if comes_fast and not self._changes.is_awaited(manifest_id):
+            await asyncio.sleep(GIVE_WAY_S)
 
     async def _attempt(self, no: int, pause_s: float) -> bool:
         """Validate once; False where that failed for a reason of the server's own, and is to be tried again."""

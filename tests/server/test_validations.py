@@ -113,3 +113,13 @@ def test_validation_whose_turn_comes_within_a_decision_does_not_undo_it(monkeypa
         caller.submit(manifest(), wait=None)
         answer = caller.decide("water-cycle", "2026.11.23", "active")
     assert (answer.status_code, answer.json()["status"], decisions) == (200, "active", [None, "active"])
+
+
+def test_validation_that_nobody_waits_for_lets_submissions_go_first(monkeypatch):
+    monkeypatch.setattr(VALIDATIONS + "GIVE_WAY_S", 3600.0)
+    with live_server() as caller:
+        for name in ("first", "second", "third"):
+            caller.submit(manifest(name), wait=None)
+        assert caller.submit(manifest("awaited")).json()["status"] == "active"
+        assert [caller.status(name).json()["status"] for name in ("second", "third")] == ["pending", "pending"]
+        assert caller.decide("third", "2026.11.23", "active").json()["status"] == "active"

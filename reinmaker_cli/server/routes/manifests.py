@@ -82,7 +82,7 @@ async def _accept(services: Services, manifest: Manifest, trace: str) -> tuple[S
     accepted = await services.threads.write_together(services.store.submissions.accept, new, now=services.clock.now())
     match accepted:
         case Created(submission):
-            services.validations.enqueue(submission.no, submission.body_bytes)
+            services.validations.enqueue(submission.no, submission.body_bytes, submission.manifest_id)
             services.changes.wake(submission.manifest_id)
             return submission, False
         case Replayed(submission):
