@@ -87,9 +87,9 @@ class ContentDigest:
     def _members(self) -> tuple[hashlib._Hash, bool, list[bytes]]:
         """The hash up to where `version` belongs, whether nothing stands before it, and the members after it."""
         before, is_first, after = hashlib.sha256(b"{"), True, []
-        for name in sorted((name for name in self._content if name != "version"), key=_utf16):
+        for place, name in sorted((_utf16(name), name) for name in self._content if name != "version"):
             member = canonical_json(name) + b":" + canonical_json(self._content[name])
-            if _utf16(name) < _utf16("version"):
+            if place < _VERSION:
                 before.update(member if is_first else b"," + member)
                 is_first = False
             else:
@@ -99,6 +99,9 @@ class ContentDigest:
 
 def _utf16(name: str) -> bytes:
     return name.encode("utf-16-be")
+
+
+_VERSION: Final = _utf16("version")
 
 
 def digest(manifest: Mapping[str, Any]) -> str:

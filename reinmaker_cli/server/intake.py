@@ -82,7 +82,7 @@ def examine_manifest(body: bytes) -> Manifest | Refused:
         asset_count=len(document["assets"]),
         body_bytes=len(body),
         gzipped=_packed(body),
-        validation=json.dumps({"checks": [], "errors": [], "errorCount": 0, "warnings": warnings}),
+        validation=_nothing_checked(warnings) if warnings else _NOTHING_CHECKED,
     )
 
 
@@ -114,6 +114,13 @@ def examine_folder(body: bytes) -> FolderFiles | Refused:
         )
     packed = gzip.compress(json.dumps(files).encode(), FASTEST, mtime=0)
     return FolderFiles(str(manifest_id), version, str(root), packed)
+
+
+def _nothing_checked(warnings: list[dict[str, Any]]) -> str:
+    return json.dumps({"checks": [], "errors": [], "errorCount": 0, "warnings": warnings})
+
+
+_NOTHING_CHECKED = _nothing_checked([])
 
 
 def _packed(body: bytes) -> bytes:
