@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sqlite3
 import subprocess
@@ -17,7 +18,7 @@ from reinmaker_cli.errors import ReinmakerError
 from reinmaker_cli.server.store import DATABASE_NAME, open_store
 from reinmaker_cli.server.store.tables import SCHEMA_VERSION
 from reinmaker_cli.server.store.upgrades import MIGRATIONS
-from tests.server.live import live_server, manifest
+from tests.server.live import live_server, manifest, place, run_sql
 
 EARLIER = sorted((Path(__file__).parent / "schemas").glob("*.sql"), key=lambda path: int(path.stem))
 
@@ -80,6 +81,22 @@ def test_what_was_in_it_is_still_there(tmp_path):
     with live_server(data=tmp_path) as caller:
         assert caller.status("kept").json()["status"] == "active"
         assert caller.started.client.client_id == client.client_id
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+def test_urls_published_before_their_keys_changed_keep_their_bytes(tmp_path, database):
+    urls = {f"{number}" * 64: f"s3://bucket/lesson/{number}/sound.mp3" for number in range(3)}
+    with live_server(data=tmp_path) as caller:
+        for sha256, asset in urls.items():
+            caller.submit(manifest(f"lesson-{sha256[0]}", sha256=sha256, url=asset.replace("s3:", "S3:")))
+    keys = run_sql(place(tmp_path), "SELECT url_key, sha256 FROM published_assets ORDER BY sha256")
+    before = [(hashlib.sha256(asset.encode()).hexdigest()[:32], sha256) for sha256, asset in urls.items()]
+    changes = [f"UPDATE published_assets SET url_key = '{key}' WHERE sha256 = '{sha256}'" for key, sha256 in before]
+    run_sql(place(tmp_path), *changes, "UPDATE facts SET value = '5' WHERE name = 'schemaVersion'")
+    with live_server(data=tmp_path) as caller:
+        assert run_sql(place(tmp_path), "SELECT url_key, sha256 FROM published_assets ORDER BY sha256") == keys
+        answers = [caller.submit(manifest(f"other-{asset[19]}", url=asset)).json() for asset in urls.values()]
+    assert [answer["status"] for answer in answers] == ["active", "rejected", "rejected"]
 
 
 def test_an_upgrade_that_fails_has_not_happened(tmp_path):

@@ -98,5 +98,14 @@ def _batches(keyed: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _url_key(url: str) -> str:
-    """Return 32 hex digits that stand for a URL, scheme and host compared without regard to case."""
-    return hashlib.sha256(normalized_url(url).encode()).hexdigest()[:32]
+    """Return 32 hex digits that stand for a URL, scheme and host compared without regard to case.
+
+    The first 8 stand for where it lies, two names from its end: the assets of a lesson are written into a few pages of
+    the index, and not each into one of its own.
+    """
+    normalized = normalized_url(url)
+    return _sha256(normalized.rsplit("/", 2)[0])[:8] + _sha256(normalized)[:24]
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -23,7 +23,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Raised with every change of a table, together with a step in `migrations/versions/`.
 
 A database with a higher one belongs to a newer reinmaker.
@@ -174,8 +174,8 @@ published_assets = Table(
     Column("submission_no", ForeignKey("submissions.no"), nullable=False),
     sqlite_with_rowid=False,
 )
-"""Each URL that an active or superseded version names, by the first half of SHA-256 of its normal form: a URL keeps
-its bytes for ever, so one row per URL is enough. Hex text, because SQLAlchemy wraps each binary value: that doubles
+"""Each URL that an active or superseded version names, by a key that `published.py` makes of it: a URL keeps its bytes
+for ever, so one row per URL is enough. Hex text, because SQLAlchemy wraps each binary value: that doubles
 the time of 100,000 rows, during which nobody else can write."""
 
 asset_folders = Table(
