@@ -51,6 +51,7 @@ HOMES = {
     "jsonschema": ("contract/validation.py",),
     "jsonschema_rs": ("contract/validation.py",),
     "pydantic": ("contract/models.py",),
+    "pydantic_core": ("server/routes/submission_json.py",),
     "rfc8785": ("contract/canonical.py",),
     "yaml": ("server/", "contract/"),
     "pathspec": ("assets/",),
@@ -61,7 +62,7 @@ HOMES = {
     "psycopg": ("server/store/",),
     "starlette": ("server/",),
     "uvicorn": ("server/",),
-    "httptools": (),  # uvicorn imports it
+    "httptools": ("server/answering.py",),
     "joserfc": ("server/",),
     "cryptography": ("server/",),
     "anyio": ("server/",),

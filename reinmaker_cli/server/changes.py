@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from reinmaker_cli.server.answering import in_a_task
+
 T = TypeVar("T")
 
 
@@ -47,6 +49,7 @@ class Changes:
 
     async def closed_within(self, seconds: float) -> None:
         """Return at the end of all waits, or after so many seconds."""
+        await in_a_task()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._closed.wait(), seconds)
 
@@ -63,6 +66,7 @@ class Changes:
 
         The event is set up before the first read, so that no change between reading and waiting is lost.
         """
+        await in_a_task()
         woken = asyncio.Event()
         for topic in topics:
             self._waiting[topic].add(woken)

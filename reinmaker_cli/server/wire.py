@@ -21,12 +21,13 @@ import time
 from typing import TYPE_CHECKING, Final, cast
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.names import PROBLEM_MEDIA_TYPE, TRACE_HEADER
 from reinmaker_cli.server.access_log import log_access
+from reinmaker_cli.server.answering import PromptProtocol
 from reinmaker_cli.server.gathering import GatheringTransport
 from reinmaker_cli.server.heads import NotHttp11, parted, target_in_origin_form
 from reinmaker_cli.server.problems import ApiProblem
@@ -42,8 +43,8 @@ CONNECTION_KEY = "connection"
 """In the `state` of a request's scope: the connection that it came by."""
 
 
-class TimedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, that gives up heads that do not end, and answers what is no HTTP with a problem document."""
+class TimedProtocol(PromptProtocol):
+    """A protocol that gives up heads that do not end, and answers what is no HTTP with a problem document."""
 
     def __init__(
         self,
@@ -55,16 +56,13 @@ class TimedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, {**app_state, CONNECTION_KEY: self}, _loop)
         self._head_limit: asyncio.TimerHandle | None = None
         self._has_begun = False
-        self._is_in_head = self._is_in_body = False
-        """Where the parser is; both are False between two requests."""
+        self._is_in_head = False
         self._head_bytes = 0
         """Of the head that is not complete."""
         self._body_left: int | None = None
         """Bytes of the body that are still to come; None: only the parser knows where it ends (it is chunked)."""
         self._held = b""
         """Of a head, which the parser gets as a whole."""
-        self._method: str | None = None
-        """Of the head that the parser has, where it knows another."""
         self._refusal: ApiProblem | None = None
         """What ends the connection once the requests before it are answered; nothing is read any more."""
 
@@ -108,7 +106,6 @@ class TimedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what came; the limits hold from the first byte of a head to its last."""
         self._has_begun = True
-        self._unset_keepalive_if_required()
         while data and not self._is_at_its_end:
             data = self._take(data)
         if not self._head_bytes or self._is_at_its_end:
@@ -117,19 +114,19 @@ class TimedProtocol(HttpToolsProtocol):
             self._refuse(
                 ApiProblem(codes.BAD_REQUEST, f"the head of the request has more than {HEAD_LIMIT_BYTES} bytes")
             )
-        elif self._is_answering:
+        elif self.is_answering:
             self._forget_limit()
         elif self._head_limit is None:
             self._head_limit = self.loop.call_later(HEAD_LIMIT_S, self._give_up)
 
     def _take(self, data: bytes) -> bytes:
         """Give the parser a head, or what there is of a body; return what is behind it."""
-        if self._is_in_body or self._is_in_head:
+        if self.is_in_body or self._is_in_head:
             end = len(data) if self._body_left is None else self._body_left
             given, rest = data[:end], data[end:]
         else:
             given, rest = self._whole_head(data)
-        if not self._is_in_body:
+        if not self.is_in_body:
             self._head_bytes += len(data) - len(rest)
         if given:
             super().data_received(given)
@@ -163,9 +160,7 @@ class TimedProtocol(HttpToolsProtocol):
         # The parser has refused two of them, one beside a transfer coding, and whatever is no number.
         self._body_left = next((int(value) for name, value in self.headers if name == b"content-length"), None)
         super().on_headers_complete()
-        self._head_bytes, self._is_in_head, self._is_in_body = 0, False, True  # and there is who may be told of a fault
-        if self._method is not None:
-            self.scope["method"], self._method = self._method, None
+        self._head_bytes, self._is_in_head = 0, False  # and there is who may be told of a fault
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -175,7 +170,7 @@ class TimedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End the body."""
-        self._is_in_body, self._body_left = False, None
+        self._body_left = None
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -184,6 +179,11 @@ class TimedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._refusal is not None and is_last and not self.transport.is_closing():
             self._answer_and_close(self._refusal)
+
+    def end_rest(self) -> None:
+        """Close the connection, unless a head has begun, which has a limit of its own."""
+        if not self._head_bytes:
+            super().end_rest()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP request; uvicorn has logged that it came, and nothing of it."""
@@ -197,12 +197,8 @@ class TimedProtocol(HttpToolsProtocol):
         if head is None:
             self._held = data
             return b"", b""
-        self._method = head.method
+        self.method = head.method
         return head.text, head.rest
-
-    @property
-    def _is_answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
 
     @property
     def _is_at_its_end(self) -> bool:
@@ -221,12 +217,12 @@ class TimedProtocol(HttpToolsProtocol):
         """Answer what no application can, behind the answers to whatever was asked before, and close."""
         if self._is_at_its_end:
             return
-        if self._is_in_body and self.pipeline:
+        if self.is_in_body and self.pipeline:
             self.pipeline.popleft()  # the request that has no end; others before it have
-        elif self._is_in_body and self.cycle.response_started:
+        elif self.is_in_body and self.cycle.response_started:
             self.transport.close()  # within its own answer this one could not be told from it
             return
-        elif self._is_in_body or not self._is_answering:
+        elif self.is_in_body or not self.is_answering:
             self._answer_and_close(problem)
             return
         self._refusal = problem

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
@@ -17,6 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from reinmaker_cli.contract import codes
 from reinmaker_cli.contract.names import PROBLEM_MEDIA_TYPE, TRACE_HEADER
+from reinmaker_cli.server.answering import in_a_task
 from reinmaker_cli.server.problems import ApiProblem
 from reinmaker_cli.server.routes.fields import field_of
 
@@ -33,6 +35,7 @@ SMALL_REST_BYTES = 64 * 1024
 """A rest that is not worth a new connection: uvicorn may read it."""
 STOPPING_RETRY_AFTER_S = 5
 _FIELDS_KEY = "reinmaker.answer_fields"
+_NONE: Mapping[str, str] = MappingProxyType({})
 _TRACE_FIELD = TRACE_HEADER.lower().encode()
 
 
@@ -84,8 +87,9 @@ class Exchange:
             self.status = message["status"]
             self._closes = self._is_given_up or self._rest_bytes > SMALL_REST_BYTES
             message["headers"].append((_TRACE_FIELD, self._trace.encode()))
-            fields = self._scope.get(_FIELDS_KEY, {}) | ({"Connection": "close"} if self._closes else {})
-            for name, value in fields.items():
+            if self._closes:
+                add_to_answer(self._scope, {"Connection": "close"})
+            for name, value in self._scope.get(_FIELDS_KEY, _NONE).items():
                 MutableHeaders(scope=message)[name] = value
         elif self._closes and not message.get("more_body", False):
             await self._send({**message, "more_body": True})  # the whole answer is on its way
@@ -113,6 +117,7 @@ class Exchange:
         """Return the next message, None where there is none in time; no limit holds once the body is complete."""
         loop = asyncio.get_running_loop()
         began_at = loop.time()
+        await in_a_task()
         try:
             async with asyncio.timeout(limit_s if self._rest_bytes > 0 else None):
                 message = await self._receive()
