@@ -1,14 +1,35 @@
-"""Writes to a connection, gathered for a turn of the event loop: an answer is one call to the system, not one for its
-head and one for its body. To hand bytes to TCP takes as long as most routes.
+"""Writes to connections, gathered for a turn of the event loop: an answer is one call to the system, not one for its
+head and one for its body, and the answers of a turn go out one after the other. To hand bytes to TCP takes as long as
+most routes, and longer where it wakes up who waits for them: who is awake already takes the next ones as they come.
 """
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 MOST_HELD_BYTES: Final = 64 * 1024
 """More is handed on at once: whoever writes without end is to learn that the other side reads slowly."""
+
+
+class Turn:
+    """What was written in this turn of a loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._written: list[GatheringTransport] = []
+
+    def add(self, transport: GatheringTransport) -> None:
+        """Let the transport hand on what it holds before the loop waits again."""
+        if not self._written:
+            self._loop.call_soon(self._hand_on)
+        self._written.append(transport)
+
+    def _hand_on(self) -> None:
+        written, self._written = self._written, []
+        for transport in written:
+            transport.hand_on()
 
 
 class GatheringTransport:
@@ -18,17 +39,18 @@ class GatheringTransport:
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport, self._loop = transport, loop
-        self._held: list[bytes] = []
-        self._held_bytes = 0
+        self._transport, self._turn = transport, turn_of(loop)
+        self._held = b""
+        self.is_closing = transport.is_closing
 
     def write(self, data: bytes) -> None:
         """Write the bytes, in this turn of the loop."""
-        if not self._held:
-            self._loop.call_soon(self.hand_on)
-        self._held.append(data)
-        self._held_bytes += len(data)
-        if self._held_bytes > MOST_HELD_BYTES:
+        if self._held:
+            self._held += data
+        elif data:
+            self._held = data
+            self._turn.add(self)
+        if len(self._held) > MOST_HELD_BYTES:
             self.hand_on()
 
     def close(self) -> None:
@@ -44,8 +66,19 @@ class GatheringTransport:
     def hand_on(self) -> None:
         """Hand on what was written by now."""
         if self._held:
-            written, self._held, self._held_bytes = b"".join(self._held), [], 0
+            written, self._held = self._held, b""
             self._transport.write(written)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
+
+
+def turn_of(loop: asyncio.AbstractEventLoop) -> Turn:
+    """Return what gathers the writes of the loop's connections."""
+    turn = _TURNS.get(loop)
+    if turn is None:
+        turn = _TURNS[loop] = Turn(loop)
+    return turn
+
+
+_TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, Turn] = WeakKeyDictionary()

@@ -72,6 +72,20 @@ def test_an_answer_to_who_sends_no_more_goes_before_the_loop_closes_the_connecti
     assert asyncio.run(run()) == [b"answer", "closed"]
 
 
+def test_the_connections_of_a_turn_are_written_to_at_its_end_one_after_the_other() -> None:
+    async def run() -> list[list[bytes | str]]:
+        recorded = [Recorded(), Recorded()]
+        first, second = (GatheringTransport(one, asyncio.get_running_loop()) for one in recorded)
+        second.write(b"a")
+        first.write(b"b")
+        second.write(b"c")
+        assert [one.told for one in recorded] == [[], []]
+        await asyncio.sleep(0)
+        return [one.told for one in recorded]
+
+    assert asyncio.run(run()) == [[b"b"], [b"ac"]]
+
+
 def test_much_is_handed_on_at_once_and_in_order() -> None:
     much = b"m" * (MOST_HELD_BYTES + 1)
     found = told(lambda t: (t.write(b"head"), t.write(much), t.abort(), t.write(b"rest")))  # abort: after what came?
