@@ -6,6 +6,7 @@ it. A store that cannot say so is asked each time. Lives on the event loop.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Hashable
 from typing import Any, Final, TypeVar
 
@@ -29,8 +30,11 @@ class Reads:
 
     def __init__(self, threads: Threads, revision: Callable[[], int | None]) -> None:
         self._threads, self._revision = threads, revision
+        self._loop = asyncio.get_running_loop()
         self._found: dict[Hashable, Any] = {}
         self._found_at: int | None = None
+        self._is_fresh = False
+        """Whether the revision was asked for in this turn of the loop."""
 
     async def read(self, function: Callable[..., T], *args: Hashable) -> T:
         """Return what the function reads from the store now; it must read all of it in one transaction."""
@@ -46,8 +50,20 @@ class Reads:
 
     def known(self, function: Callable[..., T], *args: Hashable) -> T | Unknown:
         """Return what the function would read now, where that is known without asking the store."""
+        if not self._is_fresh or len(self._found) >= CAPACITY:
+            self._ask()
+        known: T | Unknown = self._found.get((function, args), UNKNOWN)
+        return known
+
+    def _ask(self) -> None:
         revision = self._revision()
         if revision != self._found_at or len(self._found) >= CAPACITY:
             self._found, self._found_at = {}, revision
-        known: T | Unknown = self._found.get((function, args), UNKNOWN)
-        return known
+        if revision is not None and not self._is_fresh:
+            # Whoever asks in the same turn has asked before it could hear of a later commit: what is told to anybody
+            # goes out when the turn ends.
+            self._is_fresh = True
+            self._loop.call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        self._is_fresh = False

@@ -39,8 +39,51 @@ def test_read_is_asked_again_once_somebody_wrote(store: Store):
         assert [await reads.read(clock.read), await reads.read(clock.read)] == [None, None]
         assert clock.asked == 1
         store.facts.keep_clock("later")
+        await asyncio.sleep(0)  # a turn
         assert [await reads.read(clock.read), reads.known(clock.read)] == ["later", "later"]
         assert clock.asked == 2
+
+    asyncio.run(scenario())
+
+
+def test_store_is_asked_once_a_turn_whether_it_changed(store: Store):
+    asked: list[int | None] = []
+
+    def revision() -> int | None:
+        asked.append(store.revision())
+        return asked[-1]
+
+    async def scenario() -> None:
+        reads, clock = Reads(Threads(), revision), Clock(store)
+        await reads.read(clock.read)
+        del asked[:]
+        await asyncio.sleep(0)  # a turn
+        assert [reads.known(clock.read), reads.known(clock.read)] == [None, None]
+        assert len(asked) == 1
+        await asyncio.sleep(0)
+        assert reads.known(clock.read) is None
+        assert len(asked) == 2
+
+    asyncio.run(scenario())
+
+
+def test_who_is_woken_by_a_write_reads_what_was_written(store: Store):
+    """Also where somebody else asked in the turn in which it was written."""
+
+    async def scenario() -> None:
+        reads, written = Reads(Threads(), store.revision), asyncio.Event()
+        await reads.read(store.facts.clock)
+
+        async def woken() -> str | None:
+            await written.wait()
+            return await reads.read(store.facts.clock)
+
+        waiting = asyncio.create_task(woken())
+        await asyncio.sleep(0)
+        assert reads.known(store.facts.clock) is None
+        store.facts.keep_clock("later")
+        written.set()
+        assert await waiting == "later"
 
     asyncio.run(scenario())
 
@@ -51,6 +94,7 @@ def test_another_process_may_be_who_wrote(store: Store, tmp_path: Path):
         assert await reads.read(store.facts.clock) is None
         with sqlite3.connect(tmp_path / DATABASE_NAME) as other:
             other.execute("INSERT INTO facts (name, value) VALUES ('clock', 'from there')")
+        await asyncio.sleep(0)  # a turn
         assert await reads.read(store.facts.clock) == "from there"
 
     asyncio.run(scenario())
