@@ -81,9 +81,10 @@ def build_apps(base: Foundation, started: Callable[[Services], None], is_stoppin
     control = (*CONTROL_ROUTES, viewer_resources, inspector_page)
     table = _table(API_ROUTES if place.control_is_apart else (*API_ROUTES, *control))
     edge = Edge(
-        Router(redirect_slashes=False, default=table, lifespan=lifespan),
+        table,
         place.hosts,
         is_stopping,
+        lifespan=Router(lifespan=lifespan),
         is_behind_proxy=place.is_behind_proxy,
         allowed_origins=base.config.allow_origins,
     )

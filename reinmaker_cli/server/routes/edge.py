@@ -76,25 +76,28 @@ class Edge:
         allowed_hosts: Collection[str],
         is_stopping: Callable[[], bool],
         *,
+        lifespan: ASGIApp | None = None,
         is_behind_proxy: bool = False,
         allowed_origins: Collection[str] = (),
     ) -> None:
-        self._routes = routes
+        self._routes, self._lifespan = routes, lifespan
         self._is_stopping = is_stopping
         self._allowed_hosts = frozenset(allowed_hosts)
+        self._is_allowed = functools.lru_cache(64)(self._is_allowed_host)
         self._is_behind_proxy = is_behind_proxy
         self._allowed_origins = checked_origins(allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; the lifespan goes through."""
+        """Answer one request; the lifespan is another's."""
         if scope["type"] != "http":
-            await self._routes(scope, receive, send)
+            assert self._lifespan is not None
+            await self._lifespan(scope, receive, send)
             return
-        scope["app"] = self  # Starlette raises its 404 as an exception only below an application
         scope[_TRACE_KEY] = _incoming_trace(scope) or f"{_TRACES.getrandbits(128):032x}"
         scope[_BEHIND_PROXY_KEY] = self._is_behind_proxy
         started = time.monotonic()
-        add_to_answer(scope, cross_origin_fields(scope, self._allowed_origins))
+        if self._allowed_origins:
+            add_to_answer(scope, cross_origin_fields(scope, self._allowed_origins))
         routes, exchange = self._routes, Exchange(scope, receive, send, scope[_TRACE_KEY], self._is_stopping)
         try:
             if (strike := await strike_of(scope)) is not None:
@@ -119,12 +122,13 @@ class Edge:
             SERVER_LOG.exception("unforeseen", extra={"trace_id": scope[_TRACE_KEY]})
             note_code(scope, codes.SERVER_ERROR)
             await exchange.refuse(ApiProblem(codes.SERVER_ERROR, "see the server's log"))
-        _write_down(scope, exchange.status, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        _write_down(scope, exchange.status, seconds)
         log_access(
             method=scope["method"],
             route=scope.get(_ROUTE_KEY, "-"),
             status=exchange.status,
-            seconds=time.monotonic() - started,
+            seconds=seconds,
             trace_id=scope[_TRACE_KEY],
             client_id=scope.get(_CLIENT_KEY, "-"),
             user=scope.get(_USER_KEY),
@@ -133,9 +137,11 @@ class Edge:
     def _refuse_foreign_host(self, scope: Scope) -> None:
         # DNS rebinding: a web page can point a name of its own at 127.0.0.1, but it cannot change the Host field.
         host = field_of(scope, b"host") or ""
-        name = _PORT.sub("", host).lower().strip("[]")
-        if name not in self._allowed_hosts:
+        if not self._is_allowed(host):
             raise ApiProblem(codes.HOST_NOT_ALLOWED, f"not a host name of this server: `{host[:100]}`")
+
+    def _is_allowed_host(self, host: str) -> bool:
+        return _PORT.sub("", host).lower().strip("[]") in self._allowed_hosts
 
 
 def _away(error: DatabaseUnreachable | WriteConflict) -> ApiProblem:
@@ -147,9 +153,10 @@ def _away(error: DatabaseUnreachable | WriteConflict) -> ApiProblem:
 
 def is_loopback_peer(request: Request) -> bool:
     """Return whether the request comes from this machine, and not through a proxy on it."""
-    if request.client is None or request.scope[_BEHIND_PROXY_KEY] or _was_forwarded(request):
+    scope = request.scope
+    if scope["client"] is None or scope[_BEHIND_PROXY_KEY] or _was_forwarded(scope):
         return False
-    return _is_loopback(request.client.host)
+    return _is_loopback(scope["client"][0])
 
 
 _is_loopback = functools.lru_cache(1024)(is_loopback)
@@ -168,8 +175,8 @@ def _write_down(scope: Scope, status: int, seconds: float) -> None:
     )
 
 
-def _was_forwarded(request: Request) -> bool:
-    return any(name == b"forwarded" or name.startswith(b"x-forwarded-") for name, _ in request.scope["headers"])
+def _was_forwarded(scope: Scope) -> bool:
+    return any(name == b"forwarded" or name.startswith(b"x-forwarded-") for name, _ in scope["headers"])
 
 
 def _incoming_trace(scope: Scope) -> str | None:

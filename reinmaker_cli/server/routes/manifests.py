@@ -6,6 +6,7 @@ import base64
 import binascii
 import functools
 import secrets
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -19,7 +20,6 @@ from reinmaker_cli.server.routes.preferences import is_known, preferred_wait, wa
 from reinmaker_cli.server.routes.resource import Resource, needs_scope
 from reinmaker_cli.server.routes.submission_json import (
     encoded,
-    etag_of,
     represented,
     version_document,
     with_manifest,
@@ -119,15 +119,16 @@ def _submitted(submission: StoredSubmission, *, replayed: bool, wait_s: int | No
     if replayed:
         headers[names.REPLAYED_HEADER] = "true"
     representation = represented(submission)
-    headers["ETag"] = etag_of(representation, with_manifest=False)
+    headers["ETag"] = representation.etag
     status = 200 if submission.status.is_final else 202
-    return Response(representation, status, headers, "application/json")
+    return Response(representation.content, status, headers, "application/json")
 
 
 async def _show(request: Request, services: Services) -> Response:
     manifest_id = request.path_params["manifestId"]
-    version = request.query_params.get("version")
-    includes_manifest = "manifest" in request.query_params.get("include", "").split(",")
+    query: Mapping[str, str] = request.query_params if request.scope["query_string"] else {}
+    version = query.get("version")
+    includes_manifest = "manifest" in query.get("include", "").split(",")
     wait_s = preferred_wait(request)
     find = functools.partial(_find, services, manifest_id, version)
     submission = await find()
@@ -145,14 +146,13 @@ async def _show(request: Request, services: Services) -> Response:
         ) is None:
             submission = await find()  # another state was put into the database meanwhile
         gzipped = body
-    representation = represented(submission)
-    etag = etag_of(representation, with_manifest=includes_manifest)
+    representation, etag = represented(submission), _etag(submission, includes_manifest)
     headers = {"ETag": etag, "Cache-Control": "no-cache", **waited(wait_s), **_retry_after(submission)}
     if is_known(request, etag):
         return Response(status_code=304, headers=headers)
     if not includes_manifest:
-        return Response(representation, headers=headers, media_type="application/json")
-    pieces = with_manifest(representation, gzipped)
+        return Response(representation.content, headers=headers, media_type="application/json")
+    pieces = with_manifest(representation.content, gzipped)
     return StreamingResponse(pieces, headers=headers, media_type="application/json")
 
 
@@ -171,7 +171,8 @@ async def _find(services: Services, manifest_id: str, version: str | None) -> St
 
 
 def _etag(submission: StoredSubmission, includes_manifest: bool) -> str:
-    return etag_of(represented(submission), with_manifest=includes_manifest)
+    found = represented(submission)
+    return found.etag_with_manifest if includes_manifest else found.etag
 
 
 def _retry_after(submission: StoredSubmission) -> dict[str, str]:

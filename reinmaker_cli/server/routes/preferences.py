@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from reinmaker_cli.contract.names import MAX_PREFER_WAIT_S
 from reinmaker_cli.server.changes import Changes
+from reinmaker_cli.server.routes.fields import field_of
 
 _WAIT = re.compile(r'wait\s*=\s*"?0*([0-9]+)"?', re.IGNORECASE)
 _ETAG = re.compile(r'(?:W/)?("[^"]*")')
@@ -24,6 +25,8 @@ def preferred_wait(request: Request) -> int | None:
 
     RFC 7240 section 2: the first of several counts, and what cannot be read is ignored.
     """
+    if field_of(request.scope, b"prefer") is None:
+        return None
     for field in request.headers.getlist("prefer"):
         for preference in field.split(","):
             if match := _WAIT.fullmatch(preference.partition(";")[0].strip()):
@@ -38,6 +41,8 @@ def waited(seconds: int | None) -> dict[str, str]:
 
 def is_known(request: Request, etag: str) -> bool:
     """Return whether `If-None-Match` names this ETag; weak comparison, RFC 9110 section 13.1.2."""
+    if field_of(request.scope, b"if-none-match") is None:
+        return False
     given = ", ".join(request.headers.getlist("if-none-match"))
     return given.strip() == "*" or etag in _ETAG.findall(given)
 

@@ -7,13 +7,24 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
 
 from reinmaker_cli.server.clock import rfc3339
 from reinmaker_cli.server.store.records import StoredSubmission, StoredVersion
 
 _PIECE = 256 * 1024
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # `json.dumps` makes one each time
+
+
+class Represented(NamedTuple):
+    """The JSON of a submission."""
+
+    content: bytes
+    etag: str
+    """Strong, RFC 9110 section 8.8.3."""
+    etag_with_manifest: str
+    """Of the other representation, which has the manifest in it."""
 
 
 def submission_document(submission: StoredSubmission) -> dict[str, Any]:
@@ -34,9 +45,11 @@ def submission_document(submission: StoredSubmission) -> dict[str, Any]:
 
 
 @functools.lru_cache(64)
-def represented(submission: StoredSubmission) -> bytes:
-    """Return the JSON bytes of a submission: who asks again gets the same ones."""
-    return encoded(submission_document(submission))
+def represented(submission: StoredSubmission) -> Represented:
+    """Return the JSON of a submission: who asks again gets the same one."""
+    representation = encoded(submission_document(submission))
+    digest = hashlib.sha256(representation).hexdigest()[:32]
+    return Represented(representation, f'"{digest}"', f'"{digest}-manifest"')
 
 
 def version_document(version: StoredVersion | None) -> dict[str, str] | None:
@@ -48,13 +61,7 @@ def version_document(version: StoredVersion | None) -> dict[str, str] | None:
 
 def encoded(document: dict[str, Any]) -> bytes:
     """Return the JSON bytes of a document."""
-    return _encode(document).encode()
-
-
-def etag_of(representation: bytes, *, with_manifest: bool) -> str:
-    """Return the strong ETag of a submission's JSON; with the manifest it is another representation."""
-    suffix = "-manifest" if with_manifest else ""
-    return f'"{hashlib.sha256(representation).hexdigest()[:32]}{suffix}"'
+    return to_json(document)
 
 
 def with_manifest(representation: bytes, gzipped: bytes) -> Iterator[bytes]:
