@@ -16,14 +16,13 @@ MOST_HELD_BYTES: Final = 64 * 1024
 class Turn:
     """What was written in this turn of a loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self) -> None:
         self._written: list[GatheringTransport] = []
 
     def add(self, transport: GatheringTransport) -> None:
         """Let the transport hand on what it holds before the loop waits again."""
         if not self._written:
-            self._loop.call_soon(self._hand_on)
+            asyncio.get_running_loop().call_soon(self._hand_on)
         self._written.append(transport)
 
     def _hand_on(self) -> None:
@@ -77,7 +76,7 @@ def turn_of(loop: asyncio.AbstractEventLoop) -> Turn:
     """Return what gathers the writes of the loop's connections."""
     turn = _TURNS.get(loop)
     if turn is None:
-        turn = _TURNS[loop] = Turn(loop)
+        turn = _TURNS[loop] = Turn()
     return turn
 
 

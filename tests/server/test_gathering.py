@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable
 
 from starlette.applications import Starlette
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from reinmaker_cli.server.gathering import MOST_HELD_BYTES, GatheringTransport
+from reinmaker_cli.server.gathering import MOST_HELD_BYTES, GatheringTransport, turn_of
 from reinmaker_cli.server.wire import TimedProtocol
 
 
@@ -84,6 +86,16 @@ def test_the_connections_of_a_turn_are_written_to_at_its_end_one_after_the_other
         return [one.told for one in recorded]
 
     assert asyncio.run(run()) == [[b"b"], [b"ac"]]
+
+
+def test_a_loop_that_has_ended_is_forgotten() -> None:
+    loop = asyncio.new_event_loop()
+    turn_of(loop)
+    loop.close()
+    ended = weakref.ref(loop)
+    del loop
+    gc.collect()
+    assert ended() is None
 
 
 def test_much_is_handed_on_at_once_and_in_order() -> None:
