@@ -40,6 +40,10 @@ class PromptProtocol(HttpToolsProtocol):
         """Of the head that the parser has, where it knows another."""
         self.is_in_body = False
         """From the end of a head to the end of the body, which may be none."""
+        self.is_followed = False
+        """Whether more was read behind the head that the parser has."""
+        self.answered: RequestResponseCycle | None = None
+        """The request that the application knows of, or knew of last; `cycle` is the one that was read last."""
         self._unbegun: Answering | None = None
         """The request whose head is complete, and that the application does not know of."""
         self._rests_since = 0.0
@@ -54,15 +58,20 @@ class PromptProtocol(HttpToolsProtocol):
         """Wait for nothing any more."""
         if self._rest_limit is not None:
             self._rest_limit.cancel()
+        if self.answered is not None and not self.answered.response_complete:
+            self.answered.disconnected = True
+            self.answered.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read what came, and let the application answer what is the next request."""
         super().data_received(data)
-        if self._unbegun is None:
+        if self._unbegun is None or self.transport.is_closing():  # closed: the parser did not like the head's end
             return
         cycle, self._unbegun = self._unbegun, None
-        if self.is_in_body or cycle.scope["method"] not in _READS:
+        self.answered = cycle
+        # Who sends requests ahead waits for a turn of the loop with each: thousands may be read at once.
+        if self.is_followed or self.is_in_body or cycle.scope["method"] not in _READS:
             self._start_asgi_task(cycle, self.app)
         elif (task := begin(self.loop, cycle.run_asgi(self.app))) is not None:
             self.tasks.add(task)
@@ -108,7 +117,8 @@ class PromptProtocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            self.answered, app = self.pipeline.pop()
+            self._start_asgi_task(self.answered, app)
             return
         self._rests_since = self.loop.time()
         if self._rest_limit is None:
@@ -147,25 +157,25 @@ class Answering(RequestResponseCycle):
 
     def _head_of(self, status: int, fields: Iterable[Field]) -> bytes:
         """Return the head; ValueError where a field would be more than one."""
-        lines, length, says_close = [STATUS_LINE[status]], None, False
+        lines, length, says_close = [STATUS_LINE[status][:-2]], None, False
         for name, value in (*self.default_headers, *fields):
-            lines += (name, b": ", value, b"\r\n")
+            lines.append(b"%b: %b" % (name, value))
             if name == b"content-length":
                 length = int(value)
             elif name == b"connection" and value == b"close":
                 self.keep_alive, says_close = False, True
         if not self.keep_alive and not says_close:
-            lines += (b"connection: close", b"\r\n")
+            lines.append(b"connection: close")
         if self.scope["method"] == "HEAD" or status in _WITHOUT_BODY:
             self.chunked_encoding = False
         elif length is None:
             self.chunked_encoding = True
-            lines += (b"transfer-encoding: chunked", b"\r\n")
+            lines.append(b"transfer-encoding: chunked")
         else:
             self.expected_content_length = length
-        lines.append(b"\r\n")
-        head = b"".join(lines)
-        if head.translate(None, _TEXT) != b"\r\n" * (1 + lines.count(b"\r\n")):
+        lines += (b"", b"")
+        head = b"\r\n".join(lines)
+        if head.translate(None, _TEXT) != b"\r\n" * (len(lines) - 1):
             raise ValueError("a field of the answer holds what none may")
         return head
 
@@ -208,8 +218,9 @@ async def in_a_task() -> None:
 class _Begun(Coroutine[Any, Any, None]):
     """A coroutine that waits for `awaited`, as one that has not begun, which is what a task wants."""
 
-    def __init__(self, coroutine: Coroutine[Any, Any, None], awaited: object) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, None], awaited: Any) -> None:
         self._coroutine, self._awaited = coroutine, awaited
+        self._say_is_awaited(False)
         self._has_said = False
         """Whether the task knows what is waited for."""
 
@@ -218,6 +229,7 @@ class _Begun(Coroutine[Any, Any, None]):
         if self._has_said:
             return self._coroutine.send(value)
         self._has_said = True
+        self._say_is_awaited(True)
         return self._awaited
 
     def throw(self, *error: Any) -> object:
@@ -228,6 +240,11 @@ class _Begun(Coroutine[Any, Any, None]):
     def close(self) -> None:
         """End the coroutine where it waits."""
         self._coroutine.close()
+
+    def _say_is_awaited(self, is_so: bool) -> None:
+        # From an `await` until its task has heard of it a future says that it is awaited, and then others may await it.
+        if self._awaited is not None:
+            self._awaited._asyncio_future_blocking = is_so
 
     def __await__(self) -> Generator[Any, Any, None]:
         """Wait for it as for the coroutine."""

@@ -91,8 +91,9 @@ class TimedProtocol(PromptProtocol):
     def shift_date(self, seconds: int) -> None:
         """Let the Date field of the answer under way be off by so much."""
         date = email.utils.formatdate(time.time() + seconds, usegmt=True).encode()
-        kept = [(name, value) for name, value in self.cycle.default_headers if name != b"date"]
-        self.cycle.default_headers = [*kept, (b"date", date)]
+        assert self.answered is not None
+        kept = [(name, value) for name, value in self.answered.default_headers if name != b"date"]
+        self.answered.default_headers = [*kept, (b"date", date)]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""
@@ -128,6 +129,7 @@ class TimedProtocol(PromptProtocol):
             given, rest = self._whole_head(data)
         if not self.is_in_body:
             self._head_bytes += len(data) - len(rest)
+        self.is_followed = bool(rest)
         if given:
             super().data_received(given)
         return rest
@@ -181,8 +183,8 @@ class TimedProtocol(PromptProtocol):
             self._answer_and_close(self._refusal)
 
     def end_rest(self) -> None:
-        """Close the connection, unless a head has begun, which has a limit of its own."""
-        if not self._head_bytes:
+        """Close the connection, unless a head has begun since the last answer, which has a limit of its own."""
+        if self._head_limit is None:
             super().end_rest()
 
     def send_400_response(self, msg: str) -> None:

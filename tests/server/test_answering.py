@@ -155,6 +155,109 @@ def test_a_request_that_is_cancelled_while_it_waits_is_told_and_may_wait_again()
     asyncio.run(scenario())
 
 
+def test_requests_may_wait_for_the_same_at_a_time() -> None:
+    async def scenario() -> None:
+        going_on: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+            await going_on
+            await say_ok(send)
+
+        connections = [connected(app) for _ in range(3)]
+        for (protocol, _), request in zip(connections, (GET, POST, GET), strict=True):
+            asyncio.get_running_loop().call_soon(protocol.data_received, request)
+        await until(lambda: all(protocol.tasks for protocol, _ in connections))
+        await asyncio.sleep(0)  # a turn, in which the tasks begin
+        going_on.set_result(None)
+        await until(lambda: all(connection.told == [OK] for _, connection in connections))
+        for protocol, _ in connections:
+            protocol.connection_lost(None)
+
+    asyncio.run(scenario())
+
+
+def test_who_sends_requests_ahead_gets_one_answer_a_turn() -> None:
+    """Thousands come with one read, and others wait meanwhile."""
+
+    async def scenario() -> None:
+        answered: list[int] = []
+
+        async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+            answered[-1] += 1
+            await say_ok(send)
+
+        protocol, connection = connected(app)
+        asyncio.get_running_loop().call_soon(protocol.data_received, GET * 9)
+        while connection.written != OK * 9:
+            answered.append(0)
+            await asyncio.sleep(0)
+        assert max(answered) == 1
+        protocol.connection_lost(None)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("behind", [b"", GET], ids=["alone", "with one behind it"])
+def test_a_request_is_told_that_its_connection_has_ended(behind: bytes) -> None:
+    async def scenario() -> None:
+        told: list[str] = []
+
+        async def app(_scope: Scope, receive: Receive, _send: Send) -> None:
+            while "http.disconnect" not in told:
+                told.append((await receive())["type"])
+
+        protocol, _ = connected(app)
+        await received(protocol, GET + behind)
+        await until(lambda: told == ["http.request"])
+        protocol.connection_lost(None)
+        await until(lambda: not protocol.tasks)
+        assert told == ["http.request", "http.disconnect"]
+
+    asyncio.run(scenario())
+
+
+def test_the_date_that_is_shifted_is_that_of_the_answer_under_way() -> None:
+    async def scenario() -> None:
+        going_on = asyncio.Event()
+
+        async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+            if scope["path"] == "/skewed":
+                await going_on.wait()
+                protocol.shift_date(-60)
+            await say_ok(send)
+
+        protocol, connection = connected(app)
+        await received(protocol, GET.replace(b"/ ", b"/skewed ") + GET)
+        going_on.set()
+        await until(lambda: connection.written.endswith(OK))
+        assert connection.written.startswith(b"HTTP/1.1 200 OK\r\ndate: ")
+        assert connection.written.count(b"date: ") == 1
+        protocol.connection_lost(None)
+
+    asyncio.run(scenario())
+
+
+def test_a_request_that_is_refused_is_not_carried_out() -> None:
+    """RFC 9112 section 6.3: where a body ends that does not end in chunks, nobody can say."""
+
+    async def scenario() -> None:
+        asked: list[str] = []
+
+        async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+            asked.append(scope["method"])
+            await say_ok(send)
+
+        protocol, connection = connected(app)
+        await received(protocol, b"DELETE / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n")
+        assert connection.written.startswith(b"HTTP/1.1 400 ")
+        assert connection.is_closing()
+        await until(lambda: not protocol.tasks)
+        assert not asked
+        protocol.connection_lost(None)
+
+    asyncio.run(scenario())
+
+
 def test_what_has_a_time_limit_is_in_a_task() -> None:
     async def scenario() -> None:
         async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -203,13 +306,22 @@ START = {"type": "http.response.start", "status": 200, "headers": [(b"content-le
     "messages",
     [
         ({**START, "headers": [(b"x", b"a\r\nset-cookie: b")]},),
+        ({**START, "headers": [(b"x", b"\r\n")]},),
         ({**START, "headers": [(b"x\r\ny", b"a")]},),
         ({**START, "headers": [(b"x", b"a\0")]},),
         (START, {"type": "http.response.body", "body": b"abc"}),
         (START, {"type": "http.response.body", "body": b"a"}),
         (START, {"type": "http.response.body", "body": b"ab"}, {"type": "http.response.body", "body": b"c"}),
     ],
-    ids=["two fields in a value", "two fields in a name", "a zero byte", "too long", "too short", "behind the end"],
+    ids=[
+        "two fields in a value",
+        "the end of a head",
+        "two fields in a name",
+        "a zero byte",
+        "too long",
+        "too short",
+        "behind the end",
+    ],
 )
 def test_an_answer_that_would_mislead_is_not_written(messages: tuple[Message, ...]) -> None:
     async def scenario() -> None:
@@ -274,6 +386,28 @@ def test_a_connection_rests_from_its_last_answer_on() -> None:
         loop.moved_s += 2
         await until(connection.is_closing)
         assert connection.told == [OK, OK, OK, "closed"]
+        protocol.connection_lost(None)
+
+    loop.run_until_complete(scenario())
+    loop.close()
+
+
+def test_a_head_that_began_before_an_answer_and_does_not_end_is_not_waited_for() -> None:
+    loop = MovableLoop()
+
+    async def scenario() -> None:
+        going_on = asyncio.Event()
+
+        async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+            await going_on.wait()
+            await say_ok(send)
+
+        protocol, connection = connected(app)
+        await received(protocol, GET + GET[:10])
+        going_on.set()
+        await until(lambda: connection.written == OK)
+        loop.moved_s += KEEP_ALIVE_S + 1
+        await until(connection.is_closing)
         protocol.connection_lost(None)
 
     loop.run_until_complete(scenario())
