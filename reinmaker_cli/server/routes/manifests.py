@@ -19,6 +19,7 @@ from reinmaker_cli.server.routes.edge import trace_id
 from reinmaker_cli.server.routes.preferences import is_known, preferred_wait, waited
 from reinmaker_cli.server.routes.resource import Resource, needs_scope
 from reinmaker_cli.server.routes.submission_json import (
+    Represented,
     encoded,
     represented,
     version_document,
@@ -132,21 +133,22 @@ async def _show(request: Request, services: Services) -> Response:
     wait_s = preferred_wait(request)
     find = functools.partial(_find, services, manifest_id, version)
     submission = await find()
-    first_etag = _etag(submission, includes_manifest) if wait_s is not None else ""
+    first_etag = _etag(represented(submission), includes_manifest) if wait_s is not None else ""
     if wait_s is not None and not _is_enough(request, submission, first_etag):
 
         def changed(latest: StoredSubmission) -> bool:
-            return latest.status.is_final or _etag(latest, includes_manifest) != first_etag
+            return latest.status.is_final or _etag(represented(latest), includes_manifest) != first_etag
 
         submission = await services.changes.wait_until(manifest_id, find, changed, timeout_s=wait_s)
     gzipped = b""
-    if includes_manifest and not is_known(request, _etag(submission, includes_manifest)):
+    if includes_manifest and not is_known(request, _etag(represented(submission), includes_manifest)):
         while (
             body := await services.threads.read(services.store.submissions.body_of, submission.submission_id)
         ) is None:
             submission = await find()  # another state was put into the database meanwhile
         gzipped = body
-    representation, etag = represented(submission), _etag(submission, includes_manifest)
+    representation = represented(submission)
+    etag = _etag(representation, includes_manifest)
     headers = {"ETag": etag, "Cache-Control": "no-cache", **waited(wait_s), **_retry_after(submission)}
     if is_known(request, etag):
         return Response(status_code=304, headers=headers)
@@ -170,9 +172,8 @@ async def _find(services: Services, manifest_id: str, version: str | None) -> St
     return found
 
 
-def _etag(submission: StoredSubmission, includes_manifest: bool) -> str:
-    found = represented(submission)
-    return found.etag_with_manifest if includes_manifest else found.etag
+def _etag(representation: Represented, includes_manifest: bool) -> str:
+    return representation.etag_with_manifest if includes_manifest else representation.etag
 
 
 def _retry_after(submission: StoredSubmission) -> dict[str, str]:
