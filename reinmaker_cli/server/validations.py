@@ -27,7 +27,9 @@ LARGE_AT_ONCE = 1
 TAKEN_UP_AT_ONCE = 2 * SMALL_AT_ONCE
 """Of what other processes left, while this one has less to do."""
 GIVE_WAY_S = 0.04
-"""For so long a validation that nobody waits for lets submissions go first, while they come faster than that."""
+"""For so long a validation that nobody waits for lets submissions go first, while many come."""
+MANY = 16
+"""Submissions within that time, which leave no room for as many verdicts; where fewer come, they would only pile up."""
 AWAY_S = 0.5
 """Between two tries to reach a database that is away."""
 RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0, 300.0)
@@ -69,8 +71,8 @@ class Validations:
         # Two lines: a small manifest must not wait behind four that take ten seconds each.
         self._small, self._large = _Line(SMALL_AT_ONCE), _Line(LARGE_AT_ONCE)
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._came_at: deque[float] = deque((-GIVE_WAY_S,), maxlen=2)
-        """When the last two were enqueued, by the event loop's time."""
+        self._came_at: deque[float] = deque([-GIVE_WAY_S] * MANY, maxlen=MANY)
+        """When so many were enqueued last, by the event loop's time."""
         self._stopping = threading.Event()
 
     async def resume(self) -> None:
@@ -168,8 +170,8 @@ class Validations:
 
     async def _give_way(self, manifest_id: str) -> None:
         """Let whoever sends submissions have his answer first, where many come and nobody waits for this verdict."""
-        comes_fast = asyncio.get_running_loop().time() - self._came_at[0] < GIVE_WAY_S
-        if comes_fast and not self._changes.is_awaited(manifest_id):
+        many_come = asyncio.get_running_loop().time() - self._came_at[0] < GIVE_WAY_S
+        if many_come and not self._changes.is_awaited(manifest_id):
             await asyncio.sleep(GIVE_WAY_S)
 
     async def _attempt(self, no: int, pause_s: float) -> bool:

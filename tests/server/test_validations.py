@@ -10,7 +10,7 @@ import pytest
 from reinmaker_cli.contract.names import Status
 from reinmaker_cli.server import judging
 from reinmaker_cli.server.store.submissions import Submissions
-from reinmaker_cli.server.validations import Validations
+from reinmaker_cli.server.validations import MANY, Validations
 from tests.server.live import MANIFESTS, live_server, manifest
 
 VALIDATIONS = "reinmaker_cli.server.validations."
@@ -117,9 +117,20 @@ def test_validation_whose_turn_comes_within_a_decision_does_not_undo_it(monkeypa
 
 def test_validation_that_nobody_waits_for_lets_submissions_go_first(monkeypatch):
     monkeypatch.setattr(VALIDATIONS + "GIVE_WAY_S", 3600.0)
+    monkeypatch.setattr(VALIDATIONS + "MANY", 2)
     with live_server() as caller:
         for name in ("first", "second", "third"):
             caller.submit(manifest(name), wait=None)
         assert caller.submit(manifest("awaited")).json()["status"] == "active"
         assert [caller.status(name).json()["status"] for name in ("second", "third")] == ["pending", "pending"]
         assert caller.decide("third", "2026.11.23", "active").json()["status"] == "active"
+
+
+def test_validations_give_way_to_many_submissions_and_not_to_a_few(monkeypatch):
+    monkeypatch.setattr(VALIDATIONS + "GIVE_WAY_S", 3600.0)
+    names = [f"lesson-{number}" for number in range(MANY - 1)]
+    with live_server() as caller:
+        for name in names:
+            caller.submit(manifest(name), wait=None)
+        answers = [caller.api.get(f"{MANIFESTS}/{name}", headers={"Prefer": "wait=20"}) for name in names]
+    assert [answer.json()["status"] for answer in answers] == ["active"] * len(names)
