@@ -143,6 +143,9 @@ class PromptProtocol(HttpToolsProtocol):
 class Answering(RequestResponseCycle):
     """The `receive` and `send` of one request, as ASGI has them. Names of fields are in lower case."""
 
+    is_ended_by_close = False
+    """Whether nothing else says where the body ends."""
+
     async def send(self, message: Message) -> None:  # type: ignore[override]
         """Write a piece of the answer."""
         if self.flow.write_paused and not self.disconnected:
@@ -168,11 +171,13 @@ class Answering(RequestResponseCycle):
             lines.append(b"connection: close")
         if self.scope["method"] == "HEAD" or status in _WITHOUT_BODY:
             self.chunked_encoding = False
-        elif length is None:
+        elif length is not None:
+            self.expected_content_length = length
+        elif self.scope["http_version"] == "1.0":
+            self.is_ended_by_close = True  # RFC 9112 section 6.1: no chunks for who may not know them
+        else:
             self.chunked_encoding = True
             lines.append(b"transfer-encoding: chunked")
-        else:
-            self.expected_content_length = length
         lines += (b"", b"")
         head = b"\r\n".join(lines)
         if head.translate(None, _TEXT) != b"\r\n" * (len(lines) - 1):
@@ -187,7 +192,7 @@ class Answering(RequestResponseCycle):
             body = b""
         elif self.chunked_encoding:
             body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + (b"0\r\n\r\n" if is_last else b"")
-        else:
+        elif not self.is_ended_by_close:
             self.expected_content_length -= len(body)
             if self.expected_content_length < 0 or (is_last and self.expected_content_length):
                 raise ValueError("the body is not as long as the head says")

@@ -196,7 +196,6 @@ def _uvicorn_config(app: Edge, *, lifespan: Literal["on", "off"]) -> uvicorn.Con
         ws="none",
         lifespan=lifespan,
         log_config=None,
-        access_log=False,
         server_header=False,
         proxy_headers=False,  # it would believe X-Forwarded-For of anybody on this machine
         timeout_keep_alive=KEEP_ALIVE_S,

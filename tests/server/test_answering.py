@@ -342,6 +342,7 @@ def test_an_answer_that_would_mislead_is_not_written(messages: tuple[Message, ..
         (b"HEAD / HTTP/1.1", 200, [], b"\r\n"),
         (b"GET / HTTP/1.1", 304, [(b"etag", b'"a"')], b'etag: "a"\r\n\r\n'),
         (b"GET / HTTP/1.1", 200, [], b"transfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"),
+        (b"GET / HTTP/1.0", 200, [], b"connection: close\r\n\r\nab"),
         (b"GET / HTTP/1.0", 200, [(b"content-length", b"2")], b"content-length: 2\r\nconnection: close\r\n\r\nab"),
         (
             *(b"GET / HTTP/1.1\r\nConnection: close", 200, [(b"content-length", b"2")]),
@@ -354,7 +355,7 @@ def test_an_answer_that_would_mislead_is_not_written(messages: tuple[Message, ..
     ],
 )
 def test_the_end_of_an_answer_is_said_as_http_has_it(request_line, status, fields, expected) -> None:
-    """RFC 9112 sections 6.3 and 9.3."""
+    """RFC 9112 sections 6.1, 6.3 and 9.3."""
 
     async def scenario() -> None:
         body = b"" if status == 304 else b"ab"

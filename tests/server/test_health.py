@@ -34,7 +34,7 @@ def test_health_does_not_wait_for_a_writer(monkeypatch):
     monkeypatch.setattr("reinmaker_cli.server.probe.FRESH_FOR_S", 0.0)  # each look wants to write
     with live_server() as caller:
         caller.http.get("/v1/health")
-        with closing(sqlite3.connect(caller.started.data / DATABASE_NAME, 60, isolation_level=None)) as other:
+        with closing(sqlite3.connect(caller.started.data / DATABASE_NAME, timeout=60, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             for _ in range(3):
                 # An answer that waited for the writer could only be 503: he does not let go before the last of them.
@@ -44,7 +44,7 @@ def test_health_does_not_wait_for_a_writer(monkeypatch):
 
 def test_health_is_failing_when_the_database_cannot_be_written():
     with live_server() as caller:
-        with closing(sqlite3.connect(caller.started.data / DATABASE_NAME, 60)) as other, other:
+        with closing(sqlite3.connect(caller.started.data / DATABASE_NAME, timeout=60)) as other, other:
             other.execute("DROP TABLE facts")
         answer = caller.http.get("/v1/health")
         assert (answer.status_code, answer.json()["status"]) == (503, "failing")
