@@ -1,6 +1,5 @@
 """The disk under a server is full: it says so, takes nothing that it cannot keep, and goes on when there is room."""
 
-import resource
 import sqlite3
 import subprocess
 import threading
@@ -12,6 +11,7 @@ import httpx
 import pytest
 
 from reinmaker_cli.server.store import DATABASE_NAME
+from tests.disk import small_files
 from tests.server.live import MANIFESTS, QUIET, event, live_server, manifest, run_sql
 
 DISK_BYTES = 16 << 20
@@ -24,7 +24,7 @@ TIMES = 10
 def disk(request, tmp_path):
     """A folder, and a context in which no file in it grows any more."""
     if request.param == "a limit of this process":
-        yield tmp_path, limited
+        yield tmp_path, lambda: small_files(64 << 10)
         return
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", tmp_path], capture_output=True, check=False
@@ -35,16 +35,6 @@ def disk(request, tmp_path):
         yield tmp_path, lambda: filled(tmp_path / "filler")
     finally:
         subprocess.run(["umount", "--lazy", tmp_path], check=True)
-
-
-@contextmanager
-def limited():
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (64 << 10, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @contextmanager

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
-import resource
 import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import pytest
 
 from reinmaker_cli.server import judging, validations
 from reinmaker_cli.server.clock import VirtualClock, rfc3339, unix_time
+from tests.disk import small_files
 from tests.server.live import MANIFESTS, QUIET, Caller, event, live_server, manifest, problem_code, token_part
 from tests.server.receiver import Received, answer, receiver
 from tests.server.test_upgrades import EARLIER, make_database
@@ -335,17 +335,6 @@ def test_a_snapshot_of_an_earlier_reinmaker_is_brought_up_to_date(caller, tmp_pa
     form, auth = {"grant_type": "client_credentials"}, (client["clientId"], client["clientSecret"])
     assert caller.http.post("/oauth/token", data=form, auth=auth).status_code == 200
     assert (folder_of(caller) / "earlier.sqlite3").read_bytes() == before
-
-
-@contextmanager
-def small_files(most_bytes: int) -> Iterator[None]:
-    """Let no file of this process grow beyond a size: what a full disk does, for everybody."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_leaves_no_half_snapshot_and_no_half_restore(caller):

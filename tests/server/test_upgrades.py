@@ -18,6 +18,7 @@ from reinmaker_cli.errors import ReinmakerError
 from reinmaker_cli.server.store import DATABASE_NAME, open_store
 from reinmaker_cli.server.store.tables import SCHEMA_VERSION
 from reinmaker_cli.server.store.upgrades import MIGRATIONS
+from tests.disk import small_files
 from tests.server.live import live_server, manifest, place, run_sql
 
 EARLIER = sorted((Path(__file__).parent / "schemas").glob("*.sql"), key=lambda path: int(path.stem))
@@ -111,6 +112,17 @@ def test_an_upgrade_that_fails_has_not_happened(tmp_path):
     assert schema_of(file) == before
     with closing(sqlite3.connect(file)) as database, database:
         database.execute("DROP TABLE webhook_endpoints")
+    open_store(tmp_path).close()
+
+
+@pytest.mark.parametrize("schema", [None, EARLIER[-1]], ids=["new", "earlier"])
+def test_a_disk_without_room_for_the_database_is_told_of_and_nothing_has_happened(tmp_path, schema):
+    file = tmp_path / DATABASE_NAME if schema is None else make_database(tmp_path, schema)
+    before = schema_of(file)
+    with small_files(16 * 1024), pytest.raises(ReinmakerError) as failure:
+        open_store(tmp_path)
+    assert (failure.value.code, "free space" in failure.value.hint) == ("database-failed", True)
+    assert schema_of(file) == before
     open_store(tmp_path).close()
 
 

@@ -201,15 +201,20 @@ def open_database(file: Path, *, is_scratch: bool = False) -> Database:
     `is_scratch`: it is thrown away soon, so nothing in it needs to be durable.
     """
 
+    hint = "check the folder's permissions and free space, or use another with --data"
+
     def make(database: Database) -> None:
         try:
             # SQLite gives its side files the mode of the database, which holds the key that signs tokens.
             os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
             with database.write() as connection:
                 make_or_upgrade(connection, f"`{file}`", "use another folder with --data")
+        except DatabaseUnwritable as error:
+            if is_scratch:
+                raise  # nothing is lost with it: whoever wanted it says what was not done
+            raise unusable(str(file), error, hint) from error
         except (DBAPIError, OSError) as error:
             reason = error.orig if isinstance(error, DBAPIError) else error.strerror
-            hint = "check the folder's permissions and free space, or use another with --data"
             raise unusable(str(file), reason, hint) from error
 
     return opened(Database(_sqlite_engine(file, is_scratch=is_scratch)), make)
