@@ -1,7 +1,8 @@
 """The database: opening it, reading from it, and the one writer.
 
 SQLite with WAL and `synchronous=FULL`: a write is durable when `write()` has been left. Everything that is SQLite's
-alone is in this file, what is PostgreSQL's in `postgres.py`; the other files of the room are plain SQLAlchemy Core.
+alone is in this file, what goes past SQLAlchemy to its driver in `prepared.py` and `inserts.py`, what is PostgreSQL's
+in `postgres.py`; the other files of the room are plain SQLAlchemy Core.
 """
 
 from __future__ import annotations
