@@ -190,12 +190,13 @@ class World:
         for folder, name in ((self.home, "~"), (self.work.parent / "data", "<data>"), (self.work, "~/work")):
             text = text.replace(str(folder), name)
         text = text.replace(str(self.work.parent), "<tmp>")
+        # Before ports, which a year looks like. A day of 2020 stays: it stands for one long ago.
+        text = re.sub(r"\b(?!2020)\d{4}([.-])\d{2}\1\d{2}(-\d)?", "<today>", text)
         text = re.sub(r"(localhost|127\.0\.0\.1):\d+", r"\1:<port>", text)
-        text = re.sub(r"(port |--port |`)\d{4,5}\b(?! [a-z]+s\b)", r"\1<port>", text)
+        text = re.sub(r"(port |--port |`)\d{4,5}\b(?!\.| [a-z]+s\b)", r"\1<port>", text)
         text = re.sub(r"`kill \d+`", "`kill <pid>`", text)
         text = re.sub(r"(?<=` is )validating$", "pending", text, flags=re.MULTILINE)  # as it was last looked at
         text = re.sub(r"\b[0-9a-f]{32}\b", "<trace>", text)
-        text = re.sub(r"\b\d{4}([.-])\d{2}\1\d{2}(-\d)?", "<today>", text)
         text = re.sub(r"\bclient[A-Za-z0-9]{14}\b", "<client>", text)
         text = re.sub(r"\b3(5[5-9]\d|6[0-4]\d) s behind", "3600 s behind", text)
         text = in_order(re.sub(r"\bof \d+ checks\b", "of all checks", text))
