@@ -162,7 +162,7 @@ class Answering(RequestResponseCycle):
         """Return the head; ValueError where a field would be more than one."""
         lines, length, says_close = [STATUS_LINE[status][:-2]], None, False
         for name, value in (*self.default_headers, *fields):
-            lines.append(b"%b: %b" % (name, value))
+            lines.append(name + b": " + value)
             if name == b"content-length":
                 length = int(value)
             elif name == b"connection" and value == b"close":
